@@ -1,0 +1,121 @@
+"""The declared shape of every frame, and the check at the door.
+
+A shape is a mapping column → (dtype, meaning). `check` adds nothing and guesses nothing: it refuses a frame that
+lacks a column, and returns the declared columns first, in order. Text columns use "" for "nothing", never NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import pandas as pd
+
+from authops.errors import FrameError
+
+type_of: Final = {"text": "str", "flag": "bool", "count": "int64", "time": "str"}
+Shape = Mapping[str, tuple[str, str]]
+
+
+def _shape(**columns: tuple[str, str]) -> Shape:
+    return MappingProxyType(columns)
+
+
+METHODS: Final = ("mobile", "alternateMobile", "office", "email")
+ACTIONS: Final = ("add", "update", "remove", "keep", "blocked")
+WRITES: Final = ("add", "update", "remove")
+OUTCOMES: Final = ("applied", "applied_with_note", "rejected", "drifted", "skipped", "unknown")
+
+WANTED: Final = _shape(
+    line=("count", "line of the source file, 1 = header"),
+    user=("text", "what the source calls the user: UPN or object id"),
+    method=("text", "one of METHODS"),
+    intent=("text", "set, remove or leave"),
+    value=("text", "the wanted value as Graph spells it; only with set"),
+    overwrite=("flag", "may replace a different value (ForcedUpdate)"),
+)
+PROBLEMS: Final = _shape(
+    line=("count", "line of the source file, 0 when the problem is not of one row"),
+    user=("text", "what the source calls the user"),
+    column=("text", "column of the source, may be empty"),
+    value=("text", "the offending value, masked"),
+    rule=("text", "code of the broken rule"),
+    message=("text", "what is wrong and what to do"),
+)
+USERS: Final = _shape(
+    user_id=("text", "object id: the key"),
+    user_principal_name=("text", "the label"),
+    display_name=("text", ""),
+    account_enabled=("flag", ""),
+    user_type=("text", "Member or Guest"),
+    department=("text", ""),
+    country=("text", "usageLocation, ISO 3166 two letters"),
+)
+CURRENT: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "one of METHODS"),
+    known=("flag", "False when this could not be read: unread is never none"),
+    value=("text", "as Graph spells it, empty = no such method"),
+    is_default=("flag", "this method is the user's default for second factor, as far as the report knows"),
+    others=("count", "further methods that can serve as second factor, besides the phones"),
+    error=("text", "why it is not known"),
+)
+CHANGES: Final = _shape(
+    change_id=("text", "position in the plan, stable within it"),
+    line=("count", "line of the source file"),
+    user_id=("text", "object id, empty when the user was not found"),
+    user_principal_name=("text", "label"),
+    display_name=("text", ""),
+    method=("text", "one of METHODS"),
+    action=("text", "one of ACTIONS"),
+    before=("text", "value now, empty = none"),
+    after=("text", "value after the change, empty = none"),
+    reason=("text", "code from REASONS: explains, never decides"),
+    step=("count", "order of writes within one user, from 1; 0 = no write"),
+)
+OUTCOME_ROWS: Final = _shape(
+    change_id=("text", ""),
+    line=("count", "line of the source file"),
+    user_id=("text", ""),
+    user_principal_name=("text", ""),
+    method=("text", ""),
+    action=("text", "add, update or remove"),
+    before=("text", "value the plan saw"),
+    after=("text", "value the plan wants"),
+    outcome=("text", "one of OUTCOMES"),
+    found=("text", "value Graph showed at the end"),
+    detail=("text", "Graph's own code and message, or why it was not written"),
+    request_id=("text", "Graph's request id of the write"),
+    at=("time", "UTC, ISO 8601"),
+)
+REGISTRATIONS: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", ""),
+    user_type=("text", "member or guest"),
+    is_admin=("flag", ""),
+    is_mfa_capable=("flag", ""),
+    is_passwordless_capable=("flag", ""),
+    is_sspr_capable=("flag", ""),
+    methods_registered=("text", "Graph's open list, joined by space"),
+    default_method=("text", "userPreferredMethodForSecondaryAuthentication"),
+)
+
+
+def empty(shape: Shape) -> pd.DataFrame:
+    """A frame without rows in that shape."""
+    return frame(shape, [])
+
+
+def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows (mappings) → a checked frame with the shape's dtypes."""
+    data = pd.DataFrame(list(rows), columns=list(shape))
+    return data.astype({name: type_of[kind] for name, (kind, _) in shape.items()})
+
+
+def check(data: pd.DataFrame, shape: Shape) -> pd.DataFrame:
+    """The same frame, declared columns first; `FrameError` when one is missing."""
+    missing = [name for name in shape if name not in data.columns]
+    if missing:
+        raise FrameError(f"frame lacks columns {missing}; it has {list(data.columns)}")
+    return data[list(shape) + [name for name in data.columns if name not in shape]]
