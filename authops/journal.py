@@ -1,0 +1,99 @@
+"""The append-only record of intents and outcomes, in SQLite (WAL, full sync): no write leaves without its intent."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Iterator
+
+import pandas as pd
+
+from authops.errors import JournalError
+from authops.frames import OUTCOME_ROWS, frame
+
+VERSION: Final = 1
+_SCHEMA: Final = """
+create table intents (
+    id integer primary key, change_id text not null, attempt integer not null, line integer not null,
+    user_id text not null, user_principal_name text not null, method text not null, action text not null,
+    before text not null, after text not null, at text not null, unique (change_id, attempt));
+create table outcomes (
+    change_id text primary key, line integer not null, user_id text not null, user_principal_name text not null,
+    method text not null, action text not null, before text not null, after text not null,
+    outcome text not null, found text not null, detail text not null, request_id text not null, at text not null);
+"""
+_INTENT: Final = ("change_id", "attempt", "line", "user_id", "user_principal_name", "method", "action", "before", "after", "at")
+
+
+class Journal:
+    """One run's journal. Raises `JournalError` when it cannot be opened or written (full disk, newer version)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._faults("opened"):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = full")
+            self._ready()
+
+    def _ready(self) -> None:
+        version = self._db.execute("pragma user_version").fetchone()[0]
+        if version > VERSION:
+            raise JournalError(f"{self.path} was written by a newer authops (format {version})", remedy="update authops")
+        if version == 0:
+            self._db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
+
+    def intend(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Record what is about to be written (CHANGES fields, `attempt`, `at`); returns once it is on the disk."""
+        marks = ", ".join(f":{name}" for name in _INTENT)
+        self._write(f"insert into intents ({', '.join(_INTENT)}) values ({marks})", rows)
+
+    def settle(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Record what became of changes (OUTCOME_ROWS fields). One outcome per change."""
+        marks = ", ".join(f":{name}" for name in OUTCOME_ROWS)
+        self._write(f"insert into outcomes ({', '.join(OUTCOME_ROWS)}) values ({marks})", rows)
+
+    def outcomes(self) -> pd.DataFrame:
+        """All outcomes so far (OUTCOME_ROWS), in the order they were recorded."""
+        with self._faults("read"):
+            found = self._db.execute(f"select {', '.join(OUTCOME_ROWS)} from outcomes order by rowid").fetchall()
+        return frame(OUTCOME_ROWS, [dict(zip(OUTCOME_ROWS, row, strict=True)) for row in found])
+
+    def open_intents(self) -> pd.DataFrame:
+        """Intents without an outcome: writes of which nobody knows what they did."""
+        sql = f"select {', '.join(_INTENT)} from intents where change_id not in (select change_id from outcomes)"
+        with self._faults("read"):
+            return pd.DataFrame(self._db.execute(sql).fetchall(), columns=list(_INTENT))
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was ever meant to be written from here."""
+        return bool(self._db.execute("select exists (select 1 from intents)").fetchone()[0])
+
+    def close(self) -> None:
+        """Fold the log into the file and let go of it."""
+        self._db.close()
+
+    def _write(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        with self._faults("written"):
+            self._db.execute("begin immediate")
+            try:
+                self._db.executemany(sql, [dict(row) for row in rows])
+                self._db.execute("commit")
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+
+    @contextmanager
+    def _faults(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be {what}: {error}",
+                remedy="nothing more was written to Graph; free the disk or the folder, then run verify",
+            ) from error

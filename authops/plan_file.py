@@ -1,0 +1,125 @@
+"""A plan and its approval on disk: saved once, sealed by a digest, refused when they are not what they say.
+
+`plan.parquet` holds the changes (full numbers: readable by the owner only), `plan.json` the header, `problems.parquet`
+the problems (masked), `approval.json` which changes were approved, by whom, until when.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from authops.errors import PlanError
+from authops.frames import CHANGES, PROBLEMS, WRITES, check
+from authops.plan import Plan
+
+VERSION: Final = 1
+_REMEDY: Final = "run preview again and approve its plan"
+
+
+def digest(changes: pd.DataFrame) -> str:
+    """SHA-256 over the declared columns of the changes, row by row."""
+    rows = check(changes, CHANGES)[list(CHANGES)].to_json(orient="split", index=False)
+    return hashlib.sha256(str(rows).encode()).hexdigest()
+
+
+def save(plan: Plan, folder: Path, *, now: datetime, valid_for: timedelta) -> Plan:
+    """Write the plan into a run folder; returns it with its full header. Raises `PlanError` when one is there."""
+    if (folder / "plan.json").exists():
+        raise PlanError(f"{folder} already holds a plan", remedy="a plan is saved once; start a new run")
+    header = dict(plan.header) | {
+        "version": VERSION,
+        "made_at": now.isoformat(timespec="seconds"),
+        "expires_at": (now + valid_for).isoformat(timespec="seconds"),
+        "digest": digest(plan.changes),
+        "counts": plan.counts,
+        "complete": plan.complete,
+        "applicable": plan.applicable,
+    }
+    _private(folder / "plan.parquet", plan.changes)
+    _private(folder / "problems.parquet", plan.problems)
+    _write_json(folder / "plan.json", header)
+    return Plan(plan.changes, plan.problems, header)
+
+
+def load(folder: Path) -> Plan:
+    """Read a saved plan. Raises `PlanError` when it is missing, of another version, or was edited."""
+    header = _read_json(folder / "plan.json", "plan")
+    if header.get("version") != VERSION:
+        raise PlanError(f"{folder}: the plan has format {header.get('version')}, not {VERSION}", remedy=_REMEDY)
+    try:
+        changes = check(pd.read_parquet(folder / "plan.parquet"), CHANGES)
+        problems = check(pd.read_parquet(folder / "problems.parquet"), PROBLEMS)
+    except (OSError, ValueError) as error:
+        raise PlanError(f"{folder}: the plan's table cannot be read ({type(error).__name__})", remedy=_REMEDY) from error
+    if digest(changes) != header["digest"]:
+        raise PlanError(f"{folder}: the plan was changed after it was saved", remedy=_REMEDY)
+    return Plan(changes, problems, header)
+
+
+def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: datetime, note: str = "") -> Path:
+    """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan."""
+    unknown = set(change_ids) - set(plan.writes["change_id"])
+    if unknown:
+        raise PlanError(f"not changes of this plan: {', '.join(sorted(unknown)[:5])}", remedy=_REMEDY)
+    approval = {
+        "plan_digest": plan.header["digest"],
+        "change_ids": sorted(change_ids),
+        "by": by,
+        "at": now.isoformat(timespec="seconds"),
+        "until": plan.header["expires_at"],
+        "note": note,
+    }
+    return _write_json(folder / "approval.json", approval)
+
+
+def approved(plan: Plan, folder: Path, *, tenant_id: str, now: datetime) -> pd.DataFrame:
+    """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant, plan, or too late."""
+    approval = _read_json(folder / "approval.json", "approval")
+    if plan.header.get("tenant_id") != tenant_id:
+        raise PlanError(
+            f"the plan was made for tenant {plan.header.get('tenant_id')}, this connection is {tenant_id}",
+            remedy="use the plan's own connection",
+        )
+    if approval.get("plan_digest") != plan.header["digest"]:
+        raise PlanError("the approval belongs to another plan", remedy=_REMEDY)
+    until = datetime.fromisoformat(approval["until"])
+    if now > min(until, datetime.fromisoformat(plan.header["expires_at"])):
+        raise PlanError(f"the plan expired at {approval['until']}", remedy=_REMEDY)
+    writes = plan.writes
+    return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
+
+
+def _private(path: Path, data: pd.DataFrame) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        data.to_parquet(file, compression="zstd", index=False)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> Path:
+    new = path.with_suffix(".new")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False)
+    new.replace(path)
+    return path
+
+
+def _read_json(path: Path, what: str) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        remedy = "run preview first" if what == "plan" else "approve it in preview (headless: -p approve all)"
+        raise PlanError(f"{path.parent} holds no {what}", remedy=remedy) from error
+    except ValueError as error:
+        raise PlanError(f"{path} is damaged", remedy=_REMEDY) from error
+    return content
+
+
+def utc_now() -> datetime:
+    """The wall clock; handed in everywhere else."""
+    return datetime.now(UTC)
