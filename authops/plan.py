@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pandas as pd
 
@@ -100,23 +100,28 @@ def make(
     `wanted`: WANTED. `current`: CURRENT, of the users found. `users`: USERS plus `asked`, the name in the source
     (one row per name asked; `user_id` empty and `error` filled when it could not be read).
     """
-    check(wanted, WANTED), check(current, CURRENT), check(users, USERS)
-    asked = {str(u["asked"]).casefold(): u for u in users.to_dict("records")}
+    for data, shape in ((wanted, WANTED), (current, CURRENT), (users, USERS)):
+        check(data, shape)
+    asked = {u["asked"].casefold(): u for u in _records(users)}
     wanted_by_user = dict(iter(wanted.groupby("user", sort=False)))
     more = _unresolved(wanted_by_user, asked)
     refused = {str(p["user"]) for p in more}
-    now = {(c["user_id"], c["method"]): c for c in current.to_dict("records")}
+    now = {(c["user_id"], c["method"]): c for c in _records(current)}
     rows = [
         row
         for user, rows_of_user in wanted_by_user.items()
         if user not in refused
-        for row in _judge_user(rows_of_user.to_dict("records"), asked[str(user).casefold()], now)
+        for row in _judge_user(_records(rows_of_user), asked[str(user).casefold()], now)
     ]
     for number, row in enumerate(rows, 1):
         row["change_id"] = f"c{number:07d}"
     return Plan(
         frame(CHANGES, rows), pd.concat([problems, frame(PROBLEMS, more)], ignore_index=True), dict(header or {})
     )
+
+
+def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", data.to_dict("records"))
 
 
 def _unresolved(wanted: Mapping[Any, pd.DataFrame], asked: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -199,11 +204,12 @@ def _hold_default(steps: dict[str, _Step], final: dict[str, str], states: Mappin
     """Removing the default is refused while other second factors remain (Graph: delete phoneAuthenticationMethod).
 
     Others are the further phones the user ends with, and what the user has besides phones; not knowing counts as having.
-    E-mail serves password reset only.
+    An alternate mobile always has the mobile beside it, for the mobile may only go after it. E-mail serves password
+    reset only.
     """
     for method, step in steps.items():
         if step.action == "remove" and step.is_default:
-            phones = any(final[m] for m in METHODS if m not in (method, "email"))
+            phones = any(final[m] for m in METHODS if m not in (method, "email")) or method == "alternateMobile"
             if phones or int((states[method] or {}).get("others", -1)) != 0:
                 step.block("default_method")
                 final[method] = step.before

@@ -1,0 +1,191 @@
+"""What Graph says, as frames. Reads only; what could not be read says so, and is never taken for "none"."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import pandas as pd
+
+from authops.errors import GraphError
+from authops.frames import CURRENT, REGISTRATIONS, USERS, frame
+from authops.graph import Answer, Graph, Request
+
+METHOD_IDS: Final = {
+    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
+    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
+    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
+    "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
+}
+_USER_FIELDS: Final = "id,userPrincipalName,displayName,accountEnabled,userType,department,usageLocation"
+_DEFAULTS: Final = {
+    "sms": "mobile",
+    "voiceMobile": "mobile",
+    "voiceAlternateMobile": "alternateMobile",
+    "voiceOffice": "office",
+}
+_NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
+Tick = Callable[[int], None]
+
+
+def _nothing(_: int) -> None:
+    return None
+
+
+async def tenant(graph: Graph) -> dict[str, str]:
+    """The tenant's `id` and `name`, as Graph knows it."""
+    async for found in graph.pages(Request("GET", "/organization?$select=id,displayName")):
+        return {"id": str(found["id"]), "name": str(found.get("displayName") or "")}
+    raise GraphError("Graph named no organization", request="GET /organization")
+
+
+async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+    """Every user of the tenant (USERS), 999 to a page."""
+    rows = []
+    async for user in graph.pages(Request("GET", f"/users?$select={_USER_FIELDS}&$top=999")):
+        rows.append(_user(user))
+        tick(len(rows))
+    return frame(USERS, rows)
+
+
+async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothing) -> pd.DataFrame:
+    """The named users (USERS plus `asked` and `error`); names are UPNs or object ids.
+
+    A user whom the tenant does not have is left out; one that could not be read has an empty `user_id` and an `error`.
+    Raises `GraphError` when reading is refused altogether (401, 403).
+    """
+    asked = {_user_request(name): name for name in dict.fromkeys(names)}
+    rows: list[dict[str, Any]] = []
+    async for answer in _answers(graph, asked, tick):
+        name = asked[answer.request]
+        if answer.status == 200 and answer.body:
+            rows.append(_user(answer.body) | {"asked": name, "error": ""})
+        elif answer.status != 404:
+            rows.append(_user({}) | {"asked": name, "error": str(answer.error)})
+    found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
+    return found.astype({"account_enabled": bool})
+
+
+def _user_request(name: str) -> Request:
+    return Request("GET", f"/users/{quote(name, safe='@')}?$select={_USER_FIELDS}")
+
+
+def _user(user: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "user_id": user.get("id") or "",
+        "user_principal_name": user.get("userPrincipalName") or "",
+        "display_name": user.get("displayName") or "",
+        "account_enabled": bool(user.get("accountEnabled", True)),
+        "user_type": user.get("userType") or "",
+        "department": user.get("department") or "",
+        "country": user.get("usageLocation") or "",
+    }
+
+
+async def current(
+    graph: Graph,
+    user_ids: Iterable[str],
+    *,
+    methods: Sequence[str] = ("mobile", "alternateMobile", "office"),
+    defaults: pd.DataFrame | None = None,
+    tick: Tick = _nothing,
+) -> pd.DataFrame:
+    """The present methods of just those users (CURRENT), one row per user and method asked for.
+
+    `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
+    else they have is read too (`others`, -1 when unknown).
+    """
+    ids = list(dict.fromkeys(user_ids))
+    preferred = {} if defaults is None else dict(zip(defaults["user_id"], defaults["default_method"], strict=True))
+    default_of = {user: _DEFAULTS.get(preferred.get(user, ""), "") for user in ids}
+    read = await _read_methods(graph, ids, methods, tick)
+    others = await _others(graph, [user for user in ids if default_of[user]])
+    return frame(
+        CURRENT,
+        [
+            found | {"is_default": default_of[user] == found["method"], "others": others.get(user, -1)}
+            for user in ids
+            for found in read[user]
+        ],
+    )
+
+
+async def _read_methods(
+    graph: Graph, ids: Sequence[str], methods: Sequence[str], tick: Tick
+) -> dict[str, list[dict[str, Any]]]:
+    """Per user its rows of CURRENT, without default and others."""
+    kinds = [k for k, wanted in (("phone", set(methods) - {"email"}), ("email", "email" in methods)) if wanted]
+    asked = {_methods_request(graph, user, kind): (user, kind) for user in ids for kind in kinds}
+    read: dict[str, list[dict[str, Any]]] = {user: [] for user in ids}
+    async for answer in _answers(graph, asked, tick):
+        user, kind = asked[answer.request]
+        of_kind = [m for m in methods if (m == "email") == (kind == "email")]
+        values = _values(answer) if answer.status == 200 else {}
+        read[user] += [_state(user, m, values, answer) for m in of_kind]
+    return read
+
+
+def _methods_request(graph: Graph, user_id: str, kind: str) -> Request:
+    return graph.phone_methods(user_id) if kind == "phone" else graph.email_methods(user_id)
+
+
+def _values(answer: Answer) -> dict[str, str]:
+    items = (answer.body or {}).get("value", [])
+    return {i.get("phoneType", "email"): str(i.get("phoneNumber") or i.get("emailAddress") or "") for i in items}
+
+
+def _state(user: str, method: str, values: dict[str, str], answer: Answer) -> dict[str, Any]:
+    value = values.get(method, "")
+    error = str(answer.error) if answer.error else ""
+    if "*" in value:
+        error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
+    known = answer.status == 200 and not error
+    return {"user_id": user, "method": method, "known": known, "value": value if known else "", "error": error}
+
+
+async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
+    """Per user how many second factors there are besides the phones."""
+    asked = {graph.authentication_methods(user): user for user in ids}
+    found: dict[str, int] = {}
+    async for answer in graph.send(asked):
+        if answer.status == 200:
+            kinds = [str(m.get("@odata.type", "")) for m in (answer.body or {}).get("value", [])]
+            found[asked[answer.request]] = sum(not kind.endswith(_NOT_SECOND_FACTORS) for kind in kinds)
+    return found
+
+
+async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
+    """The answers, counted; a refusal that would hold for everybody is raised at once."""
+    done = 0
+    async for answer in graph.send(asked):
+        if answer.error and answer.status in (401, 403):
+            raise answer.error
+        done += 1
+        tick(done)
+        yield answer
+
+
+async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+    """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users, needs AuditLog.Read.All."""
+    path = "/reports/authenticationMethods/userRegistrationDetails?$top=999"
+    rows = []
+    async for item in graph.pages(Request("GET", path)):
+        rows.append(_registration(item))
+        tick(len(rows))
+    return frame(REGISTRATIONS, rows)
+
+
+def _registration(item: dict[str, Any]) -> dict[str, Any]:
+    preferred = item.get("userPreferredMethodForSecondaryAuthentication") or ""
+    return {
+        "user_id": item["id"],
+        "user_principal_name": item.get("userPrincipalName") or "",
+        "user_type": item.get("userType") or "",
+        "is_admin": bool(item.get("isAdmin")),
+        "is_mfa_capable": bool(item.get("isMfaCapable")),
+        "is_passwordless_capable": bool(item.get("isPasswordlessCapable")),
+        "is_sspr_capable": bool(item.get("isSsprCapable")),
+        "methods_registered": " ".join(item.get("methodsRegistered") or []),
+        "default_method": "" if preferred == "none" else preferred,
+    }
