@@ -1,0 +1,136 @@
+"""The command line: thin words over `execute`, `runbook` and `connection`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from authops import runbook
+from authops.errors import AuthopsError
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class _Group(click.Group):
+    """Turns our errors into one message and their exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AuthopsError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings=_HELP)
+@click.version_option(package_name="authops")
+def main() -> None:
+    """Audit, preview and apply sign-in methods of Entra ID users. Exit codes: see docs/reference.md."""
+
+
+@main.command()
+@click.argument("runbooks", nargs=-1, required=True)
+@click.option("--connection", help="Connection profile: a name in parameters/connections, or a file.")
+@click.option("-f", "files", multiple=True, type=click.Path(path_type=Path), help="YAML file with parameters.")
+@click.option("-p", "pairs", multiple=True, nargs=2, metavar="NAME VALUE", help="One parameter.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="Go on in this run folder instead of a new one.")
+def run(
+    runbooks: tuple[str, ...],
+    connection: str | None,
+    files: tuple[Path, ...],
+    pairs: tuple[tuple[str, str], ...],
+    run_dir: Path | None,
+) -> None:
+    """Run RUNBOOKS (audit preview apply verify) headlessly, in order, into one run folder."""
+    given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
+    parameters = runbook.effective(runbooks, files, _absolute(given))
+    sys.exit(_execute(runbooks, parameters, run_dir))
+
+
+@main.command()
+@click.option("--users", default=500, show_default=True, help="Size of the demo tenant.")
+def demo(users: int) -> None:
+    """The whole job on a fresh demo tenant: audit, preview, apply, verify."""
+    from authops import connection
+
+    started = Path(tempfile.mkdtemp(prefix="authops-demo-"))
+    click.echo(f"Starting a demo tenant with {users:,} users …")
+    os.environ["AUTHOPS_DEMO_HOME"] = str(started)
+    connection.start_demo(users=users)
+    try:
+        runbooks = list(runbook.RUNBOOKS)
+        file = runbook.project() / "parameters" / "onboarding.yaml"
+        code = _execute(runbooks, runbook.effective(runbooks, [file], [("connection", "demo")]), None)
+    finally:
+        connection.stop_demo()
+    sys.exit(code)
+
+
+@main.command()
+@click.option("--port", type=int, help="Port of JupyterLab on this machine.")
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+def lab(port: int | None, no_browser: bool) -> None:
+    """Open JupyterLab on the notebooks, connected to the demo tenant."""
+    from authops import connection
+
+    home = connection.start_demo()
+    click.echo(f"The demo tenant is up ({home}); the notebooks use it unless they name another connection.")
+    where = runbook.project() / "notebooks"
+    words = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={where}"]
+    words += [f"--ServerApp.port={port}"] if port else []
+    words += ["--no-browser"] if no_browser else []
+    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    os.execv(words[0], words)
+
+
+@main.group()
+def tenant() -> None:
+    """The demo tenant by hand."""
+
+
+@tenant.command()
+@click.option("--home", type=click.Path(path_type=Path), help="Folder of its state and certificates.")
+@click.option("--users", default=500, show_default=True, help="How many users a new tenant has.")
+@click.option("--port", default=0, help="Port to listen on; 0 takes a free one.")
+def serve(home: Path | None, users: int, port: int) -> None:
+    """Run the demo tenant in the foreground; prints a connection profile."""
+    from authops import connection
+
+    connection.serve_demo(home=home, users=users, port=port)
+
+
+@tenant.command()
+def stop() -> None:
+    """Stop the demo tenant that runs in the background."""
+    from authops import connection
+
+    connection.stop_demo()
+
+
+def _named(connection: str) -> str:
+    """A profile file as an absolute path, since the notebook runs in another folder."""
+    path = Path(connection)
+    return str(path.resolve()) if path.suffix in (".yaml", ".yml") or path.exists() else connection
+
+
+def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
+
+
+def _execute(runbooks: list[str] | tuple[str, ...], parameters: dict[str, dict[str, object]], folder: Path | None) -> int:
+    from authops import run as runs
+    from authops.execute import execute
+
+    if folder is not None and not folder.is_dir():
+        raise click.UsageError(f"--run-dir {folder} does not exist")
+    folder = folder.resolve() if folder else runs.new_folder(runbooks)
+    click.echo(f"Run folder {folder}")
+    return execute(runbooks, parameters, folder, click.echo)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""One run: its folder, its log, its outcome.json and its exit code; used inside notebooks and by `authops run`.
+
+Exit codes: 0 done or nothing to do · 1 a runbook broke · 2 wrong use · 3 some changes need a look · 4 a guard stopped it.
+"""
+
+from __future__ import annotations
+
+import getpass
+import importlib.metadata
+import json
+import logging
+import os
+import platform
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from authops import connection as connections
+from authops.errors import ParameterError
+from authops.graph import Graph
+from authops.journal import Journal
+from authops.runbook import runs_folder
+
+STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
+EXIT_CODES: Final = {
+    0: "done, or nothing to do",
+    1: "the runbook broke",
+    2: "wrong use: parameters or files",
+    3: "finished, but some changes were rejected, drifted or are unknown",
+    4: "a guard stopped it before any write",
+}
+_NEEDS: Final = {"apply": "plan.json", "verify": "outcomes.parquet"}
+_PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
+
+
+class Run:
+    """What a notebook holds while it works: the run folder, the connection, the way to Graph."""
+
+    def __init__(self, runbook: str, folder: Path, profile: connections.Connection) -> None:
+        self.runbook = runbook
+        self.folder = folder
+        self.connection = profile
+        self.headless = bool(os.environ.get("AUTHOPS_HEADLESS"))
+        self.started = datetime.now(UTC)
+        self._graph: Graph | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the page's head: which tenant, as whom, where the files are."""
+        c = self.connection
+        return {
+            "tenant": c.tenant_id,
+            "cloud": c.cloud,
+            "as application": c.client_id,
+            "credential": c.credential,
+            "run folder": str(self.folder),
+        }
+
+    async def connect(self) -> Graph:
+        """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
+        if self._graph is None:
+            connections.sign_in(self.connection)
+            self._graph = await Graph.connect(self.connection).__aenter__()
+        return self._graph
+
+    def journal(self, mode: str) -> Journal:
+        """This run's journal; a dry run gets one of its own that is thrown away."""
+        if mode == "apply":
+            return Journal(self.folder / "journal.sqlite")
+        path = self.folder / "dry-run.sqlite"
+        for old in self.folder.glob("dry-run.sqlite*"):
+            old.unlink()
+        return Journal(path)
+
+    def keep(self, name: str, data: pd.DataFrame) -> Path:
+        """Write a frame as Parquet, readable by its owner only."""
+        path = self.folder / f"{name}.parquet"
+        new = path.with_suffix(".new")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            data.to_parquet(file, compression="zstd", index=False)
+        new.replace(path)
+        return path
+
+    def kept(self, name: str) -> pd.DataFrame:
+        """Read a frame that an earlier runbook of this run kept."""
+        path = self.folder / f"{name}.parquet"
+        if not path.exists():
+            raise ParameterError(f"{self.folder} holds no {name}", remedy="run the runbook before this one first")
+        return pd.read_parquet(path)
+
+    async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> str:
+        """Let go of Graph, record how it ended; returns the headline. `status` is one of STATUSES."""
+        if self._graph is not None:
+            await self._graph.__aexit__(None, None, None)
+            self._graph = None
+        record(self.folder, self.runbook, status, headline, counts)
+        return headline
+
+
+def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
+    """The run a notebook belongs to: the folder it was given, else a new one (audit, preview) or the latest that fits."""
+    profile = connections.load(connection)
+    folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
+    if not folder.is_dir():
+        raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
+    _log_to(folder)
+    return Run(runbook, folder, profile)
+
+
+def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
+    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only."""
+    root = root or runs_folder()
+    root.mkdir(parents=True, exist_ok=True)
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _latest(runbook: str) -> Path:
+    root, needed = runs_folder(), _NEEDS[runbook]
+    fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
+    if not fitting:
+        raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
+    return fitting[-1]
+
+
+def record(folder: Path, runbook: str, status: str, headline: str, counts: Mapping[str, Any] | None = None) -> None:
+    """Add how one runbook ended to outcome.json; the run's status and exit code are those of its worst runbook."""
+    path = folder / "outcome.json"
+    whole = json.loads(path.read_text("utf-8")) if path.exists() else {"runbooks": {}}
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    whole["runbooks"][runbook] = {"status": status, "headline": headline, "counts": dict(counts or {}), "finished_at": at}
+    worst = _worst([str(r["status"]) for r in whole["runbooks"].values()])
+    whole |= {"run": folder.name, "status": worst, "exit_code": STATUSES[worst], "by": author(), "versions": versions()}
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(whole, indent=2, ensure_ascii=False), "utf-8")
+    new.replace(path)
+
+
+def _worst(statuses: Sequence[str]) -> str:
+    rank = ["nothing to do", "done", "attention", "stopped", "wrong use", "broke"]
+    return max(statuses, key=rank.index)
+
+
+def author() -> str:
+    """Who runs this, as the operating system knows them; `AUTHOPS_AUTHOR` overrides (a pipeline's requester)."""
+    try:
+        return os.environ.get("AUTHOPS_AUTHOR") or f"{getpass.getuser()}@{platform.node()}"
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}@{platform.node()}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides about a result."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _log_to(folder: Path) -> None:
+    """Everything `authops` logs goes to log.jsonl of the latest run opened."""
+    log = logging.getLogger("authops")
+    for old in [h for h in log.handlers if isinstance(h, logging.FileHandler)]:
+        log.removeHandler(old)
+        old.close()
+    handler = logging.FileHandler(folder / "log.jsonl", encoding="utf-8")
+    handler.setFormatter(_JsonLines())
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False

@@ -1,0 +1,167 @@
+"""The runbooks (notebooks) and their parameters: found, declared, checked, merged; nothing is run here.
+
+Order of precedence: the notebook's own default, `parameters/<runbook>.yaml`, `-f FILE`, `-p NAME VALUE`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from authops.errors import ParameterError
+
+RUNBOOKS: Final = {"audit": "1_audit.ipynb", "preview": "2_preview.ipynb", "apply": "3_apply.ipynb", "verify": "4_verify.ipynb"}
+_SET_BY_RUNNER: Final = ("run_dir",)
+_LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
+_LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One declared parameter: `kind` is its annotation, `choices` the allowed values from its comment (or empty)."""
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+
+
+def project() -> Path:
+    """Where `notebooks/` and `parameters/` stand: the checkout, or their copies inside an installed package."""
+    package = Path(__file__).resolve().parent
+    return package.parent if (package.parent / "notebooks").is_dir() else package / "_project"
+
+
+def notebook(runbook: str) -> Path:
+    """The notebook of a runbook. Raises `ParameterError` for an unknown name."""
+    if runbook not in RUNBOOKS:
+        close = difflib.get_close_matches(runbook, RUNBOOKS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(RUNBOOKS)}"
+        raise ParameterError(f"no runbook named {runbook!r}", remedy=hint)
+    return project() / "notebooks" / RUNBOOKS[runbook]
+
+
+def declared(runbook: str) -> dict[str, Parameter]:
+    """The parameters a notebook declares in its tagged cell, by name."""
+    cells = json.loads(notebook(runbook).read_text("utf-8"))["cells"]
+    source = next("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", []))
+    lines = source.splitlines()
+    found = [n for n in ast.parse(source).body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    return {p.name: p for p in (_parameter(node, lines[node.lineno - 1]) for node in found)}
+
+
+def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
+    assert isinstance(node.target, ast.Name)
+    assert node.value is not None
+    comment = line.partition("  # ")[2].strip()
+    words = [word.strip() for word in comment.split(" | ")]
+    choices = tuple(words) if len(words) > 1 and all(re.fullmatch(r"[\w-]+", w) for w in words) else ()
+    kind = ast.unparse(node.annotation).strip("'\"")
+    return Parameter(node.target.id, kind, ast.literal_eval(node.value), comment, choices)
+
+
+def effective(
+    runbooks: Sequence[str], files: Sequence[Path] = (), pairs: Sequence[tuple[str, str]] = ()
+) -> dict[str, dict[str, Any]]:
+    """Runbook → its parameters, all checked. Raises one `ParameterError` that lists everything wrong."""
+    known = {runbook: declared(runbook) for runbook in RUNBOOKS}
+    everywhere = {name: p for ps in known.values() for name, p in ps.items() if name not in _SET_BY_RUNNER}
+    here = {name: p for rb in runbooks for name, p in known.get(rb, declared(rb)).items() if name not in _SET_BY_RUNNER}
+    wrong: list[str] = []
+    chosen: dict[str, Any] = {}
+    for file in files:
+        chosen |= _checked(_load(file).items(), everywhere, f"in {file.name}", wrong)
+    chosen |= _checked(_parsed(pairs, here, wrong), here, "on the command line", wrong)
+    defaults = {rb: _checked(_load(_defaults(rb)).items(), known[rb], f"in {_defaults(rb).name}", wrong) for rb in runbooks}
+    if wrong:
+        raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
+    return {rb: defaults[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
+
+
+def _defaults(runbook: str) -> Path:
+    return project() / "parameters" / f"{runbook}.yaml"
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8")) or {}
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check the path after -f") from error
+    except yaml.YAMLError as error:
+        raise ParameterError(f"{path} is not valid YAML: {error}", remedy="put quotes around texts") from error
+    if not isinstance(content, dict):
+        raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
+    return content
+
+
+def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter], wrong: list[str]) -> list[tuple[str, Any]]:
+    """Command-line texts as values of the declared kind; texts that do not fit stay texts and are refused later."""
+    return [(name, _of_kind(text, known[name].kind) if name in known else text) for name, text in pairs]
+
+
+def _of_kind(text: str, kind: str) -> Any:
+    if kind == "list[str]":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind == "str":
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _checked(
+    values: Iterable[tuple[str, Any]], known: Mapping[str, Parameter], where: str, wrong: list[str]
+) -> dict[str, Any]:
+    good = {}
+    for name, value in values:
+        problem = _problem(name, value, known)
+        if problem:
+            wrong.append(f"{problem} ({where})")
+        elif name not in _SET_BY_RUNNER:
+            good[name] = value
+    return good
+
+
+def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
+    if _LOOKS_SECRET.search(name):
+        return f"{name} looks like a secret; secrets are never parameters"
+    if name in _SET_BY_RUNNER:
+        return "" if value == "" else f"{name} is set by the runner; use --run-dir"
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        return f"unknown parameter {name}" + (f", did you mean {close[0]}?" if close else "")
+    if not _fits(value, known[name].kind):
+        return f"{name} must be {known[name].kind}, not {type(value).__name__}"
+    if known[name].choices and str(value) not in known[name].choices:
+        return f"{name} must be one of {', '.join(known[name].choices)}"
+    if isinstance(value, str) and _LOOKS_LIKE_NUMBER.fullmatch(value.strip()):
+        return f"{name} looks like a phone number; numbers come from files only"
+    return ""
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind.startswith("Optional["):
+        return value is None or _fits(value, kind[len("Optional[") : -1])
+    if kind == "list[str]":
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if kind == "float":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value).__name__ == kind
+
+
+def runs_folder() -> Path:
+    """Where run folders go: `AUTHOPS_RUNS`, else `runs/` in the checkout or, for an installed package, here."""
+    told = os.environ.get("AUTHOPS_RUNS")
+    home = project()
+    return Path(told).resolve() if told else (home if home.name != "_project" else Path.cwd()) / "runs"
