@@ -1,1 +1,33 @@
-"""authops: audit, preview and apply sign-in methods of Microsoft Entra ID users, with notebooks in front."""
+"""authops: audit, preview and apply sign-in methods of Microsoft Entra ID users, with notebooks in front.
+
+`import authops as ao` is all a notebook needs; each name below is a module, loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__all__ = [
+    "apply",
+    "connection",
+    "coverage",
+    "directory",
+    "errors",
+    "frames",
+    "graph",
+    "journal",
+    "phone",
+    "plan",
+    "plan_file",
+    "report",
+    "review",
+    "run",
+    "source",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f"authops.{name}")
+    raise AttributeError(f"module 'authops' has no attribute {name!r}")

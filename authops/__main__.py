@@ -121,7 +121,9 @@ def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
 
 
-def _execute(runbooks: list[str] | tuple[str, ...], parameters: dict[str, dict[str, object]], folder: Path | None) -> int:
+def _execute(
+    runbooks: list[str] | tuple[str, ...], parameters: dict[str, dict[str, object]], folder: Path | None
+) -> int:
     from authops import run as runs
     from authops.execute import execute
 

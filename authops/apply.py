@@ -79,7 +79,9 @@ class Applier:
             by_user.setdefault(change.user_id, []).append(change)
         users = list(by_user)
         for start in range(0, len(users), _USERS_AT_A_TIME):
-            await self._some([sorted(by_user[u], key=lambda c: c.step) for u in users[start : start + _USERS_AT_A_TIME]])
+            await self._some(
+                [sorted(by_user[u], key=lambda c: c.step) for u in users[start : start + _USERS_AT_A_TIME]]
+            )
         return self.journal.outcomes()
 
     async def _some(self, queues: list[list[Change]]) -> None:
@@ -148,9 +150,7 @@ class Applier:
         requests = {request_of(self.graph, c): c.change_id for c in wave}
         return {requests[answer.request]: answer async for answer in self.graph.send(requests)}
 
-    async def _read_back(
-        self, wave: list[Change], answers: dict[str, Answer]
-    ) -> dict[tuple[str, str], str | None]:
+    async def _read_back(self, wave: list[Change], answers: dict[str, Answer]) -> dict[tuple[str, str], str | None]:
         """The values after a write; reads lag writes, so an accepted write is given some time to show."""
         now = await self._read(wave)
         for pause in _PATIENCE:
@@ -192,7 +192,10 @@ class Applier:
         record = {k: v for k, v in vars(change).items() if k in OUTCOME_ROWS}
         request_id = answer.request_id if answer else ""
         self.journal.settle(
-            [record | {"outcome": outcome, "found": found, "detail": detail, "request_id": request_id, "at": self._at()}]
+            [
+                record
+                | {"outcome": outcome, "found": found, "detail": detail, "request_id": request_id, "at": self._at()}
+            ]
         )
         self.counts[outcome] += 1
         self.report(self.counts.total(), self.counts)
@@ -252,7 +255,9 @@ async def verify(graph: Graph, outcomes: pd.DataFrame) -> pd.DataFrame:
     methods = list(dict.fromkeys(outcomes["method"]))
     seen = await directory.current(graph, outcomes["user_id"], methods=methods)
     now = {(r["user_id"], r["method"]): r for r in cast("list[dict[str, Any]]", seen.to_dict("records"))}
-    rows = [_verified(r, now[r["user_id"], r["method"]]) for r in cast("list[dict[str, Any]]", outcomes.to_dict("records"))]
+    rows = [
+        _verified(r, now[r["user_id"], r["method"]]) for r in cast("list[dict[str, Any]]", outcomes.to_dict("records"))
+    ]
     agreed = pd.Series([r.pop("as_recorded") for r in rows], dtype=bool)
     return frame(OUTCOME_ROWS, rows).assign(as_recorded=agreed)
 
@@ -266,6 +271,36 @@ def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         return row | {"outcome": "applied", "found": found, "as_recorded": True}
     expected = shows_after if row["outcome"].startswith("applied") else fold(found) == fold(row["found"])
     return row | {"found": found, "as_recorded": bool(expected) and row["outcome"] != "unknown"}
+
+
+def tally(outcomes: pd.DataFrame) -> dict[str, int]:
+    """Rows per outcome, in the order of OUTCOMES."""
+    found = outcomes["outcome"].value_counts()
+    return {name: int(found[name]) for name in OUTCOMES if name in found}
+
+
+def ending(outcomes: pd.DataFrame, mode: str) -> tuple[str, str]:
+    """(status, headline) of an apply."""
+    said = ", ".join(f"{count:,} {name}" for name, count in tally(outcomes).items()) or "nothing to do"
+    if outcomes.empty:
+        return "nothing to do", said
+    status = "attention" if len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
+    return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
+
+
+def _left(outcomes: pd.DataFrame) -> bool:
+    return bool(outcomes["outcome"].eq("skipped").any())
+
+
+def verified_ending(verified: pd.DataFrame) -> tuple[str, str]:
+    """(status, headline) of a verify."""
+    odd = int((~verified["as_recorded"]).sum())
+    if odd or len(failed(verified)):
+        return (
+            "attention",
+            f"{odd:,} of {len(verified):,} changes are not as recorded; {len(failed(verified)):,} need a look",
+        )
+    return ("done" if len(verified) else "nothing to do"), f"all {len(verified):,} changes are as recorded"
 
 
 def failed(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -18,6 +19,7 @@ METHOD_IDS: Final = {
     "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
     "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
 }
+_log = logging.getLogger(__name__)
 _USER_FIELDS: Final = "id,userPrincipalName,displayName,accountEnabled,userType,department,usageLocation"
 _DEFAULTS: Final = {
     "sms": "mobile",
@@ -174,6 +176,18 @@ async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
         rows.append(_registration(item))
         tick(len(rows))
     return frame(REGISTRATIONS, rows)
+
+
+async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
+    """The report once more, for the default methods; empty, with a warning, when it may not be read or is not `needed`."""
+    if needed:
+        try:
+            return await registrations(graph)
+        except GraphError as error:
+            if error.status != 403:
+                raise
+            _log.warning("default methods are not known, so Graph may refuse some removals: %s", error)
+    return frame(REGISTRATIONS, [])
 
 
 def _registration(item: dict[str, Any]) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 """Everything that can go wrong, as one family; each error says what happened and what to do.
 
-    AuthopsError            exit code 1, the runbook broke
-    ├── UsageError          exit code 2, wrong use: parameters, files
-    │   ├── SourceError     the CSV cannot be read, or a column is missing
-    │   ├── ConnectionProfileError   the connection profile is wrong
-    │   ├── ParameterError  a parameter is unknown, of the wrong type, or not allowed
-    │   └── PlanError       the plan file was edited, is expired, belongs elsewhere, or was applied already
-    ├── SignInError         Entra refused the credential, or cannot be reached
-    ├── GraphError          Graph refused a request, or answered something unusable
-    │   └── GraphUnreachable   no answer at all
-    ├── FrameError          a frame lacks a declared column: a fault of ours
-    ├── JournalError        the journal cannot be written or read
-    └── GuardStop           exit code 4, a guard stopped the plan before any write
+AuthopsError            exit code 1, the runbook broke
+├── UsageError          exit code 2, wrong use: parameters, files
+│   ├── SourceError     the CSV cannot be read, or a column is missing
+│   ├── ConnectionProfileError   the connection profile is wrong
+│   ├── ParameterError  a parameter is unknown, of the wrong type, or not allowed
+│   └── PlanError       the plan file was edited, is expired, belongs elsewhere, or was applied already
+├── SignInError         Entra refused the credential, or cannot be reached
+├── GraphError          Graph refused a request, or answered something unusable
+│   └── GraphUnreachable   no answer at all
+├── FrameError          a frame lacks a declared column: a fault of ours
+├── JournalError        the journal cannot be written or read
+└── GuardStop           exit code 4, a guard stopped the plan before any write
 """
 
 from __future__ import annotations

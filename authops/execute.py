@@ -56,9 +56,7 @@ def _recorded(folder: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text("utf-8"))["runbooks"]) if path.exists() else {}
 
 
-def _papermill(
-    source: Path, out: Path, parameters: dict[str, Any], folder: Path, say: Say
-) -> tuple[str, str] | None:
+def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path, say: Say) -> tuple[str, str] | None:
     """(status, headline) when the notebook did not reach its end, else None."""
     import papermill
     from nbclient.exceptions import DeadKernelError

@@ -25,7 +25,18 @@ create table outcomes (
     method text not null, action text not null, before text not null, after text not null,
     outcome text not null, found text not null, detail text not null, request_id text not null, at text not null);
 """
-_INTENT: Final = ("change_id", "attempt", "line", "user_id", "user_principal_name", "method", "action", "before", "after", "at")
+_INTENT: Final = (
+    "change_id",
+    "attempt",
+    "line",
+    "user_id",
+    "user_principal_name",
+    "method",
+    "action",
+    "before",
+    "after",
+    "at",
+)
 
 
 class Journal:
@@ -43,7 +54,9 @@ class Journal:
     def _ready(self) -> None:
         version = self._db.execute("pragma user_version").fetchone()[0]
         if version > VERSION:
-            raise JournalError(f"{self.path} was written by a newer authops (format {version})", remedy="update authops")
+            raise JournalError(
+                f"{self.path} was written by a newer authops (format {version})", remedy="update authops"
+            )
         if version == 0:
             self._db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
 

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.errors import GuardStop
 from authops.frames import CHANGES, CURRENT, METHODS, PROBLEMS, USERS, WANTED, WRITES, check, frame
 from authops.phone import fold
 
@@ -26,7 +27,6 @@ REASONS: Final = {
     "alternate_needs_mobile": "Graph accepts an alternate mobile only beside a mobile",
     "mobile_held_by_alternate": "Graph refuses to remove the mobile while an alternate mobile stays",
     "current_unknown": "the present value could not be read",
-    "undone": "the value from before a run, put back",
 }
 GUARDS: Final = {
     "max_changes": "writes in the whole plan",
@@ -136,9 +136,7 @@ def _unresolved(wanted: Mapping[Any, pd.DataFrame], asked: Mapping[str, Any]) ->
         rule, message = _why_not(asked.get(str(user).casefold()), named)
         if rule:
             line = int(rows["line"].iloc[0])
-            problems.append(
-                {"line": line, "user": user, "column": "", "value": "", "rule": rule, "message": message}
-            )
+            problems.append({"line": line, "user": user, "column": "", "value": "", "rule": rule, "message": message})
     return problems
 
 
@@ -192,7 +190,7 @@ def _action(want: Mapping[str, Any], before: str) -> tuple[str, str, str]:
     if want["intent"] == "remove":
         return ("remove", "", "blank_removes") if before else ("keep", "", "nothing_to_remove")
     if not before:
-        return "add", want["value"], want.get("why", "no_method")
+        return "add", want["value"], "no_method"
     if fold(before) == fold(want["value"]):
         return "keep", before, "equal_number"
     if not want["overwrite"]:
@@ -248,6 +246,31 @@ def _in_order(steps: Iterable[_Step]) -> list[_Step]:
     """Adds and updates first, so that nobody is left with less than before; the default method goes last."""
     writes = [s for s in steps if s.action in WRITES]
     return sorted(writes, key=lambda s: (s.action == "remove" and s.is_default, _ORDER[s.action, s.row["method"]]))
+
+
+def part(plan: Plan, changes: pd.DataFrame) -> Plan:
+    """The plan narrowed to some of its changes; its problems stay behind."""
+    return Plan(changes, plan.problems.iloc[:0], plan.header)
+
+
+def enforce(broken: pd.DataFrame) -> None:
+    """Raise `GuardStop` when any guard is broken."""
+    if len(broken):
+        said = "; ".join(f"{b['guard']}: {b['message']}" for b in _records(broken))
+        raise GuardStop(
+            said, remedy="nothing was written; look at the plan, then raise the limit in words if it is right"
+        )
+
+
+def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
+    """(status, headline) of a preview."""
+    said = ", ".join(f"{plan.counts.get(action, 0):,} {action}" for action in WRITES)
+    aside = f"; {len(plan.problems):,} rows with a problem, left alone" if len(plan.problems) else ""
+    if len(broken):
+        return "stopped", f"a guard stopped it ({', '.join(broken['guard'])}): {said}{aside}"
+    if not plan.applicable:
+        return "nothing to do", f"nothing to change{aside}"
+    return "done", f"planned: {said}; approved: {approve}{aside}"
 
 
 def breaches(

@@ -29,14 +29,14 @@ def digest(changes: pd.DataFrame) -> str:
     return hashlib.sha256(str(rows).encode()).hexdigest()
 
 
-def save(plan: Plan, folder: Path, *, now: datetime, valid_for: timedelta) -> Plan:
+def save(plan: Plan, folder: Path, *, now: datetime, valid_hours: int = 24) -> Plan:
     """Write the plan into a run folder; returns it with its full header. Raises `PlanError` when one is there."""
     if (folder / "plan.json").exists():
         raise PlanError(f"{folder} already holds a plan", remedy="a plan is saved once; start a new run")
     header = dict(plan.header) | {
         "version": VERSION,
         "made_at": now.isoformat(timespec="seconds"),
-        "expires_at": (now + valid_for).isoformat(timespec="seconds"),
+        "expires_at": (now + timedelta(hours=valid_hours)).isoformat(timespec="seconds"),
         "digest": digest(plan.changes),
         "counts": plan.counts,
         "complete": plan.complete,
@@ -57,7 +57,9 @@ def load(folder: Path) -> Plan:
         changes = check(pd.read_parquet(folder / "plan.parquet"), CHANGES)
         problems = check(pd.read_parquet(folder / "problems.parquet"), PROBLEMS)
     except (OSError, ValueError) as error:
-        raise PlanError(f"{folder}: the plan's table cannot be read ({type(error).__name__})", remedy=_REMEDY) from error
+        raise PlanError(
+            f"{folder}: the plan's table cannot be read ({type(error).__name__})", remedy=_REMEDY
+        ) from error
     if digest(changes) != header["digest"]:
         raise PlanError(f"{folder}: the plan was changed after it was saved", remedy=_REMEDY)
     return Plan(changes, problems, header)
@@ -77,6 +79,28 @@ def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: da
         "note": note,
     }
     return _write_json(folder / "approval.json", approval)
+
+
+def decide(plan: Plan, folder: Path, approve_what: str, broken: pd.DataFrame, *, by: str) -> str:
+    """The approval that a parameter gives: `all`, or none at all. A broken guard approves nothing."""
+    if len(broken):
+        return f"nothing approved: {', '.join(broken['guard'])} would be broken"
+    if approve_what != "all":
+        return "nothing approved yet"
+    path = approve(plan, folder, list(plan.writes["change_id"]), by=by, now=utc_now(), note="approved by parameter")
+    return f"all {len(plan.writes):,} changes approved by {by} in {path.name}"
+
+
+def seal(plan: Plan) -> dict[str, str]:
+    """What identifies a saved plan, for people."""
+    header = plan.header
+    source = header.get("source", {})
+    return {
+        "plan": str(header["digest"])[:16],
+        "made": f"{header['made_at']} by {header.get('author', 'unknown')}",
+        "valid until": str(header["expires_at"]),
+        "from": f"{source.get('path', 'unknown')} ({str(source.get('digest', ''))[:12]})",
+    }
 
 
 def approved(plan: Plan, folder: Path, *, tenant_id: str, now: datetime) -> pd.DataFrame:

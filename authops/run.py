@@ -19,10 +19,12 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops import apply, source
 from authops import connection as connections
 from authops.errors import ParameterError
 from authops.graph import Graph
 from authops.journal import Journal
+from authops.plan import Plan
 from authops.runbook import runs_folder
 
 STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
@@ -92,6 +94,31 @@ class Run:
             raise ParameterError(f"{self.folder} holds no {name}", remedy="run the runbook before this one first")
         return pd.read_parquet(path)
 
+    @property
+    def author(self) -> str:
+        """Who runs this."""
+        return author()
+
+    def plan_header(self, source_facts: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
+        """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
+        read_at = datetime.now(UTC).isoformat(timespec="seconds")
+        tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
+        return tenant | {"source": dict(source_facts), "read_at": read_at, "author": author(), "rules": rules}
+
+    def keep_outcomes(self, outcomes: pd.DataFrame, plan: Plan, mode: str) -> dict[str, str]:
+        """Keep the outcomes and `failed.csv`, the source rows to look at; returns what was kept, for people."""
+        kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
+        lines = {int(n) for n in [*plan.problems["line"], *apply.failed(outcomes)["line"]]}
+        source_facts = plan.header["source"]
+        if not lines:
+            return kept | {"failed.csv": "not needed: nothing to look at"}
+        if source.digest(source_facts["path"]) != source_facts["digest"]:
+            return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
+        path = self.folder / "failed.csv"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
+            file.write(source.pick(source_facts["path"], lines))
+        return kept | {"failed.csv": f"{len(lines):,} rows"}
+
     async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> str:
         """Let go of Graph, record how it ended; returns the headline. `status` is one of STATUSES."""
         if self._graph is not None:
@@ -134,7 +161,12 @@ def record(folder: Path, runbook: str, status: str, headline: str, counts: Mappi
     path = folder / "outcome.json"
     whole = json.loads(path.read_text("utf-8")) if path.exists() else {"runbooks": {}}
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    whole["runbooks"][runbook] = {"status": status, "headline": headline, "counts": dict(counts or {}), "finished_at": at}
+    whole["runbooks"][runbook] = {
+        "status": status,
+        "headline": headline,
+        "counts": dict(counts or {}),
+        "finished_at": at,
+    }
     worst = _worst([str(r["status"]) for r in whole["runbooks"].values()])
     whole |= {"run": folder.name, "status": worst, "exit_code": STATUSES[worst], "by": author(), "versions": versions()}
     new = path.with_suffix(".new")

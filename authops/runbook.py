@@ -19,7 +19,12 @@ import yaml
 
 from authops.errors import ParameterError
 
-RUNBOOKS: Final = {"audit": "1_audit.ipynb", "preview": "2_preview.ipynb", "apply": "3_apply.ipynb", "verify": "4_verify.ipynb"}
+RUNBOOKS: Final = {
+    "audit": "1_audit.ipynb",
+    "preview": "2_preview.ipynb",
+    "apply": "3_apply.ipynb",
+    "verify": "4_verify.ipynb",
+}
 _SET_BY_RUNNER: Final = ("run_dir",)
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
 _LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
@@ -82,7 +87,9 @@ def effective(
     for file in files:
         chosen |= _checked(_load(file).items(), everywhere, f"in {file.name}", wrong)
     chosen |= _checked(_parsed(pairs, here, wrong), here, "on the command line", wrong)
-    defaults = {rb: _checked(_load(_defaults(rb)).items(), known[rb], f"in {_defaults(rb).name}", wrong) for rb in runbooks}
+    defaults = {
+        rb: _checked(_load(_defaults(rb)).items(), known[rb], f"in {_defaults(rb).name}", wrong) for rb in runbooks
+    }
     if wrong:
         raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
     return {rb: defaults[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
@@ -101,10 +108,14 @@ def _load(path: Path) -> dict[str, Any]:
         raise ParameterError(f"{path} is not valid YAML: {error}", remedy="put quotes around texts") from error
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
+    if isinstance(content.get("source"), str) and content["source"]:
+        content["source"] = str((path.resolve().parent / content["source"]).resolve())
     return content
 
 
-def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter], wrong: list[str]) -> list[tuple[str, Any]]:
+def _parsed(
+    pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter], wrong: list[str]
+) -> list[tuple[str, Any]]:
     """Command-line texts as values of the declared kind; texts that do not fit stay texts and are refused later."""
     return [(name, _of_kind(text, known[name].kind) if name in known else text) for name, text in pairs]
 

@@ -58,16 +58,31 @@ class Source:
     problems: pd.DataFrame
     facts: dict[str, Any]
 
+    @property
+    def methods(self) -> list[str]:
+        """The methods the file has a column for."""
+        return list(self.facts["methods"])
+
+    @property
+    def removes(self) -> bool:
+        """Whether any row asks for a removal."""
+        return bool(self.wanted["intent"].eq("remove").any())
+
 
 @dataclass(frozen=True)
 class _Row:
     line: int
     cells: dict[str, str]
-    ragged: bool
+    raw: tuple[str, ...]
+    width: int
 
     @property
     def user(self) -> str:
         return self.cells["user"]
+
+    @property
+    def ragged(self) -> bool:
+        return any(cell.strip() for cell in self.raw[self.width :])
 
 
 class _RowProblem(Exception):
@@ -81,6 +96,8 @@ def read(path: str | Path, *, default_region: str = "") -> Source:
 
     `default_region`: two-letter country for numbers without a country code; "" refuses those.
     """
+    if not str(path):
+        raise SourceError("no source named", remedy="name the CSV file in parameter `source`")
     path = Path(path)
     data = _bytes(path)
     text, encoding = _decode(data, path)
@@ -88,7 +105,7 @@ def read(path: str | Path, *, default_region: str = "") -> Source:
     wanted, problems = _judge(rows, columns, header, default_region)
     used = {header[i] for i in columns.values()}
     facts = {
-        "path": str(path),
+        "path": str(path.resolve()),
         "digest": hashlib.sha256(data).hexdigest(),
         "encoding": encoding,
         "delimiter": delimiter,
@@ -99,6 +116,25 @@ def read(path: str | Path, *, default_region: str = "") -> Source:
         "default_region": default_region,
     }
     return Source(frame(WANTED, wanted), frame(PROBLEMS, problems), facts)
+
+
+def pick(path: str | Path, lines: set[int]) -> str:
+    """The header and those rows of a source file, as CSV text: the next input. Line numbers as in PROBLEMS."""
+    text, _ = _decode(_bytes(Path(path)), Path(path))
+    _, rows, header, delimiter = _table(text, Path(path))
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(row.raw for row in rows if row.line in lines)
+    return out.getvalue()
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of the file, "" when it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def _bytes(path: Path) -> bytes:
@@ -179,7 +215,7 @@ def _rows(
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 named = {f: cells[i].strip() if i < len(cells) else "" for f, i in columns.items()}
-                yield _Row(line, named, any(c.strip() for c in cells[len(header) :]))
+                yield _Row(line, named, tuple(cells), len(header))
             line = start + reader.line_num + 1
     except csv.Error as error:
         raise SourceError(f"{path}, from line {line}: {error}", remedy="look for a quote that is not closed") from error
@@ -220,7 +256,9 @@ def _refuse_row(row: _Row, often: Counter[str]) -> None:
     if not row.user:
         raise _RowProblem("user", "no_user", "the row names no user; fill the column or delete the row")
     if row.ragged:
-        raise _RowProblem("", "ragged_row", "more cells than the header; put quotes around values that hold a delimiter")
+        raise _RowProblem(
+            "", "ragged_row", "more cells than the header; put quotes around values that hold a delimiter"
+        )
     if often[row.user.casefold()] > 1:
         raise _RowProblem("user", "duplicate_user", "the user stands in more than one row; keep the right one")
 

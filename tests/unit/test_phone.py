@@ -1,0 +1,69 @@
+"""Numbers: what goes out, what is equal, what is hidden, what is refused."""
+
+import pytest
+
+from authops.phone import PhoneProblem, fold, mask, normalise
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "method", "spelled"),
+    [
+        ("+31612345678", "", "mobile", "+31 612345678"),
+        ("+31 6 1234 5678", "", "mobile", "+31 612345678"),
+        ("0031612345678", "", "mobile", "+31 612345678"),
+        ("06-12345678", "NL", "mobile", "+31 612345678"),
+        ("+31 (0)6 12345678", "", "mobile", "+31 612345678"),
+        ("\u200e+31\u00a06\u00a012345678\u202c", "", "mobile", "+31 612345678"),
+        ("(206) 555-0123", "US", "mobile", "+1 2065550123"),
+        ("020 624 1111 ext 12", "NL", "office", "+31 206241111x12"),
+        ("+39 06 6982", "", "office", "+39 066982"),
+    ],
+)
+def test_every_usual_spelling_goes_out_as_graph_wants_it(text: str, region: str, method: str, spelled: str) -> None:
+    assert normalise(text, region=region, method=method) == spelled
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "method", "rule"),
+    [
+        ("06 12345678", "", "mobile", "no_country_code"),
+        ("612345678", "", "mobile", "no_country_code"),
+        ("call me", "NL", "mobile", "not_a_number"),
+        ("+31 6 12345678 / +31 6 87654321", "", "mobile", "not_a_number"),
+        ("+31 6 CALLMENOW", "", "mobile", "not_a_number"),
+        ("0800FLOWERS", "NL", "mobile", "not_a_number"),
+        ("3.16E+10", "NL", "mobile", "number_mangled"),
+        ("3,16123E+10", "NL", "mobile", "number_mangled"),
+        ("+31 ******678", "", "mobile", "number_masked"),
+        ("+31 6123", "", "mobile", "impossible_number"),
+        ("+31 000000000", "", "mobile", "invalid_number"),
+        ("+31 612345678x12", "", "mobile", "extension_not_allowed"),
+        ("+999 12345678", "", "mobile", "not_a_number"),
+    ],
+)
+def test_what_is_not_surely_a_number_is_refused(text: str, region: str, method: str, rule: str) -> None:
+    with pytest.raises(PhoneProblem) as caught:
+        normalise(text, region=region, method=method)
+    assert caught.value.rule == rule
+
+
+def test_spelling_is_no_difference_and_a_digit_is() -> None:
+    assert fold("+31612345678") == fold("+31 6 1234 5678")
+    assert fold("+31 206241111x12") == fold("+31206241111X12")
+    assert fold("+31 612345678") != fold("+31 612345679")
+
+
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        ("+31 612345678", "+31 ******678"),
+        ("+31612345678", "*********678"),
+        ("+31 206241111x12", "+31 *********x12"),
+        ("+1 23", "+1 **"),
+        ("12345", "*****"),
+        ("frida@example.org", "f****@example.org"),
+        ("", ""),
+    ],
+)
+def test_a_masked_value_shows_its_end_only(value: str, masked: str) -> None:
+    assert mask(value) == masked

@@ -1,0 +1,214 @@
+"""WANTED × CURRENT → what would be written, in which order, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from authops import plan
+from authops.errors import GuardStop, PlanError
+from authops.frames import CHANGES, CURRENT, PROBLEMS, USERS, WANTED, empty, frame
+from authops.plan_file import approve, approved, digest, load, save, utc_now
+
+A, B, C = "+31 612345678", "+31 687654321", "+31 206241111"
+
+
+def row(user: str, *, force: bool = False, **wants: str | None) -> list[dict[str, Any]]:
+    """Wanted rows: a number sets, "" removes, None leaves."""
+    intent = {True: "set", False: "remove"}
+    return [
+        {
+            "line": 2,
+            "user": user,
+            "method": method,
+            "intent": "leave" if value is None else intent[bool(value)],
+            "value": value or "",
+            "overwrite": force,
+        }
+        for method, value in wants.items()
+    ]
+
+
+def has(user: str, *, default: str = "", others: int = 0, unread: str = "", **values: str) -> list[dict[str, Any]]:
+    """Current rows of one person."""
+    return [
+        {
+            "user_id": user,
+            "method": method,
+            "known": method != unread,
+            "value": "" if method == unread else values.get(method, ""),
+            "is_default": method == default,
+            "others": others,
+            "error": "",
+        }
+        for method in ("mobile", "alternateMobile", "office", "email")
+    ]
+
+
+def made(wants: list[dict[str, Any]], now: list[dict[str, Any]]) -> plan.Plan:
+    ids = list(dict.fromkeys(c["user_id"] for c in now))
+    people = [
+        {name: user if kind == "text" else True for name, (kind, _) in USERS.items()} | {"asked": user, "error": ""}
+        for user in ids
+    ]
+    users = pd.DataFrame(people, columns=[*USERS, "asked", "error"])
+    return plan.make(frame(WANTED, wants), frame(CURRENT, now), users, empty(PROBLEMS))
+
+
+def writes(made_plan: plan.Plan) -> list[tuple[str, str]]:
+    found = made_plan.writes.sort_values("step")
+    return list(zip(found["action"], found["method"], strict=True))
+
+
+def reasons(made_plan: plan.Plan) -> dict[str, str]:
+    return dict(zip(made_plan.changes["method"], made_plan.changes["reason"], strict=True))
+
+
+def test_mobile_is_added_before_alternate() -> None:
+    assert writes(made(row("u", office=C, alternateMobile=B, mobile=A), has("u"))) == [
+        ("add", "mobile"),
+        ("add", "alternateMobile"),
+        ("add", "office"),
+    ]
+
+
+def test_alternate_is_removed_before_mobile() -> None:
+    now = has("u", mobile=A, alternateMobile=B, office=C)
+    assert writes(made(row("u", mobile="", alternateMobile="", office=""), now)) == [
+        ("remove", "alternateMobile"),
+        ("remove", "office"),
+        ("remove", "mobile"),
+    ]
+
+
+def test_nobody_is_left_with_less_on_the_way() -> None:
+    assert writes(made(row("u", mobile="", office=C), has("u", mobile=A))) == [("add", "office"), ("remove", "mobile")]
+
+
+def test_a_default_goes_last_when_all_others_go() -> None:
+    now = has("u", default="office", mobile=A, alternateMobile=B, office=C)
+    assert writes(made(row("u", mobile="", alternateMobile="", office=""), now))[-1] == ("remove", "office")
+
+
+@pytest.mark.parametrize(
+    ("wants", "now", "method", "reason"),
+    [
+        (row("u", mobile=""), has("u", default="mobile", mobile=A, office=C), "mobile", "default_method"),
+        (row("u", mobile=""), has("u", default="mobile", others=1, mobile=A), "mobile", "default_method"),
+        (row("u", mobile=""), has("u", default="mobile", others=-1, mobile=A), "mobile", "default_method"),
+        (row("u", mobile="", office=C), has("u", default="mobile", mobile=A), "mobile", "default_method"),
+        (row("u", mobile=""), has("u", mobile=A, alternateMobile=B), "mobile", "mobile_held_by_alternate"),
+        (row("u", alternateMobile=B), has("u"), "alternateMobile", "alternate_needs_mobile"),
+        (row("u", mobile="", alternateMobile=B), has("u", mobile=A), "alternateMobile", "alternate_needs_mobile"),
+        (row("u", mobile=A), has("u", unread="mobile"), "mobile", "current_unknown"),
+        (row("u", mobile=""), has("u", unread="mobile"), "mobile", "current_unknown"),
+    ],
+)
+def test_what_graph_would_refuse_is_said_beforehand(wants: Any, now: Any, method: str, reason: str) -> None:
+    got = made(wants, now)
+    assert reasons(got)[method] == reason
+    assert method not in [m for _, m in writes(got)]
+
+
+def test_a_default_alternate_holds_itself_and_the_mobile() -> None:
+    now = has("u", default="alternateMobile", mobile=A, alternateMobile=B)
+    assert writes(made(row("u", mobile="", alternateMobile=""), now)) == []
+
+
+def test_an_alternate_joins_a_mobile_that_is_already_there() -> None:
+    assert writes(made(row("u", alternateMobile=B), has("u", mobile=A))) == [("add", "alternateMobile")]
+
+
+@pytest.mark.parametrize(
+    ("force", "value", "expected"),
+    [(True, A, []), (True, "+31612345678", []), (True, B, [("update", "mobile")]), (False, B, [])],
+)
+def test_only_a_forced_and_really_different_number_is_an_update(force: bool, value: str, expected: Any) -> None:
+    assert writes(made(row("u", force=force, mobile=value), has("u", mobile="+316 12345678"))) == expected
+
+
+def test_who_is_unknown_unread_or_named_twice_is_a_problem_not_a_change() -> None:
+    users = pd.DataFrame(
+        [("id1", "a@c"), ("id1", "id1"), ("", "b@c")], columns=["user_id", "asked"]
+    ).assign(user_principal_name="", display_name="", account_enabled=True, user_type="", department="", country="", error="")
+    wants = frame(WANTED, [*row("a@c", mobile=A), *row("id1", mobile=B), *row("b@c", mobile=A), *row("gone@c", mobile=A)])
+    got = plan.make(wants, frame(CURRENT, has("id1")), users, empty(PROBLEMS))
+    assert dict(zip(got.problems["user"], got.problems["rule"], strict=True)) == {
+        "a@c": "duplicate_user",
+        "id1": "duplicate_user",
+        "b@c": "user_unreadable",
+        "gone@c": "unknown_user",
+    }
+    assert got.changes.empty
+    assert not got.complete
+
+
+def test_the_reason_never_decides() -> None:
+    got = made(row("u", force=True, mobile=B), has("u", mobile=A))
+    blind = plan.Plan(got.changes.assign(reason=""), got.problems)
+    assert list(blind.writes["change_id"]) == list(got.writes["change_id"])
+
+
+@pytest.mark.parametrize(("limit", "broken"), [(0, True), (1, True), (2, False), (None, False)])
+def test_zero_allows_none_and_only_null_is_no_limit(limit: int | None, broken: bool) -> None:
+    got = made([*row("u", mobile=A), *row("v", mobile=B)], [*has("u"), *has("v")])
+    breaches = plan.breaches(got, max_changes=limit)
+    assert (len(breaches) == 1) is broken
+    if broken:
+        with pytest.raises(GuardStop, match="2 writes in the whole plan"):
+            plan.enforce(breaches)
+
+
+def saved(folder: Path) -> plan.Plan:
+    got = made([*row("u", mobile=A), *row("v", mobile=B)], [*has("u"), *has("v")])
+    return save(plan.Plan(got.changes, got.problems, {"tenant_id": "t"}), folder, now=utc_now())
+
+
+def test_a_saved_plan_comes_back_as_it_was(tmp_path: Path) -> None:
+    before = saved(tmp_path)
+    pd.testing.assert_frame_equal(load(tmp_path).changes, before.changes)
+    assert (tmp_path / "plan.parquet").stat().st_mode & 0o077 == 0
+
+
+def saved_changes(folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(folder / "plan.parquet")
+
+
+def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
+    saved(tmp_path)
+    edited = saved_changes(tmp_path)
+    edited.loc[0, "after"] = "+31 600000000"
+    edited.to_parquet(tmp_path / "plan.parquet")
+    with pytest.raises(PlanError, match="changed after it was saved"):
+        load(tmp_path)
+
+
+def test_what_was_approved_is_exactly_what_may_be_applied(tmp_path: Path) -> None:
+    got = saved(tmp_path)
+    approve(got, tmp_path, ["c0000002"], by="frida", now=utc_now())
+    assert list(approved(load(tmp_path), tmp_path, tenant_id="t", now=utc_now())["change_id"]) == ["c0000002"]
+
+
+def test_an_approval_is_refused_for_another_tenant_plan_or_too_late(tmp_path: Path) -> None:
+    got = saved(tmp_path)
+    with pytest.raises(PlanError, match="holds no approval"):
+        approved(got, tmp_path, tenant_id="t", now=utc_now())
+    approve(got, tmp_path, ["c0000001"], by="frida", now=utc_now())
+    with pytest.raises(PlanError, match="made for tenant t"):
+        approved(got, tmp_path, tenant_id="other", now=utc_now())
+    with pytest.raises(PlanError, match="expired"):
+        approved(got, tmp_path, tenant_id="t", now=utc_now().replace(year=2099))
+    other = plan.Plan(got.changes, got.problems, dict(got.header) | {"digest": "0"})
+    with pytest.raises(PlanError, match="another plan"):
+        approved(other, tmp_path, tenant_id="t", now=utc_now())
+    with pytest.raises(PlanError, match="not changes of this plan"):
+        approve(got, tmp_path, ["c9999999"], by="frida", now=utc_now())
+
+
+def test_the_digest_sees_every_cell() -> None:
+    got = made(row("u", mobile=A), has("u")).changes
+    changed = {digest(got.assign(**{name: got[name].astype(object).map(lambda v: f"{v}!")})) for name in CHANGES}
+    assert len(changed | {digest(got)}) == len(CHANGES) + 1

@@ -1,0 +1,119 @@
+"""The seed's CSV: every row is planned, or is a problem with its line; nothing is guessed."""
+
+from pathlib import Path
+
+import pytest
+
+from authops import source
+from authops.errors import SourceError
+
+HEADER = "UPN,Mobile,AlternateMobile,OfficePhone,ForcedUpdate,ForcedRemoval\n"
+
+
+def read(tmp_path: Path, text: str | bytes, **options: str) -> source.Source:
+    path = tmp_path / "wanted.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return source.read(path, **options)
+
+
+def test_a_full_row_wants_three_methods_of_one_person(tmp_path: Path) -> None:
+    got = read(tmp_path, HEADER + "frida@contoso.com,+31612345678,+31687654321,+31 20 6241111x7,TRUE,FALSE\n")
+    assert got.problems.empty
+    assert list(got.wanted[["line", "method", "intent", "value", "overwrite"]].itertuples(index=False, name=None)) == [
+        (2, "mobile", "set", "+31 612345678", True),
+        (2, "alternateMobile", "set", "+31 687654321", True),
+        (2, "office", "set", "+31 206241111x7", True),
+    ]
+
+
+@pytest.mark.parametrize(("flag", "intent"), [("TRUE", "remove"), ("yes", "remove"), ("1", "remove"), ("", "leave"), ("No", "leave")])
+def test_a_blank_is_removed_only_when_the_flag_says_so(tmp_path: Path, flag: str, intent: str) -> None:
+    got = read(tmp_path, HEADER + f"frida@contoso.com,,,,,{flag}\n")
+    assert set(got.wanted["intent"]) == {intent}
+
+
+def test_a_column_that_is_missing_is_not_a_blank(tmp_path: Path) -> None:
+    got = read(tmp_path, "UPN,Mobile,ForcedRemoval\nfrida@contoso.com,,TRUE\n")
+    assert list(got.wanted["method"]) == ["mobile"]
+
+
+@pytest.mark.parametrize(
+    ("row", "rule", "column"),
+    [
+        ("frida@contoso.com,+31612345678,,,maybe,", "bad_flag", "ForcedUpdate"),
+        ("frida@contoso.com,+31612345678,,,,WAAR", "bad_flag", "ForcedRemoval"),
+        (",+31612345678,,,,", "no_user", "UPN"),
+        ("frida@contoso.com,+3161,,,,", "impossible_number", "Mobile"),
+        ("frida@contoso.com,,+31612345678x1,,,", "extension_not_allowed", "AlternateMobile"),
+        ("frida@contoso.com,0612345678,,,,", "no_country_code", "Mobile"),
+        ("frida@contoso.com,+31612345678,,,,,extra", "ragged_row", ""),
+    ],
+)
+def test_a_bad_row_is_named_and_its_whole_user_left_alone(tmp_path: Path, row: str, rule: str, column: str) -> None:
+    got = read(tmp_path, HEADER + "good@contoso.com,+31612345679,,,,\n" + row + "\n")
+    assert list(got.problems[["line", "rule", "column"]].itertuples(index=False, name=None)) == [(3, rule, column)]
+    assert set(got.wanted["user"]) == {"good@contoso.com"}
+
+
+def test_a_problem_shows_no_full_number(tmp_path: Path) -> None:
+    got = read(tmp_path, HEADER + "frida@contoso.com,+31612345678x5,,,,\n")
+    assert "612345" not in got.problems.to_csv()
+
+
+def test_both_rows_of_one_person_are_refused(tmp_path: Path) -> None:
+    got = read(tmp_path, HEADER + "a@contoso.com,+31612345678,,,,\nA@Contoso.com,+31612345679,,,,\n")
+    assert list(got.problems["line"]) == [2, 3]
+    assert got.wanted.empty
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
+    text = HEADER + '\n"a@contoso.com","+31612345678",,\n\n"b@contoso.com","x\ny",,,,\nc@contoso.com,+3161,,,,\n'
+    got = read(tmp_path, text)
+    assert list(got.problems["line"]) == [5, 7]
+    assert set(got.wanted["line"]) == {3}
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "delimiter"),
+    [
+        ((HEADER + "zoë@contoso.com,+31612345678,,,,\n").encode("utf-8-sig"), "utf-8", ","),
+        ((HEADER + "zoë@contoso.com,+31612345678,,,,\n").encode("utf-16"), "utf-16", ","),
+        ((HEADER + "zoë@contoso.com,+31612345678,,,,\r\n").replace(",", ";").encode("cp1252"), "cp1252", ";"),
+        ((HEADER + "zoë@contoso.com,+31612345678,,,,\n").replace(",", "\t").encode(), "utf-8", "\t"),
+    ],
+)
+def test_what_excel_writes_is_read_and_said(tmp_path: Path, data: bytes, encoding: str, delimiter: str) -> None:
+    got = read(tmp_path, data)
+    assert (got.facts["encoding"], got.facts["delimiter"]) == (encoding, delimiter)
+    assert set(got.wanted["user"]) == {"zoë@contoso.com"}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "empty"),
+        (b"\n  \n", "empty"),
+        (b"Name,Mobile\nfrida,+31612345678\n", "no user column"),
+        (b"UPN,Note\nfrida,hello\n", "no method column"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file"),
+        (b"PK\x03\x04\x14\0\0\0", "not a text file"),
+        (b"UPN,Mobile,Mobile Phone\na,,\n", "both mean mobile"),
+        (b'UPN,Mobile\n"a@contoso.com,+31612345678\n', "quote"),
+    ],
+)
+def test_a_file_that_cannot_be_used_gets_one_clear_message(tmp_path: Path, data: bytes, said: str) -> None:
+    with pytest.raises(SourceError, match=said):
+        read(tmp_path, data)
+
+
+def test_a_directory_or_a_missing_file_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a directory"):
+        source.read(tmp_path)
+    with pytest.raises(SourceError, match="cannot be read"):
+        source.read(tmp_path / "gone.csv")
+
+
+def test_picked_rows_are_the_next_input(tmp_path: Path) -> None:
+    read(tmp_path, HEADER + "a@contoso.com,0612345678,,,,\nb@contoso.com,+31612345678,,,,\n")
+    again = read(tmp_path, source.pick(tmp_path / "wanted.csv", {2}))
+    assert list(again.problems["user"]) == ["a@contoso.com"]
