@@ -1,0 +1,414 @@
+"""Frames → pictures: what an operator reads before, during and after a run.
+
+Every function returns a `View`: HTML in a notebook, plain text in a log. Numbers are masked unless `reveal=True`;
+every text is escaped; nothing runs script or loads anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pandas as pd
+
+from authops.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
+from authops.phone import mask
+from authops.views import (
+    View,
+    bars,
+    box,
+    note,
+    number,
+    pairs,
+    percent,
+    plain_table,
+    table,
+    text,
+    tile,
+    tiles,
+    track,
+)
+
+SIGNS: Final = {"add": "+", "update": "~", "remove": "−", "keep": "=", "blocked": "!"}
+_OUTCOME_KINDS: Final = {
+    "applied": "add",
+    "applied_with_note": "update",
+    "rejected": "remove",
+    "drifted": "blocked",
+    "skipped": "keep",
+    "unknown": "remove",
+}
+_COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
+_NUMBER: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_log = logging.getLogger("authops.progress")
+
+
+def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None) -> View:
+    """Big tiles: changes per action, rows with a problem, users who would be written to."""
+    found = check(changes, CHANGES)["action"].value_counts()
+    numbers = {action: int(found.get(action, 0)) for action in ACTIONS}
+    parts = [tile(f"{SIGNS[a]} {a}", n, a) for a, n in numbers.items()]
+    if problems is not None:
+        numbers["problems"] = len(problems)
+        parts.append(tile("problems", len(problems), "remove"))
+    users = changes.loc[changes["action"].isin(WRITES), "user_id"].nunique()
+    considered = changes["user_id"].nunique()
+    parts.append(tile("users concerned", users, "info", f"of {number(considered)} considered"))
+    said = " · ".join(f"{number(n)} {name}" for name, n in numbers.items())
+    return View(tiles(parts), f"{said} · {number(users)} of {number(considered)} users concerned")
+
+
+def changes(
+    changes: pd.DataFrame,
+    *,
+    reveal: bool = False,
+    limit: int = 200,
+    actions: Iterable[str] | None = None,
+    reasons: Mapping[str, str] | None = None,
+) -> View:
+    """Before → after, one coloured row per change, in the source's order; the first `limit` rows."""
+    chosen = check(changes, CHANGES)
+    if actions is not None:
+        chosen = chosen[chosen["action"].isin(set(actions))]
+    if chosen.empty:
+        return _nothing("No changes.")
+    rows = _records(chosen.head(limit))
+    heads = ["action", "line", "user", "method", "before → after", "reason"]
+    said = _how_many(len(rows), len(chosen), "plan.parquet")
+    cells = [(r["action"], change_cells(r, reveal=reveal, reasons=reasons)) for r in rows]
+    lines = [
+        (f"{SIGNS[r['action']]} {r['action']}", r["line"], r["user_principal_name"], r["method"],
+         f"{_shown(r['before'], reveal)} → {_shown(r['after'], reveal)}", reason_words(r["reason"], reasons))
+        for r in rows
+    ]  # fmt: skip
+    return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, lines)}\n{said}")
+
+
+def change_cells(
+    row: Mapping[str, Any], *, reveal: bool = False, reasons: Mapping[str, str] | None = None
+) -> list[str]:
+    """One change as escaped cells: action, line, user, method, before → after, reason."""
+    return [
+        f'<span class="sign">{SIGNS[row["action"]]}</span>{text(row["action"])}',
+        number(row["line"]),
+        _person(row),
+        text(row["method"]),
+        _before_after(row, reveal),
+        text(reason_words(row["reason"], reasons)),
+    ]
+
+
+def reason_words(code: str, reasons: Mapping[str, str] | None = None) -> str:
+    """The sentence for a reason's code; without one, the code with blanks."""
+    return (reasons or {}).get(code, code.replace("_", " "))
+
+
+def problems(problems: pd.DataFrame, *, limit: int = 200) -> View:
+    """Rows of the source that are left alone, and what to do about each."""
+    chosen = check(problems, PROBLEMS)
+    if chosen.empty:
+        return View(box("✓ No row has a problem.", "add"), "No row has a problem.")
+    heads = ["line", "user", "column", "value", "rule", "message"]
+    rows = [[mask_numbers(str(r[h])) for h in heads] for r in _records(chosen.head(limit))]
+    said = _how_many(len(rows), len(chosen), "problems.parquet")
+    cells = [("remove", [text(c) for c in row]) for row in rows]
+    return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, rows)}\n{said}")
+
+
+def reasons(changes: pd.DataFrame, *, reasons: Mapping[str, str] | None = None) -> View:
+    """How many changes per action and reason."""
+    if check(changes, CHANGES).empty:
+        return _nothing("No changes.")
+    grouped = Counter((str(a), str(r)) for a, r in zip(changes["action"], changes["reason"], strict=True))
+    found = sorted(grouped.items(), key=lambda item: (ACTIONS.index(item[0][0]), -item[1]))
+    heads = ["action", "reason", "changes"]
+    lines = [(f"{SIGNS[a]} {a}", reason_words(r, reasons), number(n)) for (a, r), n in found]
+    cells = [(key[0], [text(c) for c in line]) for (key, _), line in zip(found, lines, strict=True)]
+    return View(table(heads, cells, right=["changes"]), plain_table(heads, lines))
+
+
+def breaches(breaches: pd.DataFrame) -> View:
+    """The guards that stop this plan: limit, what was selected, out of how many."""
+    if breaches.empty:
+        return View(box("✓ Within every limit.", "add"), "Within every limit.")
+    heads = ["guard", "limit", "selected", "population", "message"]
+    rows = [[_fact(r[h]) for h in heads] for r in _records(breaches)]
+    said = f"Stopped: {len(rows)} {'guard says' if len(rows) == 1 else 'guards say'} no. Nothing was written."
+    cells = [("remove", [text(c) for c in row]) for row in rows]
+    html = box(f"! {said}", "remove") + table(heads, cells, right=["limit", "selected", "population"])
+    return View(html, f"{said}\n{plain_table(heads, rows)}")
+
+
+def outcomes(outcomes: pd.DataFrame, *, reveal: bool = False, limit: int = 200) -> View:
+    """Tiles per outcome, and every row that is not simply `applied` (or, once verified, not as recorded)."""
+    chosen = check(outcomes, OUTCOME_ROWS)
+    found = chosen["outcome"].value_counts()
+    numbers = {name: int(found.get(name, 0)) for name in OUTCOMES}
+    parts = [tile(_outcome(name), n, _OUTCOME_KINDS[name]) for name, n in numbers.items()]
+    odd = chosen["outcome"] != "applied"
+    if "as_recorded" in chosen:
+        parts.append(tile("not as recorded", int((~chosen["as_recorded"]).sum()), "blocked"))
+        odd |= ~chosen["as_recorded"].astype(bool)
+    plain = " · ".join(f"{number(n)} {_outcome(name)}" for name, n in numbers.items() if n) or "no changes"
+    more = _odd_outcomes(chosen[odd], reveal, limit)
+    return View(tiles(parts) + more.html, f"{plain}\n{more.plain}".rstrip())
+
+
+def _odd_outcomes(chosen: pd.DataFrame, reveal: bool, limit: int) -> View:
+    if chosen.empty:
+        return View("", "")
+    rows = _records(chosen.head(limit))
+    said = _how_many(len(rows), len(chosen), "outcomes.parquet")
+    heads = ["outcome", "line", "user", "method", "action", "before → after", "found", "detail", "request id"]
+    cells = [(_OUTCOME_KINDS[r["outcome"]], _outcome_cells(r, reveal)) for r in rows]
+    lines = [[_outcome(r["outcome"]), r["line"], r["user_principal_name"], _detail(r, reveal)] for r in rows]
+    plain = plain_table(["outcome", "line", "user", "detail"], lines)
+    return View(table(heads, cells, right=["line"]) + note(said), f"{plain}\n{said}")
+
+
+def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
+    return [
+        f"<b>{text(_outcome(row['outcome']))}</b>",
+        number(row["line"]),
+        _person(row),
+        text(row["method"]),
+        f'<span class="sign">{SIGNS[row["action"]]}</span>{text(row["action"])}',
+        _before_after(row, reveal),
+        _value(row["found"], reveal),
+        text(_detail(row, reveal)),
+        f'<span class="dim">{text(row["request_id"])}</span>',
+    ]
+
+
+def _detail(row: Mapping[str, Any], reveal: bool) -> str:
+    """Graph's own words; it sometimes repeats the number."""
+    said = str(row["detail"])
+    if reveal:
+        return said
+    for value in filter(None, (row["before"], row["after"], row["found"])):
+        said = said.replace(value, mask(value))
+    return mask_numbers(said)
+
+
+def facts(mapping: Mapping[str, Any]) -> View:
+    """A small key/value table: plan header, connection, run."""
+    shown = {str(k).replace("_", " "): _fact(v) for k, v in mapping.items()}
+    wide = max(map(len, shown), default=0)
+    return View(pairs(shown), "\n".join(f"{k.ljust(wide)}  {v}" for k, v in shown.items()))
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_fact(v)}" for k, v in value.items()) or "none"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(_fact(v) for v in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "none" if value is None or value == "" else mask_numbers(str(value))
+
+
+def coverage_chart(coverage: pd.DataFrame, *, title: str = "Coverage") -> View:
+    """Horizontal bars: share of its population, with the numbers beside it. Gaps are amber, the unread grey."""
+    rows = _records(coverage)
+    drawn = [(r["measure"], r["share"], _of(r), _COVERAGE_COLOURS.get(str(r.get("kind", "")), "bar")) for r in rows]
+    heads = ["measure", "users", "of", "share"]
+    lines = [(r["measure"], number(r["users"]), number(r["population"]), percent(r["share"])) for r in rows]
+    return View(bars(drawn, title=title), plain_table(heads, lines))
+
+
+def coverage_table(coverage: pd.DataFrame) -> View:
+    """The same figures as a table; a `user_type` column comes first when there is one."""
+    first = ["user_type"] if "user_type" in coverage else []
+    heads = [*(h.replace("_", " ") for h in first), "measure", "users", "of", "share"]
+    lines = [
+        [*(str(r[h]) for h in first), r["measure"], number(r["users"]), number(r["population"]), percent(r["share"])]
+        for r in _records(coverage)
+    ]
+    cells = [("", [text(c) for c in line]) for line in lines]
+    return View(table(heads, cells, right=["users", "of", "share"]), plain_table(heads, lines))
+
+
+def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
+    """Numbers that deserve a look, from `coverage.number_findings`."""
+    if findings.empty:
+        return View(box("✓ No number stands out.", "add"), "No number stands out.")
+    heads = ["finding", "user_principal_name", "method", "value", "message"]
+    rows = [[mask_numbers(str(r[h])) for h in heads] for r in _records(findings.head(limit))]
+    rows = [[row[0].replace("_", " "), *row[1:]] for row in rows]
+    heads[1] = "user"
+    said = f"{number(len(rows))} of {number(len(findings))} shown"
+    cells = [("update", [text(c) for c in row]) for row in rows]
+    return View(table(heads, cells) + note(said), f"{plain_table(heads, rows)}\n{said}")
+
+
+def progress(
+    done: int,
+    total: int = 0,
+    counts: Mapping[str, int] | None = None,
+    *,
+    started: float,
+    now: float,
+    label: str = "done",
+) -> View:
+    """One bar with rate and time left; `total` 0 means that it is not known."""
+    seconds = max(now - started, 0.0)
+    rate = done / seconds if seconds else 0.0
+    said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
+    if rate:
+        said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        said.append(f"{_duration((total - done) / rate)} left" if done < total else f"in {_duration(seconds)}")
+    said += [f"{number(n)} {_outcome(name)}" for name, n in (counts or {}).items() if n]
+    line = " · ".join(said)
+    return View((track(done / total) if total else "") + note(line), line)
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    )
+
+
+class Progress:
+    """One line that moves: a single display handle in a notebook (at most 5 updates a second), and a log line
+    of `authops.progress` every `every` seconds, which is what a headless run shows.
+
+    Hand `tick` (or `counted`) to whatever does the work, and call `done` at the end, so that the last figure is true.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        total: int = 0,
+        *,
+        every: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        display: Callable[[View], Any] | None = None,
+    ) -> None:
+        self.label, self.total, self._every, self._clock = label, total, every, clock
+        self._started = self._logged = clock()
+        self._drawn = float("-inf")
+        self._done, self._counts, self._current = 0, dict[str, int](), True
+        self._display = display or _notebook_display()
+        self._handle: Any = None
+
+    def tick(self, done: int) -> None:
+        """So many are done by now."""
+        self.counted(done, self._counts)
+
+    def counted(self, done: int, counts: Mapping[str, int]) -> None:
+        """So many are done by now, in these sorts."""
+        self._done, self._counts = done, dict(counts)
+        now = self._clock()
+        if now - self._drawn >= 0.2:
+            self._draw(now)
+        if now - self._logged >= self._every:
+            self._logged = now
+            _log.info("%s", self.view(now))
+
+    def done(self) -> None:
+        """The last figure, shown and logged."""
+        now = self._clock()
+        self._draw(now)
+        _log.info("%s", self.view(now))
+
+    def view(self, now: float) -> View:
+        """The state as a picture."""
+        return progress(self._done, self.total, self._counts, started=self._started, now=now, label=self.label)
+
+    def _draw(self, now: float) -> None:
+        self._drawn = now
+        if self._handle is not None:
+            self._handle.update(self.view(now))
+        elif self._display:
+            self._handle = self._display(self.view(now))
+
+
+def _notebook_display() -> Callable[[View], Any] | None:
+    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+    try:
+        ipython = import_module("IPython")
+    except ImportError:
+        return None
+    shell = ipython.get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    show = import_module("IPython.display").display
+    return lambda view: show(view, display_id=True)
+
+
+def to_html(notebook_path: Path, out_path: Path, *, title: str) -> Path:
+    """An executed notebook as one self-contained page: no script, no network, code hidden, the outcome first."""
+    exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
+    book = nbformat.read(notebook_path, as_version=4)
+    book.cells = _outcome_first(book.cells)
+    exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
+    page, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
+    out_path.write_text(page, "utf-8")
+    return out_path
+
+
+def _outcome_first(cells: list[Any]) -> list[Any]:
+    """The title, then cells tagged `outcome` or `summary`, then the rest as it was."""
+    titles = (i for i, c in enumerate(cells) if c.cell_type == "markdown" and c.source.startswith("# "))
+    lead = next(titles, -1) + 1
+    early = [c for c in cells[lead:] if {"outcome", "summary"} & set(c.metadata.get("tags", []))]
+    return [*cells[:lead], *early, *(c for c in cells[lead:] if c not in early)]
+
+
+def mask_numbers(words: str) -> str:
+    """A sentence with every international number in it masked."""
+    return _NUMBER.sub(lambda match: mask(match[0]), words)
+
+
+def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", data.to_dict("records"))
+
+
+def _nothing(sentence: str) -> View:
+    return View(note(sentence), sentence)
+
+
+def _how_many(shown: int, total: int, where: str) -> str:
+    return f"{number(shown)} of {number(total)} shown; all in {where}" if shown < total else f"{number(total)} shown"
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    return f"{number(row['users'])} of {number(row['population'])} · {percent(row['share'])}"
+
+
+def _outcome(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _person(row: Mapping[str, Any]) -> str:
+    name = row.get("display_name", "")
+    return text(row["user_principal_name"]) + (f'<br><span class="dim">{text(name)}</span>' if name else "")
+
+
+def _shown(value: str, reveal: bool) -> str:
+    return (value if reveal else mask(value)) or "none"
+
+
+def _value(value: str, reveal: bool, css: str = "") -> str:
+    kind = f"v {css}" if value else "none"
+    return f'<span class="{kind}">{text(_shown(value, reveal))}</span>'
+
+
+def _before_after(row: Mapping[str, Any], reveal: bool) -> str:
+    """`before → after`; one value when nothing changes."""
+    if row["before"] == row["after"]:
+        return _value(row["before"], reveal)
+    was = "was gone" if row["action"] == "remove" else "was"
+    return f"{_value(row['before'], reveal, was)} → {_value(row['after'], reveal)}"
