@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from authops.errors import ConnectionProfileError, SignInError
-from authops.runbook import project
+from authops.places import project
 
 # Graph: national cloud deployments.
 CLOUDS: Final = {
@@ -198,7 +198,7 @@ def credential_of(connection: Connection) -> Any:
     where: dict[str, Any] = {"authority": connection.authority_url}
     if connection.cloud in ("custom", "demo"):
         where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
-    who = {"tenant_id": connection.tenant_id} | ({"client_id": connection.client_id} if connection.client_id else {})
+    client: dict[str, Any] = {"client_id": connection.client_id} if connection.client_id else {}
     if connection.credential == "certificate":
         password = _certificate_password(connection)
         _check_certificate(connection, password)
@@ -216,7 +216,7 @@ def credential_of(connection: Connection) -> Any:
         "device-code": identity.DeviceCodeCredential,
         "browser": identity.InteractiveBrowserCredential,
     }
-    return kinds[connection.credential](**who, **where)
+    return kinds[connection.credential](tenant_id=connection.tenant_id, **client, **where)
 
 
 def _certificate_password(connection: Connection) -> str | None:
@@ -313,7 +313,8 @@ def start_demo(**options: Any) -> Path:
     """The demo tenant's connection profile; starts the tenant when none is running there."""
     from authops.demo import server
 
-    return server.ensure(demo_home(), **options)
+    profile: Path = server.ensure(demo_home(), **options)
+    return profile
 
 
 def serve_demo(*, home: Path | None, users: int, port: int) -> None:

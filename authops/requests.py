@@ -129,7 +129,7 @@ def _with(query: Any) -> Any:
 def _api() -> Any:
     """The SDK's builders, over an adapter that cannot send."""
     from kiota_abstractions.authentication.anonymous_authentication_provider import AnonymousAuthenticationProvider
-    from msgraph import GraphServiceClient
+    from msgraph.graph_service_client import GraphServiceClient
     from msgraph.graph_request_adapter import GraphRequestAdapter
 
     client = GraphServiceClient(request_adapter=GraphRequestAdapter(AnonymousAuthenticationProvider()))
