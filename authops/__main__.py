@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from authops import runbook
+from authops.places import project
 from authops.errors import AuthopsError
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -63,7 +64,7 @@ def demo(users: int) -> None:
     connection.start_demo(users=users)
     try:
         runbooks = list(runbook.RUNBOOKS)
-        file = runbook.project() / "parameters" / "onboarding.yaml"
+        file = project() / "parameters" / "onboarding.yaml"
         code = _execute(runbooks, runbook.effective(runbooks, [file], [("connection", "demo")]), None)
     finally:
         connection.stop_demo()
@@ -79,7 +80,7 @@ def lab(port: int | None, no_browser: bool) -> None:
 
     home = connection.start_demo()
     click.echo(f"The demo tenant is up ({home}); the notebooks use it unless they name another connection.")
-    where = runbook.project() / "notebooks"
+    where = project() / "notebooks"
     words = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={where}"]
     words += [f"--ServerApp.port={port}"] if port else []
     words += ["--no-browser"] if no_browser else []

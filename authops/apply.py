@@ -15,8 +15,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops import directory
-from authops.directory import METHOD_IDS
+from authops import directory, requests
 from authops.errors import GraphError
 from authops.frames import OUTCOME_ROWS, OUTCOMES, frame
 from authops.graph import Answer, Graph, Request
@@ -147,8 +146,8 @@ class Applier:
     async def _send(self, wave: list[Change], attempt: int) -> dict[str, Answer]:
         at = self._at()
         self.journal.intend([vars(c) | {"attempt": attempt, "at": at} for c in wave])
-        requests = {request_of(self.graph, c): c.change_id for c in wave}
-        return {requests[answer.request]: answer async for answer in self.graph.send(requests)}
+        sent = {request_of(c): c.change_id for c in wave}
+        return {sent[answer.request]: answer async for answer in self.graph.send(sent)}
 
     async def _read_back(self, wave: list[Change], answers: dict[str, Answer]) -> dict[tuple[str, str], str | None]:
         """The values after a write; reads lag writes, so an accepted write is given some time to show."""
@@ -209,13 +208,13 @@ def _changes(rows: pd.DataFrame) -> list[Change]:
     return [Change(**cast("dict[str, Any]", row)) for row in rows[fields].to_dict("records")]
 
 
-def request_of(graph: Graph, change: Change) -> Request:
+def request_of(change: Change) -> Request:
     """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
     if change.action == "add":
-        return graph.add_method(change.user_id, change.method, change.after)
+        return requests.add_method(change.user_id, change.method, change.after)
     if change.action == "update":
-        return graph.update_method(change.user_id, change.method, METHOD_IDS[change.method], change.after)
-    return graph.delete_method(change.user_id, change.method, METHOD_IDS[change.method])
+        return requests.update_method(change.user_id, change.method, change.after)
+    return requests.delete_method(change.user_id, change.method)
 
 
 def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
@@ -239,7 +238,9 @@ def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
 
 def _retry_after(answer: Answer) -> float:
     try:
-        return min(max(float(answer.headers.get("Retry-After", "1")), 0.1), 60.0)
+        return min(
+            max(float(next((v for k, v in answer.headers.items() if k.lower() == "retry-after"), "1")), 0.1), 60.0
+        )
     except ValueError:
         return 1.0
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
-from urllib.parse import quote
 
 import pandas as pd
 
 from authops.errors import GraphError
 from authops.frames import CURRENT, REGISTRATIONS, USERS, frame
+from authops import requests
 from authops.graph import Answer, Graph, Request
 
-METHOD_IDS: Final = {
-    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
-    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
-    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
-    "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
-}
 _log = logging.getLogger(__name__)
-_USER_FIELDS: Final = "id,userPrincipalName,displayName,accountEnabled,userType,department,usageLocation"
 _DEFAULTS: Final = {
     "sms": "mobile",
     "voiceMobile": "mobile",
@@ -37,7 +30,7 @@ def _nothing(_: int) -> None:
 
 async def tenant(graph: Graph) -> dict[str, str]:
     """The tenant's `id` and `name`, as Graph knows it."""
-    async for found in graph.pages(Request("GET", "/organization?$select=id,displayName")):
+    async for found in graph.pages(requests.organization()):
         return {"id": str(found["id"]), "name": str(found.get("displayName") or "")}
     raise GraphError("Graph named no organization", request="GET /organization")
 
@@ -45,7 +38,7 @@ async def tenant(graph: Graph) -> dict[str, str]:
 async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """Every user of the tenant (USERS), 999 to a page."""
     rows = []
-    async for user in graph.pages(Request("GET", f"/users?$select={_USER_FIELDS}&$top=999")):
+    async for user in graph.pages(requests.users()):
         rows.append(_user(user))
         tick(len(rows))
     return frame(USERS, rows)
@@ -57,7 +50,7 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
     A user whom the tenant does not have is left out; one that could not be read has an empty `user_id` and an `error`.
     Raises `GraphError` when reading is refused altogether (401, 403).
     """
-    asked = {_user_request(name): name for name in dict.fromkeys(names)}
+    asked = {requests.user(name): name for name in dict.fromkeys(names)}
     rows: list[dict[str, Any]] = []
     async for answer in _answers(graph, asked, tick):
         name = asked[answer.request]
@@ -67,10 +60,6 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
             rows.append(_user({}) | {"asked": name, "error": str(answer.error)})
     found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
     return found.astype({"account_enabled": bool})
-
-
-def _user_request(name: str) -> Request:
-    return Request("GET", f"/users/{quote(name, safe='@')}?$select={_USER_FIELDS}")
 
 
 def _user(user: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +107,7 @@ async def _read_methods(
 ) -> dict[str, list[dict[str, Any]]]:
     """Per user its rows of CURRENT, without default and others."""
     kinds = [k for k, wanted in (("phone", set(methods) - {"email"}), ("email", "email" in methods)) if wanted]
-    asked = {_methods_request(graph, user, kind): (user, kind) for user in ids for kind in kinds}
+    asked = {_methods_request(user, kind): (user, kind) for user in ids for kind in kinds}
     read: dict[str, list[dict[str, Any]]] = {user: [] for user in ids}
     async for answer in _answers(graph, asked, tick):
         user, kind = asked[answer.request]
@@ -128,8 +117,8 @@ async def _read_methods(
     return read
 
 
-def _methods_request(graph: Graph, user_id: str, kind: str) -> Request:
-    return graph.phone_methods(user_id) if kind == "phone" else graph.email_methods(user_id)
+def _methods_request(user_id: str, kind: str) -> Request:
+    return requests.phone_methods(user_id) if kind == "phone" else requests.email_methods(user_id)
 
 
 def _values(answer: Answer) -> dict[str, str]:
@@ -148,7 +137,7 @@ def _state(user: str, method: str, values: dict[str, str], answer: Answer) -> di
 
 async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     """Per user how many second factors there are besides the phones."""
-    asked = {graph.authentication_methods(user): user for user in ids}
+    asked = {requests.authentication_methods(user): user for user in ids}
     found: dict[str, int] = {}
     async for answer in graph.send(asked):
         if answer.status == 200:
@@ -170,9 +159,8 @@ async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncI
 
 async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users, needs AuditLog.Read.All."""
-    path = "/reports/authenticationMethods/userRegistrationDetails?$top=999"
     rows = []
-    async for item in graph.pages(Request("GET", path)):
+    async for item in graph.pages(requests.registrations()):
         rows.append(_registration(item))
         tick(len(rows))
     return frame(REGISTRATIONS, rows)

@@ -25,7 +25,7 @@ from authops.errors import ParameterError
 from authops.graph import Graph
 from authops.journal import Journal
 from authops.plan import Plan
-from authops.runbook import runs_folder
+from authops.places import runs_folder
 
 STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
 EXIT_CODES: Final = {

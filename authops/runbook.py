@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import difflib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Final
 import yaml
 
 from authops.errors import ParameterError
+from authops.places import project
 
 RUNBOOKS: Final = {
     "audit": "1_audit.ipynb",
@@ -39,12 +39,6 @@ class Parameter:
     default: Any
     help: str
     choices: tuple[str, ...]
-
-
-def project() -> Path:
-    """Where `notebooks/` and `parameters/` stand: the checkout, or their copies inside an installed package."""
-    package = Path(__file__).resolve().parent
-    return package.parent if (package.parent / "notebooks").is_dir() else package / "_project"
 
 
 def notebook(runbook: str) -> Path:
@@ -169,10 +163,3 @@ def _fits(value: Any, kind: str) -> bool:
     if kind == "float":
         return isinstance(value, (int, float)) and not isinstance(value, bool)
     return type(value).__name__ == kind
-
-
-def runs_folder() -> Path:
-    """Where run folders go: `AUTHOPS_RUNS`, else `runs/` in the checkout or, for an installed package, here."""
-    told = os.environ.get("AUTHOPS_RUNS")
-    home = project()
-    return Path(told).resolve() if told else (home if home.name != "_project" else Path.cwd()) / "runs"

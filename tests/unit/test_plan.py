@@ -131,10 +131,12 @@ def test_only_a_forced_and_really_different_number_is_an_update(force: bool, val
 
 
 def test_who_is_unknown_unread_or_named_twice_is_a_problem_not_a_change() -> None:
-    users = pd.DataFrame(
-        [("id1", "a@c"), ("id1", "id1"), ("", "b@c")], columns=["user_id", "asked"]
-    ).assign(user_principal_name="", display_name="", account_enabled=True, user_type="", department="", country="", error="")
-    wants = frame(WANTED, [*row("a@c", mobile=A), *row("id1", mobile=B), *row("b@c", mobile=A), *row("gone@c", mobile=A)])
+    users = pd.DataFrame([("id1", "a@c"), ("id1", "id1"), ("", "b@c")], columns=["user_id", "asked"]).assign(
+        user_principal_name="", display_name="", account_enabled=True, user_type="", department="", country="", error=""
+    )
+    wants = frame(
+        WANTED, [*row("a@c", mobile=A), *row("id1", mobile=B), *row("b@c", mobile=A), *row("gone@c", mobile=A)]
+    )
     got = plan.make(wants, frame(CURRENT, has("id1")), users, empty(PROBLEMS))
     assert dict(zip(got.problems["user"], got.problems["rule"], strict=True)) == {
         "a@c": "duplicate_user",

@@ -26,7 +26,9 @@ def test_a_full_row_wants_three_methods_of_one_person(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(("flag", "intent"), [("TRUE", "remove"), ("yes", "remove"), ("1", "remove"), ("", "leave"), ("No", "leave")])
+@pytest.mark.parametrize(
+    ("flag", "intent"), [("TRUE", "remove"), ("yes", "remove"), ("1", "remove"), ("", "leave"), ("No", "leave")]
+)
 def test_a_blank_is_removed_only_when_the_flag_says_so(tmp_path: Path, flag: str, intent: str) -> None:
     got = read(tmp_path, HEADER + f"frida@contoso.com,,,,,{flag}\n")
     assert set(got.wanted["intent"]) == {intent}

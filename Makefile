@@ -1,0 +1,43 @@
+# One wish, one command. `make demo` and `make test` set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo lab test check bench lock clean
+help:
+	@echo "make demo   the whole job on a demo tenant, headless, with reports"
+	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
+	@echo "make test   all tests"
+	@echo "make check  lint, format, types, clean notebooks"
+	@echo "make bench  measure, side by side"
+	@echo "make lock   renew requirements.lock from pyproject.toml"
+
+setup: $(READY)
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "authops needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@echo "Setting up .venv from requirements.lock (about 150 packages; one to three minutes, once) …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/authops demo
+lab: setup
+	$(BIN)/authops lab
+test: setup
+	$(BIN)/python -m pytest -n 2
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
+bench: setup
+	$(BIN)/python bench/reads.py
+lock: setup
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --custom-compile-command "make lock" --extra dev -o requirements.lock pyproject.toml
+clean:
+	rm -rf .venv

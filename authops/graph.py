@@ -1,0 +1,317 @@
+"""The one way to Graph: requests sent through msgraph-sdk's adapter, twenty to a `$batch`, raw JSON back.
+
+There is exactly one retry layer, here, and it repeats reads only. A write is sent once; what became of it is
+`Answer.happened`, and whoever sent it reads before writing again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import ssl
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from authops.connection import Connection, access_tokens
+from authops.errors import GraphError, GraphUnreachable
+
+_log = logging.getLogger(__name__)
+_SIZE: Final = 20
+_ATTEMPTS: Final = 6
+_LONGEST_WAIT: Final = 120.0
+_AGAIN: Final = (0, 429, 500, 502, 503, 504)
+_READ: Final = "GET"
+_REMEDIES: Final = {
+    401: "sign in again; check the certificate and the tenant of the connection",
+    403: "ask the administrator for the permission that the notebook's first table names, with consent",
+    404: "the user or method is not there (any more)",
+    429: "Graph is throttling this application; try again later, or with fewer runs at once",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, relative to the API version: `path` starts with a slash and is already encoded."""
+
+    method: str
+    path: str
+    body: str = ""
+    advanced: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the request needs besides authorisation."""
+        needed = {"ConsistencyLevel": "eventual"} if self.advanced else {}
+        return needed | ({"Content-Type": "application/json"} if self.method in ("POST", "PATCH") else {})
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path.partition('?')[0]}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Graph's answer to one request. `happened`: done, refused (final) or unknown; status 0 means there was none."""
+
+    request: Request
+    status: int
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+    error: GraphError | None
+
+    @property
+    def happened(self) -> str:
+        """done, refused or unknown."""
+        return what_happened(self.request.method, self.status)
+
+    @property
+    def request_id(self) -> str:
+        """Graph's own id of the request, for its support."""
+        return self.headers.get("request-id", "") or (self.error.request_id if self.error else "")
+
+
+def what_happened(method: str, status: int) -> str:
+    """done (2xx), refused (nothing was changed) or unknown (it may or may not have been; read first).
+
+    A write answered 408, 409, 429, 5xx or not at all can have taken effect (Graph: batching and throttling; 409
+    phoneNumberNotUnique is seen with the phone stored).
+    """
+    if 200 <= status < 300:
+        return "done"
+    if status in _AGAIN or status == 408 or status >= 500 or (status == 409 and method != _READ):
+        return "unknown"
+    return "refused"
+
+
+@dataclass
+class Graph:
+    """An open way to one tenant's Graph. The pause and the dice are handed in."""
+
+    adapter: Any
+    client: httpx.AsyncClient
+    root: str
+    concurrency: int = 8
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    dice: Callable[[], float] = random.random
+    _names: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
+
+    @classmethod
+    def connect(
+        cls,
+        connection: Connection,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        tokens: Any = None,
+        **options: Any,
+    ) -> Graph:
+        """A way to the connection's Graph. `transport` and `tokens` (kiota's provider) replace the network in tests."""
+        root = f"{connection.graph_url}/v1.0"
+        verify: Any = ssl.create_default_context(cafile=connection.ca_bundle or None)
+        client = httpx.AsyncClient(base_url=root, timeout=100, transport=transport, verify=verify)
+        adapter = _adapter(tokens or access_tokens(connection), client)
+        adapter.base_url = root
+        return cls(adapter, client, root, **options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        await self.client.aclose()
+
+    async def send(self, requests: Iterable[Request]) -> AsyncIterator[Answer]:
+        """Every request's answer, in any order; memory holds `concurrency` batches at most."""
+        chunks = _chunks(requests)
+        running: set[asyncio.Task[list[Answer]]] = set()
+        try:
+            while True:
+                while len(running) < self.concurrency and (chunk := next(chunks, None)):
+                    running.add(asyncio.ensure_future(self._batch(chunk)))
+                if not running:
+                    return
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    for answer in task.result():
+                        yield answer
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def pages(self, request: Request) -> AsyncIterator[dict[str, Any]]:
+        """Every item of a collection, page after page. Follows next links on the same host only. Raises `GraphError`."""
+        url, seen = self.root + request.path, set()
+        while url:
+            page = await self._page(request, url)
+            for item in page.get("value", []):
+                yield item
+            seen.add(url)
+            url = page.get("@odata.nextLink", "")
+            if url and urlsplit(url)[:2] != urlsplit(self.root)[:2]:
+                raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
+            if url in seen:
+                raise GraphError("the next page is a page that was already read", request=str(request))
+
+    async def _page(self, request: Request, url: str) -> dict[str, Any]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            answer = await self._outer(request, url)
+            if answer.status == 200:
+                return answer.body
+            if answer.status not in _AGAIN or attempt == _ATTEMPTS:
+                break
+            await self.sleep(self._wait(answer, attempt))
+        raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
+
+    async def _batch(self, requests: list[Request]) -> list[Answer]:
+        """Send up to twenty; reads that were throttled or failed are asked again, alone, after the longest wait."""
+        settled: list[Answer] = []
+        for attempt in range(1, _ATTEMPTS + 1):
+            answers = await self._once(requests)
+            again = [a for a in answers if a.request.method == _READ and a.status in _AGAIN and attempt < _ATTEMPTS]
+            settled += [a for a in answers if a not in again]
+            if not again:
+                break
+            await self.sleep(max(self._wait(answer, attempt) for answer in again))
+            requests = [answer.request for answer in again]
+        return settled
+
+    async def _once(self, requests: list[Request]) -> list[Answer]:
+        by_id = {str(number): request for number, request in enumerate(requests)}
+        outer = await self._outer(_batch_request(by_id), f"{self.root}/$batch")
+        if outer.status != 200:
+            return [_because(outer, request) for request in requests]
+        found: dict[str, Answer] = {}
+        for part in outer.body.get("responses", []):
+            name = str(part.get("id"))
+            if name not in by_id or name in found:
+                raise GraphError(f"$batch answered request {name!r}, which was not asked once", request="POST /$batch")
+            body = part.get("body")
+            found[name] = _answer(by_id[name], int(part.get("status", 0)), part.get("headers") or {}, body)
+        return [found.get(name) or _unanswered(request) for name, request in by_id.items()]
+
+    async def _outer(self, request: Request, url: str) -> Answer:
+        """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own."""
+        name = self._names()
+        try:
+            response = await self._exchange(request, url, name)
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            said = f"{type(error).__name__}: {error}".rstrip(": ")
+            _log.warning("%s %s: %s", request, name, said)
+            unreachable = GraphUnreachable(
+                said,
+                client_request_id=name,
+                request=str(request),
+                remedy="check the network and the connection's graph_url",
+            )
+            return Answer(request, 0, {}, {}, unreachable)
+        _log.debug("%s %s: %s %s", request, name, response.status_code, response.headers.get("request-id", ""))
+        return _answer(request, response.status_code, dict(response.headers), _json(response), name)
+
+    async def _exchange(self, request: Request, url: str, name: str) -> httpx.Response:
+        from kiota_abstractions.method import Method
+        from kiota_abstractions.native_response_handler import NativeResponseHandler
+        from kiota_abstractions.request_information import RequestInformation
+        from kiota_http.middleware.options import ResponseHandlerOption
+
+        info = RequestInformation(method=Method[request.method])
+        info.url = url
+        for key, value in (request.headers | {"client-request-id": name, "Accept": "application/json"}).items():
+            info.headers.try_add(key, value)
+        info.content = request.body.encode() or None
+        info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
+        response = await self.adapter.send_primitive_async(info, "bytes", {})
+        assert isinstance(response, httpx.Response)
+        return response
+
+    def _wait(self, answer: Answer, attempt: int) -> float:
+        """Seconds: Graph's own Retry-After (whole, fractional), else doubling with jitter."""
+        told = next((v for k, v in answer.headers.items() if k.lower() == "retry-after"), "")
+        try:
+            return float(min(max(float(told), 0.0), _LONGEST_WAIT))
+        except ValueError:
+            return float(min(0.5 * 2.0**attempt, 30.0) * (0.5 + self.dice() / 2))
+
+
+def _adapter(tokens: Any, client: httpx.AsyncClient) -> Any:
+    """msgraph-sdk's request adapter with all its middleware, but for the hidden retries and redirects."""
+    from kiota_abstractions.authentication import BaseBearerTokenAuthenticationProvider
+    from kiota_http.middleware.options import RedirectHandlerOption, RetryHandlerOption
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+    from msgraph.graph_request_adapter import options as sdk_options
+    from msgraph_core import GraphClientFactory
+
+    options = dict(sdk_options)
+    options[RetryHandlerOption.get_key()] = RetryHandlerOption(should_retry=False)
+    options[RedirectHandlerOption.get_key()] = RedirectHandlerOption(should_redirect=False)
+    piped = GraphClientFactory.create_with_default_middleware(client=client, options=options)
+    return GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(tokens), piped)
+
+
+def _chunks(requests: Iterable[Request]) -> Any:
+    """Lists of up to twenty; two writes of one user in one go have no order, and are a fault of the caller."""
+    chunk: list[Request] = []
+    writing: set[str] = set()
+    for request in requests:
+        if request.method != _READ:
+            user = request.path.split("/")[2]
+            if user in writing:
+                raise ValueError(f"two writes of user {user} at once")
+            writing.add(user)
+        chunk.append(request)
+        if len(chunk) == _SIZE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _batch_request(by_id: Mapping[str, Request]) -> Request:
+    parts: list[dict[str, Any]] = []
+    for name, request in by_id.items():
+        part: dict[str, Any] = {"id": name, "method": request.method, "url": request.path}
+        if request.headers:
+            part["headers"] = request.headers
+        if request.body:
+            part["body"] = json.loads(request.body)
+        parts.append(part)
+    return Request("POST", "/$batch", json.dumps({"requests": parts}))
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.content) if response.content else {}
+    except ValueError:
+        return {}
+
+
+def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any, name: str = "") -> Answer:
+    body = body if isinstance(body, dict) else {}
+    if 200 <= status < 300:
+        return Answer(request, status, headers, body, None)
+    said = body.get("error") if isinstance(body.get("error"), dict) else {}
+    inner = said.get("innerError") or said.get("innererror") or {}
+    error = GraphError(
+        str(said.get("message") or "no message"),
+        status=status,
+        code=str(said.get("code") or ""),
+        request_id=str(inner.get("request-id") or headers.get("request-id") or ""),
+        client_request_id=str(inner.get("client-request-id") or name),
+        request=str(request),
+        remedy=_REMEDIES.get(status, ""),
+    )
+    return Answer(request, status, headers, body, error)
+
+
+def _because(outer: Answer, request: Request) -> Answer:
+    """The whole batch failed: each of its requests shares that."""
+    return Answer(request, outer.status, outer.headers, {}, outer.error)
+
+
+def _unanswered(request: Request) -> Answer:
+    error = GraphUnreachable("the $batch answer left this request out", request=str(request))
+    return Answer(request, 0, {}, {}, error)

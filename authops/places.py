@@ -1,0 +1,19 @@
+"""Where things stand on this machine: the notebooks, the parameters, the run folders."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def project() -> Path:
+    """Where `notebooks/` and `parameters/` stand: the checkout, or their copies inside an installed package."""
+    package = Path(__file__).resolve().parent
+    return package.parent if (package.parent / "notebooks").is_dir() else package / "_project"
+
+
+def runs_folder() -> Path:
+    """Where run folders go: `AUTHOPS_RUNS`, else `runs/` in the checkout or, for an installed package, here."""
+    told = os.environ.get("AUTHOPS_RUNS")
+    home = project()
+    return Path(told).resolve() if told else (home if home.name != "_project" else Path.cwd()) / "runs"

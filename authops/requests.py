@@ -1,0 +1,143 @@
+"""Every request authops makes of Graph, with the path that msgraph-sdk's own builders give it.
+
+A builder is asked once per kind, with a stand-in for the user; building thousands is then a matter of text.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any, Final
+from urllib.parse import quote
+
+from authops.graph import Request
+
+METHOD_IDS: Final = {
+    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
+    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
+    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
+    "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
+}
+_USER_FIELDS: Final = [
+    "id",
+    "userPrincipalName",
+    "displayName",
+    "accountEnabled",
+    "userType",
+    "department",
+    "usageLocation",
+]
+_STAND_IN: Final = "stand-in-for-the-user"
+_BASE: Final = "https://graph"
+
+
+def users() -> Request:
+    """All users, 999 to a page (Graph: list users)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS, top=999)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def user(name: str) -> Request:
+    """One user by object id or UPN; a guest's `#` is encoded (Graph: get user)."""
+    return Request("GET", _for_user(_user_path(), name))
+
+
+def organization() -> Request:
+    """The tenant itself."""
+    return Request("GET", _path(_api().organization.to_get_request_information()))
+
+
+def registrations() -> Request:
+    """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented."""
+    builder = _api().reports.authentication_methods.user_registration_details
+    from msgraph.generated.reports.authentication_methods.user_registration_details import (
+        user_registration_details_request_builder as module,
+    )
+
+    query = module.UserRegistrationDetailsRequestBuilder.UserRegistrationDetailsRequestBuilderGetQueryParameters(
+        top=999
+    )
+    return Request("GET", _path(builder.to_get_request_information(_with(query))))
+
+
+def phone_methods(user_id: str) -> Request:
+    """A user's phones."""
+    return Request("GET", _for_user(_authentication_path("phone_methods"), user_id))
+
+
+def email_methods(user_id: str) -> Request:
+    """A user's e-mail method."""
+    return Request("GET", _for_user(_authentication_path("email_methods"), user_id))
+
+
+def authentication_methods(user_id: str) -> Request:
+    """All methods of a user, of every kind."""
+    return Request("GET", _for_user(_authentication_path("methods"), user_id))
+
+
+def add_method(user_id: str, method: str, value: str) -> Request:
+    """POST of one phone or e-mail method."""
+    return Request("POST", _collection(user_id, method), _body(method, value))
+
+
+def update_method(user_id: str, method: str, value: str) -> Request:
+    """PATCH of one phone or e-mail method; its id is the same for every user."""
+    return Request("PATCH", f"{_collection(user_id, method)}/{METHOD_IDS[method]}", _body(method, value))
+
+
+def delete_method(user_id: str, method: str) -> Request:
+    """DELETE of one phone or e-mail method."""
+    return Request("DELETE", f"{_collection(user_id, method)}/{METHOD_IDS[method]}")
+
+
+def _collection(user_id: str, method: str) -> str:
+    return _for_user(_authentication_path("email_methods" if method == "email" else "phone_methods"), user_id)
+
+
+def _body(method: str, value: str) -> str:
+    fields = {"emailAddress": value} if method == "email" else {"phoneNumber": value, "phoneType": method}
+    return json.dumps(fields)
+
+
+def _for_user(path: str, name: str) -> str:
+    return path.replace(_STAND_IN, quote(name, safe="@"))
+
+
+@cache
+def _user_path() -> str:
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
+
+    query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
+    return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _authentication_path(collection: str) -> str:
+    authentication = _api().users.by_user_id(_STAND_IN).authentication
+    return _path(getattr(authentication, collection).to_get_request_information())
+
+
+def _with(query: Any) -> Any:
+    from kiota_abstractions.base_request_configuration import RequestConfiguration
+
+    return RequestConfiguration(query_parameters=query)
+
+
+@cache
+def _api() -> Any:
+    """The SDK's builders, over an adapter that cannot send."""
+    from kiota_abstractions.authentication.anonymous_authentication_provider import AnonymousAuthenticationProvider
+    from msgraph.graph_service_client import GraphServiceClient
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+
+    client = GraphServiceClient(request_adapter=GraphRequestAdapter(AnonymousAuthenticationProvider()))
+    client.request_adapter.base_url = _BASE
+    client.path_parameters["baseurl"] = _BASE
+    return client
+
+
+def _path(information: Any) -> str:
+    information.path_parameters["baseurl"] = _BASE
+    return str(information.url).removeprefix(_BASE)
