@@ -1,0 +1,63 @@
+"""docs/reference.md holds every closed list of words, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from authops import frames, plan, run, runbook, source
+from authops.__main__ import main
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
+
+
+def commands(group: click.Group, words: str = "authops") -> set[str]:
+    found: set[str] = set()
+    for name, command in group.commands.items():
+        inner = f"{words} {name}"
+        found |= commands(command, inner) if isinstance(command, click.Group) else {inner}
+    return found
+
+
+def options(group: click.Group) -> set[str]:
+    found: set[str] = set()
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            found |= options(command)
+        found |= {p.opts[0] for p in command.params if isinstance(p, click.Option)}
+    return found
+
+
+def table(heading: str) -> set[str]:
+    """The words in the first column under a heading."""
+    part = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    body = next(p for p in part if p.startswith(f"{heading}\n"))
+    return set(re.findall(r"^\| `([^`]+)`", body, re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("heading", "words"),
+    [
+        ("Commands", commands(main)),
+        ("Parameters", {p for rb in runbook.RUNBOOKS for p in runbook.declared(rb)}),
+        ("Actions", set(frames.ACTIONS)),
+        ("Reasons", set(plan.REASONS)),
+        ("Outcomes", set(frames.OUTCOMES)),
+        ("Exit codes", {str(code) for code in run.EXIT_CODES}),
+        ("Guards", set(plan.GUARDS)),
+        ("Problem rules", set(source.RULES)),
+    ],
+)
+def test_the_page_names_what_the_code_has_and_nothing_else(heading: str, words: set[str]) -> None:
+    assert table(heading) == words
+
+
+def test_every_option_of_the_command_line_is_on_the_page() -> None:
+    assert [o for o in options(main) if f"`{o}" not in PAGE] == []
+
+
+def test_exit_codes_are_those_a_status_can_have() -> None:
+    assert set(run.STATUSES.values()) == set(run.EXIT_CODES)

@@ -1,0 +1,66 @@
+"""Notebooks as they are committed: short, in order, without outputs, with parameters that papermill can see."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+import yaml
+
+from authops import runbook
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+FORBIDDEN = re.compile(r"^\s*(def|class|try)\b|\b(display|print|input|globals)\(|sys\.exit|%pip|!pip", re.MULTILINE)
+
+
+def cells(path: Path, kind: str = "code") -> list[Any]:
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == kind]
+
+
+def parameters_cell(path: Path) -> Any:
+    found = [c for c in cells(path) if "parameters" in c.metadata.get("tags", [])]
+    assert len(found) == 1
+    return found[0]
+
+
+def test_every_notebook_is_a_runbook_and_every_runbook_a_notebook() -> None:
+    assert {p.name for p in NOTEBOOKS} == set(runbook.RUNBOOKS.values())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_nothing_of_a_run_is_committed(path: Path) -> None:
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    assert (book.nbformat, book.nbformat_minor) >= (4, 5)
+    assert book.metadata.kernelspec.name == "python3"
+    assert not {"papermill", "widgets"} & set(book.metadata)
+    for cell in cells(path):
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        assert "injected-parameters" not in cell.metadata.get("tags", [])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_reads_like_a_page(path: Path) -> None:
+    kinds = [c.cell_type for c in nbformat.read(path, as_version=4).cells]
+    assert all(before == "markdown" for before, cell in zip(["", *kinds], kinds, strict=False) if cell == "code")
+    assert kinds[0] == "markdown"
+    assert sum("import" in c.source for c in cells(path)) == 1
+    for cell in cells(path):
+        assert len(cell.source.splitlines()) <= 12
+        assert not FORBIDDEN.search(cell.source)
+
+
+@pytest.mark.parametrize("name", list(runbook.RUNBOOKS))
+def test_parameters_are_what_papermill_and_the_yaml_file_say(name: str) -> None:
+    path = ROOT / "notebooks" / runbook.RUNBOOKS[name]
+    assigned = [n.target.id for n in ast.parse(parameters_cell(path).source).body]  # type: ignore[attr-defined]
+    assert set(papermill.inspect_notebook(str(path))) == set(assigned)
+    assert set(yaml.safe_load((ROOT / "parameters" / f"{name}.yaml").read_text())) == set(assigned)
+    assert set(runbook.declared(name)) == set(assigned)
