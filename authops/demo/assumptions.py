@@ -1,0 +1,103 @@
+"""Everything nobody could confirm about Graph, in one place: named, with alternatives, each switchable.
+
+A refusal is written `STATUS code`. `--assume NAME=VALUE` or `PUT /_demo/assumptions` changes one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """One unconfirmed behaviour: what is assumed, and what else it might be."""
+
+    name: str
+    default: str
+    alternatives: tuple[str, ...]
+    about: str
+
+
+def _refusal(name: str, default: str, about: str) -> Assumption:
+    others = (
+        "400 badRequest",
+        "404 resourceNotFound",
+        "404 Request_ResourceNotFound",
+        "409 conflict",
+        "409 badRequest",
+    )
+    return Assumption(name, default, tuple(o for o in others if o != default), about)
+
+
+ALL = (
+    _refusal("post_existing_type", "400 badRequest", "POST of a phone type the user already has"),
+    _refusal("alternate_without_mobile", "400 badRequest", "POST of alternateMobile without mobile"),
+    _refusal("malformed_number", "400 badRequest", "a phone number Graph cannot read"),
+    _refusal("second_email", "400 badRequest", "POST of a second email method"),
+    _refusal("malformed_email", "400 badRequest", "an e-mail address Graph cannot read"),
+    _refusal("method_not_found", "404 resourceNotFound", "GET, PATCH or DELETE of a method that is not registered"),
+    _refusal("user_not_found", "404 Request_ResourceNotFound", "a method request for an unknown user"),
+    _refusal("mobile_before_alternate", "400 badRequest", "DELETE of mobile while alternateMobile exists"),
+    _refusal("sms_outside_policy", "400 badRequest", "enableSmsSignIn for a user outside the SMS sign-in policy"),
+    _refusal("sms_wrong_type", "400 badRequest", "enableSmsSignIn on a phone that is not mobile"),
+    Assumption("sms_taken_text", "The phone number is already in use for SMS sign-in.", ("*",), "text of the 409"),
+    Assumption("sms_taken_stores", "yes", ("no",), "whether a 409 phoneNumberNotUnique stores the phone all the same"),
+    Assumption(
+        "first_phone_becomes_default", "yes", ("no",), "an admin adds the first phone of a user without default"
+    ),
+    Assumption("next_default", "none", ("remaining",), "what follows once the last default is removed"),
+    Assumption("others_than_default", "mfa", ("any",), "which methods forbid deleting the default: MFA ones, or any"),
+    Assumption("default_refusal_text", "phone", ("general",), "which of the two known texts refuses a default phone"),
+    Assumption("spaceless_number", "accepted", ("refused",), "+31612345678, without the documented space"),
+    Assumption("leading_zero", "refused", ("accepted",), "a national trunk zero after the country code"),
+    Assumption("read_only_sent", "refused", ("ignored",), "id or createdDateTime in a body"),
+    Assumption("created_date_time", "present", ("absent",), "whether phone answers carry createdDateTime"),
+    Assumption("phone_filter", "works", ("refused",), "$filter=phoneType eq on phoneMethods (seen in practice)"),
+    Assumption("count_without_header", "refused", ("ignored",), "$count=true without ConsistencyLevel: eventual"),
+    Assumption("organization_by_user_read", "yes", ("no",), "whether User.Read.All opens GET /organization"),
+    Assumption("report_page_size", "100", ("500", "999"), "default page of userRegistrationDetails"),
+    Assumption("report_max_top", "999", ("100", "*"), "largest $top of userRegistrationDetails"),
+    Assumption("report_is_admin_filter", "works", ("refused",), "$filter=isAdmin eq on the registration report"),
+)
+_BY_NAME = {a.name: a for a in ALL}
+
+
+class Assumptions:
+    """The assumptions in force."""
+
+    def __init__(self, changed: dict[str, str] | None = None) -> None:
+        """Start from the defaults, then apply what was changed."""
+        self._values = {a.name: a.default for a in ALL}
+        self.change(changed or {})
+
+    def __getitem__(self, name: str) -> str:
+        """Return the value in force."""
+        return self._values[name]
+
+    def change(self, values: dict[str, str]) -> None:
+        """Apply changes; an unknown name or value is refused before any is applied."""
+        for name, value in values.items():
+            known = _BY_NAME.get(name)
+            if known is None:
+                raise ValueError(f"no assumption named {name!r}; known: {', '.join(sorted(_BY_NAME))}")
+            if "*" not in known.alternatives and value not in (known.default, *known.alternatives):
+                raise ValueError(f"{name}: {value!r} is not one of {(known.default, *known.alternatives)}")
+        self._values.update(values)
+
+    def refusal(self, name: str) -> tuple[int, str]:
+        """Return status and code of a refusal."""
+        status, code = self._values[name].split(" ", 1)
+        return int(status), code
+
+    def listing(self) -> list[dict[str, object]]:
+        """Return every assumption with its value, for the knob."""
+        return [
+            {
+                "name": a.name,
+                "value": self[a.name],
+                "default": a.default,
+                "alternatives": a.alternatives,
+                "about": a.about,
+            }
+            for a in ALL
+        ]

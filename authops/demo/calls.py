@@ -1,0 +1,98 @@
+"""One Graph request and its answer, whether it came alone or inside a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote
+
+from authops.demo.tenant import Refusal
+
+if TYPE_CHECKING:
+    from authops.demo.tenant import Tenant, User
+
+JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+
+@dataclass(slots=True)
+class Call:
+    """One request: `path` is still percent-encoded and relative to the version; header names are lower-case."""
+
+    tenant: Tenant
+    root: str
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: Any
+    permissions: frozenset[str]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The query options."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+    @property
+    def eventual(self) -> bool:
+        """Whether the caller asks for advanced queries."""
+        return self.headers.get("consistencylevel", "").lower() == "eventual"
+
+    def context(self, what: str) -> str:
+        """Return the `@odata.context` of an answer."""
+        return f"{self.root}/v1.0/$metadata#{what}"
+
+    def next_link(self, token: str) -> str:
+        """Return this very request with another page token."""
+        kept = [(k, v) for k, v in parse_qsl(self.query, keep_blank_values=True) if k != "$skiptoken"]
+        pairs = "&".join(f"{quote(k, safe='$')}={quote(v, safe=',')}" for k, v in [*kept, ("$skiptoken", token)])
+        return f"{self.root}/v1.0{self.path}?{pairs}"
+
+    def user(self, key: str) -> User:
+        """Return the user addressed by id or UPN; the code for an unknown one is an assumption."""
+        found = self.tenant.find(key)
+        if found is None:
+            status, code = self.tenant.assume.refusal("user_not_found")
+            raise Refusal(status, code, no_such(key))
+        return found
+
+    def fields(self, allowed: set[str], odata_type: str) -> dict[str, Any]:
+        """Return the body's properties, refusing those the type does not have or the caller may not send."""
+        if not isinstance(self.body, dict):
+            raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
+        body = dict(self.body)
+        if body.pop("@odata.type", odata_type) != odata_type:
+            raise Refusal(400, "badRequest", f"The body is not a {odata_type}.")
+        for name in ("id", "createdDateTime"):
+            if name in body and self.tenant.assume["read_only_sent"] == "ignored":
+                del body[name]
+        for name in sorted(set(body) - allowed):
+            raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
+        for name, value in body.items():
+            if not isinstance(value, str):
+                raise Refusal(400, "badRequest", f"The property '{name}' must be a string.")
+        return body
+
+
+@dataclass(slots=True)
+class Answer:
+    """What Graph answers: a JSON body, plain text, or nothing."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def no_such(key: str) -> str:
+    """Return Graph's text for an object that is not there."""
+    return f"Resource '{key}' does not exist or one of its queried reference-property objects are not present."
+
+
+def refuse_options(call: Call, *known: str) -> dict[str, str]:
+    """Return the query options; 501 for one the demo tenant does not implement."""
+    options = call.options
+    for name in options:
+        if name not in known:
+            raise Refusal(
+                501, "notImplemented", f"The demo tenant does not implement {name} on {call.method} {call.path}."
+            )
+    return options

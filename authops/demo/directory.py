@@ -1,0 +1,237 @@
+"""Requests on users and the organization. Source: user-list, user-get, aad-advanced-queries, organization-list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authops.demo import odata
+from authops.demo.calls import Answer, no_such, refuse_options
+from authops.demo.permissions import BASIC, USERS_FULL
+from authops.demo.tenant import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authops.demo.calls import Call
+    from authops.demo.tenant import User
+
+DEFAULT_PROPERTIES = (
+    "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
+    "preferredLanguage", "surname", "userPrincipalName", "id",
+)  # fmt: skip
+_LISTS = frozenset(
+    ["otherMails", "businessPhones", "assignedLicenses", "imAddresses", "proxyAddresses", "identities", "assignedPlans"]
+)
+# Structural properties of microsoft.graph.user that the population leaves empty.
+_EMPTY = frozenset(
+    [
+        "ageGroup",
+        "authorizationInfo",
+        "consentProvidedForMinor",
+        "creationType",
+        "deletedDateTime",
+        "employeeHireDate",
+        "employeeLeaveDateTime",
+        "employeeOrgData",
+        "employeeType",
+        "externalUserState",
+        "externalUserStateChangeDateTime",
+        "faxNumber",
+        "identities",
+        "imAddresses",
+        "assignedPlans",
+        "isResourceAccount",
+        "lastPasswordChangeDateTime",
+        "legalAgeGroupClassification",
+        "onPremisesDistinguishedName",
+        "onPremisesDomainName",
+        "onPremisesExtensionAttributes",
+        "onPremisesImmutableId",
+        "onPremisesLastSyncDateTime",
+        "onPremisesSamAccountName",
+        "onPremisesSecurityIdentifier",
+        "onPremisesUserPrincipalName",
+        "passwordPolicies",
+        "passwordProfile",
+        "postalCode",
+        "preferredDataLocation",
+        "proxyAddresses",
+        "securityIdentifier",
+        "showInAddressList",
+        "signInSessionsValidFromDateTime",
+        "state",
+        "streetAddress",
+    ]
+)
+_FILLED = frozenset(
+    [
+        "accountEnabled",
+        "assignedLicenses",
+        "city",
+        "companyName",
+        "country",
+        "createdDateTime",
+        "department",
+        "employeeId",
+        "mailNickname",
+        "onPremisesSyncEnabled",
+        "otherMails",
+        "usageLocation",
+        "userType",
+    ]
+) | frozenset(DEFAULT_PROPERTIES)
+# Only for one user at a time (user-list: such a $select on the collection answers 501).
+_SINGLE = frozenset(
+    [
+        "aboutMe",
+        "birthday",
+        "hireDate",
+        "interests",
+        "mySite",
+        "pastProjects",
+        "preferredName",
+        "responsibilities",
+        "schools",
+        "skills",
+        "mailboxSettings",
+    ]
+)
+_EQUAL = frozenset(
+    [
+        "id",
+        "userPrincipalName",
+        "mail",
+        "displayName",
+        "givenName",
+        "surname",
+        "accountEnabled",
+        "userType",
+        "department",
+        "usageLocation",
+        "country",
+        "city",
+        "jobTitle",
+        "employeeId",
+        "companyName",
+        "onPremisesSyncEnabled",
+        "mailNickname",
+    ]
+)
+_STARTS = frozenset(["displayName", "userPrincipalName", "mail", "givenName", "surname", "mailNickname"])
+_SORTS = ("displayName", "userPrincipalName")
+_PAGE, _LIMIT = 100, 999
+
+
+def _row(user: User) -> dict[str, Any]:
+    return {"id": user.id, **user.profile}
+
+
+def _chosen(call: Call, options: dict[str, str]) -> tuple[str, ...]:
+    if "$select" not in options:
+        return DEFAULT_PROPERTIES
+    wanted = tuple(dict.fromkeys(name.strip() for name in options["$select"].split(",")))
+    for name in wanted:
+        if name in _SINGLE or name == "signInActivity":
+            raise Refusal(501, "NotImplemented", f"The demo tenant does not implement $select={name} on {call.path}.")
+        if name not in _FILLED | _EMPTY:
+            text = "Parsing OData Select and Expand failed: Could not find a property named"
+            raise Refusal(400, "BadRequest", f"{text} '{name}' on type 'microsoft.graph.user'.")
+    return wanted
+
+
+def _render(call: Call, row: dict[str, Any], chosen: tuple[str, ...]) -> dict[str, Any]:
+    shown = {name: row.get(name, [] if name in _LISTS else None) for name in chosen}
+    if not call.permissions & USERS_FULL:
+        # User.ReadBasic.All: what it does not cover comes back empty.
+        shown = {k: v if k in BASIC else ([] if k in _LISTS else None) for k, v in shown.items()}
+    return shown
+
+
+def _needs_header(call: Call, options: dict[str, str]) -> bool:
+    """Return whether this is an advanced query, refusing one whose header is missing."""
+    counting = options.get("$count", "false").lower() == "true"
+    if counting and not call.eventual:
+        if call.tenant.assume["count_without_header"] == "refused":
+            raise odata.unsupported("$count is not supported without the header ConsistencyLevel: eventual.")
+        return False
+    sorted_filter = "$orderby" in options and "$filter" in options
+    if sorted_filter and not counting:
+        raise odata.unsupported("Sorting is not supported for the current query.")
+    return counting
+
+
+def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[dict[str, Any]]:
+    rows = [_row(u) for u in call.tenant.living()]
+    if "$filter" in options:
+        test = odata.parse(options["$filter"], odata.Rules(_EQUAL, _STARTS, advanced=advanced))
+        rows = [row for row in rows if test(row)]
+    return _sorted(rows, options["$orderby"]) if "$orderby" in options else rows
+
+
+def _sorted(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    name, _, way = text.partition(" ")
+    if name not in _SORTS or way not in ("", "asc", "desc"):
+        raise odata.unsupported("Sorting is not supported for the current query.")
+    key: Callable[[dict[str, Any]], Any] = lambda row: str(row[name]).lower()  # noqa: E731
+    return sorted(rows, key=key, reverse=way == "desc")
+
+
+def list_users(call: Call) -> Answer:
+    """List users, page by page."""
+    if "$skip" in call.options:
+        raise Refusal(400, "Request_BadRequest", "'$skip' is not supported by the service.")
+    options = refuse_options(call, "$top", "$select", "$count", "$filter", "$orderby", "$skiptoken")
+    size = odata.page_size(options.get("$top"), _PAGE, _LIMIT)
+    start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
+    if continued and not call.eventual:
+        # The header is not remembered by the link: it has to come with every page.
+        raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
+    advanced = _needs_header(call, options)
+    chosen = _chosen(call, options)
+    rows = _matching(call, options, advanced=advanced)
+    body: dict[str, Any] = {"@odata.context": call.context(_context(options))}
+    if advanced and not start:
+        body["@odata.count"] = len(rows)
+    if start + size < len(rows):
+        body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))
+    body["value"] = [_render(call, row, chosen) for row in rows[start : start + size]]
+    return Answer(body=body)
+
+
+def _context(options: dict[str, str]) -> str:
+    return f"users({options['$select']})" if "$select" in options else "users"
+
+
+def count_users(call: Call) -> Answer:
+    """Count users as plain text; an advanced query by nature."""
+    options = refuse_options(call, "$filter")
+    if not call.eventual:
+        raise Refusal(400, "Request_BadRequest", "$count is not currently supported.")
+    return Answer(body=str(len(_matching(call, options, advanced=True))), headers={"Content-Type": "text/plain"})
+
+
+def get_user(call: Call, key: str) -> Answer:
+    """Get one user by id or UPN."""
+    options = refuse_options(call, "$select")
+    user = call.tenant.find(key)
+    if user is None:
+        raise Refusal(404, "Request_ResourceNotFound", no_such(key))
+    shown = _render(call, _row(user), _chosen(call, options))
+    return Answer(body={"@odata.context": call.context(_context(options) + "/$entity"), **shown})
+
+
+def get_organization(call: Call) -> Answer:
+    """Tell which tenant this is."""
+    options = refuse_options(call, "$select")
+    meta = call.tenant.meta
+    domains = [_domain(name, n == 0) for n, name in enumerate(meta["domains"])]
+    row: dict[str, Any] = {"id": meta["tenant_id"], "displayName": meta["name"], "verifiedDomains": domains}
+    row |= {"countryLetterCode": "NL", "tenantType": "AAD", "createdDateTime": "2019-05-01T08:00:00Z"}
+    if "$select" in options:
+        row = {name: row.get(name) for name in options["$select"].split(",")}
+    return Answer(body={"@odata.context": call.context("organization"), "value": [row]})
+
+
+def _domain(name: str, first: bool) -> dict[str, Any]:
+    capabilities = "Email, OfficeCommunicationsOnline"
+    return {"capabilities": capabilities, "isDefault": first, "isInitial": first, "name": name, "type": "Managed"}

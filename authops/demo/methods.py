@@ -1,0 +1,158 @@
+"""Requests on a user's authentication methods. Source: phone-, email- and authenticationMethod API pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authops.demo import odata
+from authops.demo.calls import Answer, refuse_options
+from authops.demo.tenant import PHONE_IDS, Refusal
+
+if TYPE_CHECKING:
+    from authops.demo.calls import Call
+    from authops.demo.tenant import Method, User
+
+_PHONE = "#microsoft.graph.phoneAuthenticationMethod"
+_EMAIL = "#microsoft.graph.emailAuthenticationMethod"
+
+
+def _render(call: Call, method: Method) -> dict[str, Any]:
+    shown = {"id": method.id, **method.fields}
+    if call.tenant.assume["created_date_time"] == "present":
+        shown["createdDateTime"] = method.created
+    return shown
+
+
+def _collection(call: Call, user: User, segment: str, rows: list[dict[str, Any]]) -> Answer:
+    context = call.context(f"users('{user.id}')/authentication/{segment}")
+    return Answer(body={"@odata.context": context, "value": rows})
+
+
+def _entity(call: Call, user: User, segment: str, method: Method, status: int = 200) -> Answer:
+    context = call.context(f"users('{user.id}')/authentication/{segment}/$entity")
+    return Answer(status, {"@odata.context": context, **_render(call, method)})
+
+
+def _of_kind(call: Call, user: User, kind: str) -> list[dict[str, Any]]:
+    return [_render(call, m) for m in call.tenant.view(user).values() if m.kind == kind]
+
+
+def list_methods(call: Call, key: str) -> Answer:
+    """List every method with its type."""
+    refuse_options(call)
+    user = call.user(key)
+    rows = [
+        {"@odata.type": f"#microsoft.graph.{m.kind}AuthenticationMethod", **_render(call, m)}
+        for m in call.tenant.view(user).values()
+    ]
+    return _collection(call, user, "methods", rows)
+
+
+def list_phones(call: Call, key: str) -> Answer:
+    """List the phones."""
+    user = call.user(key)
+    rows = _of_kind(call, user, "phone")
+    if call.query:
+        rows = _filtered(call, rows)
+    return _collection(call, user, "phoneMethods", rows)
+
+
+def _filtered(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    options = refuse_options(call, "$filter")
+    if call.tenant.assume["phone_filter"] == "refused":
+        raise Refusal(400, "badRequest", "The query option $filter is not supported.")
+    test = odata.parse(options["$filter"], odata.Rules(frozenset({"phoneType"})))
+    return [row for row in rows if test(row)]
+
+
+def get_phone(call: Call, key: str, method_id: str) -> Answer:
+    """Get one phone."""
+    refuse_options(call)
+    user = call.user(key)
+    return _entity(call, user, "phoneMethods", call.tenant.method(user, method_id, "phone"))
+
+
+def add_phone(call: Call, key: str) -> Answer:
+    """Add a phone: 201 with the phone."""
+    user = call.user(key)
+    fields = call.fields({"phoneNumber", "phoneType"}, _PHONE)
+    for name in ("phoneNumber", "phoneType"):
+        if name not in fields:
+            raise Refusal(400, "badRequest", f"The property '{name}' is required.")
+    method = call.tenant.add_phone(user, _phone_type(fields["phoneType"]), fields["phoneNumber"])
+    return _entity(call, user, "phoneMethods", method, 201)
+
+
+def _phone_type(text: str) -> str:
+    if text not in PHONE_IDS:
+        raise Refusal(400, "badRequest", f"The phone type '{text}' is not valid.")
+    return text
+
+
+def change_phone(call: Call, key: str, method_id: str) -> Answer:
+    """Change a phone's number: 204."""
+    user = call.user(key)
+    fields = call.fields({"phoneNumber", "phoneType"}, _PHONE)
+    kind = _phone_type(fields["phoneType"]) if "phoneType" in fields else None
+    call.tenant.change_phone(user, method_id, kind, fields.get("phoneNumber"))
+    return Answer(204)
+
+
+def delete_phone(call: Call, key: str, method_id: str) -> Answer:
+    """Delete a phone: 204."""
+    call.tenant.delete_phone(call.user(key), method_id)
+    return Answer(204)
+
+
+def enable_sms(call: Call, key: str, method_id: str) -> Answer:
+    """Enable SMS sign-in: 204."""
+    call.tenant.sms_sign_in(call.user(key), method_id, enable=True)
+    return Answer(204)
+
+
+def disable_sms(call: Call, key: str, method_id: str) -> Answer:
+    """Disable SMS sign-in: 204."""
+    call.tenant.sms_sign_in(call.user(key), method_id, enable=False)
+    return Answer(204)
+
+
+def list_emails(call: Call, key: str) -> Answer:
+    """List the e-mail method."""
+    refuse_options(call)
+    user = call.user(key)
+    return _collection(call, user, "emailMethods", _of_kind(call, user, "email"))
+
+
+def get_email(call: Call, key: str, method_id: str) -> Answer:
+    """Get the e-mail method."""
+    refuse_options(call)
+    user = call.user(key)
+    return _entity(call, user, "emailMethods", call.tenant.method(user, method_id, "email"))
+
+
+def _address(call: Call) -> str:
+    fields = call.fields({"emailAddress"}, _EMAIL)
+    if "emailAddress" not in fields:
+        raise Refusal(400, "badRequest", "The property 'emailAddress' is required.")
+    return str(fields["emailAddress"])
+
+
+def add_email(call: Call, key: str) -> Answer:
+    """Add the e-mail method: 201 with it."""
+    user = call.user(key)
+    method = call.tenant.put_email(user, _address(call), create=True)
+    return _entity(call, user, "emailMethods", method, 201)
+
+
+def change_email(call: Call, key: str, method_id: str) -> Answer:
+    """Change the address: 204."""
+    user = call.user(key)
+    call.tenant.method(user, method_id, "email")
+    call.tenant.put_email(user, _address(call), create=False)
+    return Answer(204)
+
+
+def delete_email(call: Call, key: str, method_id: str) -> Answer:
+    """Delete the e-mail method: 204."""
+    call.tenant.delete_email(call.user(key), method_id)
+    return Answer(204)

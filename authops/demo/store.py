@@ -1,0 +1,55 @@
+"""Where the world survives a restart: one SQLite file, written through on every change."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_TABLES = """
+create table if not exists users (id text primary key, position integer, body text not null);
+create table if not exists meta (key text primary key, value text not null);
+"""
+
+
+class Store:
+    """Users as JSON documents by id, and a few facts about the tenant."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open the file, or a world that ends with the process when there is none."""
+        self._db = sqlite3.connect(str(path or ":memory:"), check_same_thread=False, isolation_level=None)
+        # WAL in the page cache outlives a killed process; only a power cut could lose the last writes.
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.executescript(_TABLES)
+
+    def meta(self) -> dict[str, Any]:
+        """Return the facts about the tenant."""
+        return {key: json.loads(value) for key, value in self._db.execute("select key, value from meta")}
+
+    def users(self) -> Iterable[dict[str, Any]]:
+        """Yield every user document in the order of creation."""
+        for (body,) in self._db.execute("select body from users order by position"):
+            yield json.loads(body)
+
+    def replace(self, meta: dict[str, Any], users: Iterable[dict[str, Any]]) -> None:
+        """Begin anew with these facts and users."""
+        rows = [(u["id"], n, json.dumps(u)) for n, u in enumerate(users)]
+        self._db.execute("begin immediate")
+        self._db.execute("delete from users")
+        self._db.execute("delete from meta")
+        self._db.executemany("insert into users values (?, ?, ?)", rows)
+        self._db.executemany("insert into meta values (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
+        self._db.execute("commit")
+
+    def save(self, user: dict[str, Any]) -> None:
+        """Write one changed user."""
+        self._db.execute("update users set body = ? where id = ?", (json.dumps(user), user["id"]))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

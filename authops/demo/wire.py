@@ -1,0 +1,164 @@
+"""Request in, Graph's JSON out: routes as one table, permission checks, error bodies, headers, and the request log."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from authops.demo import directory, methods, reports
+from authops.demo import permissions as p
+from authops.demo.calls import JSON_TYPE, Answer, Call
+from authops.demo.tenant import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authops.demo.tenant import Tenant
+    from authops.demo.weather import Strike, Weather
+
+_LOG_LENGTH = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One supported request: `{}` in the template stands for a key."""
+
+    method: str
+    template: str
+    handler: Callable[..., Answer]
+    permissions: frozenset[str]
+    refusal: tuple[str, str]
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a request came from, for the log: its ids, and its batch if it has one."""
+
+    client_request_id: str
+    batch: str | None = None
+    inner_id: str | None = None
+
+
+def _table(report: reports.Reports) -> list[Route]:
+    user, auth = "/users/{}", "/users/{}/authentication"
+    phones, emails = f"{auth}/phoneMethods", f"{auth}/emailMethods"
+    details = "/reports/authenticationMethods/userRegistrationDetails"
+    rows: list[tuple[str, str, Callable[..., Answer], frozenset[str], tuple[str, str]]] = [
+        ("GET", "/users", directory.list_users, p.USERS, p.DIRECTORY_REFUSAL),
+        ("GET", "/users/$count", directory.count_users, p.USERS_FULL, p.DIRECTORY_REFUSAL),
+        ("GET", user, directory.get_user, p.USERS, p.DIRECTORY_REFUSAL),
+        ("GET", "/organization", directory.get_organization, p.ORGANIZATION, p.DIRECTORY_REFUSAL),
+        ("GET", f"{auth}/methods", methods.list_methods, p.METHODS, p.AUTHENTICATION_REFUSAL),
+        ("GET", phones, methods.list_phones, p.PHONE_READ, p.AUTHENTICATION_REFUSAL),
+        ("POST", phones, methods.add_phone, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("GET", f"{phones}/{{}}", methods.get_phone, p.PHONE_READ, p.AUTHENTICATION_REFUSAL),
+        ("PATCH", f"{phones}/{{}}", methods.change_phone, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("DELETE", f"{phones}/{{}}", methods.delete_phone, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("POST", f"{phones}/{{}}/enableSmsSignIn", methods.enable_sms, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("POST", f"{phones}/{{}}/disableSmsSignIn", methods.disable_sms, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("GET", emails, methods.list_emails, p.EMAIL_READ, p.AUTHENTICATION_REFUSAL),
+        ("POST", emails, methods.add_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("GET", f"{emails}/{{}}", methods.get_email, p.EMAIL_READ, p.AUTHENTICATION_REFUSAL),
+        ("PATCH", f"{emails}/{{}}", methods.change_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("DELETE", f"{emails}/{{}}", methods.delete_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("GET", details, report.list_all, p.REPORTS, p.REPORT_REFUSAL),
+        ("GET", f"{details}/{{}}", report.get, p.REPORTS, p.REPORT_REFUSAL),
+        ("GET", "/policies/authenticationMethodsPolicy", reports.get_policy, p.POLICY, p.AUTHENTICATION_REFUSAL),
+    ]
+    return [Route(*row) for row in rows]
+
+
+class Wire:
+    """Graph's front: one tenant, the routes, the weather and the log."""
+
+    def __init__(self, tenant: Tenant, weather: Weather, root: str, seed: int = 1) -> None:
+        """Serve `tenant` under `root`, the address that links and contexts begin with."""
+        self.tenant, self.weather, self.root = tenant, weather, root
+        self.reports = reports.Reports()
+        self.dice = random.Random(seed)
+        self.log: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
+        self._routes: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
+        for route in _table(self.reports):
+            parts = route.template.split("/")
+            self._routes.setdefault((route.method, len(parts)), []).append((parts, route))
+
+    def answer(self, call: Call, origin: Origin) -> Answer:
+        """Answer one request, alone or from a batch: weather, permission, world, log."""
+        request_id = str(uuid.uuid4())
+        strike = self.weather.strike("inner", f"{call.method} {call.path}")
+        answer = self._refused(strike, request_id, origin) if strike and not strike.effect else None
+        if answer is None:
+            answer = self._really(call, request_id, origin)
+            if strike:
+                answer = self._refused(strike, request_id, origin)
+        answer.headers = {"request-id": request_id, "client-request-id": origin.client_request_id, **answer.headers}
+        self.record(call.method, call.path, call.query, answer.status, request_id, origin)
+        return answer
+
+    def _really(self, call: Call, request_id: str, origin: Origin) -> Answer:
+        try:
+            return self._dispatch(call)
+        except Refusal as no:
+            return Answer(no.status, self.error(no, request_id, origin.client_request_id))
+
+    def _dispatch(self, call: Call) -> Answer:
+        parts = call.path.rstrip("/").split("/")
+        for template, route in self._routes.get((call.method, len(parts)), ()):
+            if all(t in ("{}", part) for t, part in zip(template, parts, strict=True)):
+                self._permit(route, call)
+                return route.handler(call, *(unquote(x) for t, x in zip(template, parts, strict=True) if t == "{}"))
+        raise Refusal(501, "notImplemented", f"The demo tenant does not implement {call.method} {call.path}.")
+
+    def _permit(self, route: Route, call: Call) -> None:
+        wanted = route.permissions
+        if route.template == "/organization" and self.tenant.assume["organization_by_user_read"] == "yes":
+            wanted = wanted | p.USERS_FULL
+        if not wanted & call.permissions:
+            raise Refusal(403, *route.refusal)
+
+    def _refused(self, strike: Strike, request_id: str, origin: Origin) -> Answer:
+        headers = {"Retry-After": strike.retry_after} if strike.retry_after else {}
+        return Answer(strike.status, self.error(weather_refusal(strike), request_id, origin.client_request_id), headers)
+
+    def error(self, no: Refusal, request_id: str, client_request_id: str) -> dict[str, Any]:
+        """Return Graph's error body."""
+        ids = {"date": self.tenant.stamp()[:19], "request-id": request_id, "client-request-id": client_request_id}
+        inner = {"message": no.message, **ids} if no.code[:1].islower() else ids
+        return {"error": {"code": no.code, "message": no.message, "innerError": inner}}
+
+    def record(self, method: str, path: str, query: str, status: int, request_id: str, origin: Origin) -> None:
+        """Write one line of the request log."""
+        parts = path.split("/", 3)
+        self.log.append(
+            {
+                "time": self.tenant.stamp(),
+                "method": method,
+                "path": f"{path}?{query}" if query else path,
+                "status": status,
+                "user": unquote(parts[2]) if len(parts) > 2 and parts[1] == "users" else None,
+                "batch": origin.batch,
+                "id": origin.inner_id,
+                "request_id": request_id,
+                "client_request_id": origin.client_request_id,
+            }
+        )
+
+
+_WEATHER_TEXTS = {
+    429: ("TooManyRequests", "Please retry again later."),
+    500: ("InternalServerError", "An internal server error occurred."),
+    503: ("ServiceUnavailable", "The service is temporarily unavailable."),
+    504: ("GatewayTimeout", "The request timed out."),
+}
+
+
+def weather_refusal(strike: Strike) -> Refusal:
+    """Return what a fault says."""
+    return Refusal(strike.status, *_WEATHER_TEXTS[strike.status])
+
+
+__all__ = ["JSON_TYPE", "Origin", "Route", "Wire", "weather_refusal"]
