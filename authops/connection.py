@@ -311,10 +311,9 @@ def demo_home() -> Path:
 
 def start_demo(**options: Any) -> Path:
     """The demo tenant's connection profile; starts the tenant when none is running there."""
-    from authops.demo import server
+    from authops.demo import ensure
 
-    profile: Path = server.ensure(demo_home(), **options)
-    return profile
+    return ensure(demo_home(), **options)
 
 
 def serve_demo(*, home: Path | None, users: int, port: int) -> None:
@@ -326,6 +325,6 @@ def serve_demo(*, home: Path | None, users: int, port: int) -> None:
 
 def stop_demo() -> None:
     """Stop the demo tenant that runs in the background."""
-    from authops.demo import server
+    from authops.demo import stop
 
-    server.stop(demo_home())
+    stop(demo_home())

@@ -72,6 +72,7 @@ def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path
                 progress_bar=False,
                 cwd=str(folder),
                 store_widget_state=False,
+                **_kernel(),
             )
     except PapermillExecutionError as error:
         return _status_of(error.ename), f"{error.ename}: {error.evalue}"
@@ -81,6 +82,15 @@ def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path
         if out.exists():
             out.chmod(0o600)
     return None
+
+
+def _kernel() -> dict[str, Any]:
+    """A kernel that talks over files of this user, not over TCP ports that others on the machine can read."""
+    if os.name != "posix":
+        return {}
+    from jupyter_client.manager import AsyncKernelManager
+
+    return {"km": AsyncKernelManager(transport="ipc")}
 
 
 def _status_of(class_name: str) -> str:
