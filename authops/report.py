@@ -6,11 +6,9 @@ every text is escaped; nothing runs script or loads anything.
 
 from __future__ import annotations
 
-import logging
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, cast
@@ -20,6 +18,7 @@ import pandas as pd
 from authops.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
 from authops.phone import mask
 from authops.views import (
+    Progress,
     View,
     bars,
     box,
@@ -28,14 +27,18 @@ from authops.views import (
     pairs,
     percent,
     plain_table,
+    progress,
     table,
     text,
     tile,
     tiles,
-    track,
 )
 
-SIGNS: Final = {"add": "+", "update": "~", "remove": "−", "keep": "=", "blocked": "!"}
+__all__ = [
+    "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart", "coverage_table",
+    "facts", "findings", "mask_numbers", "outcomes", "problems", "progress", "reason_words", "reasons", "to_html",
+]  # fmt: skip
+SIGNS: Final = {"add": "+", "update": "~", "remove": "\u2212", "keep": "=", "blocked": "!"}
 _OUTCOME_KINDS: Final = {
     "applied": "add",
     "applied_with_note": "update",
@@ -47,7 +50,6 @@ _OUTCOME_KINDS: Final = {
 _COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
 _NUMBER: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_log = logging.getLogger("authops.progress")
 
 
 def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None) -> View:
@@ -83,12 +85,19 @@ def changes(
     heads = ["action", "line", "user", "method", "before → after", "reason"]
     said = _how_many(len(rows), len(chosen), "plan.parquet")
     cells = [(r["action"], change_cells(r, reveal=reveal, reasons=reasons)) for r in rows]
-    lines = [
-        (f"{SIGNS[r['action']]} {r['action']}", r["line"], r["user_principal_name"], r["method"],
-         f"{_shown(r['before'], reveal)} → {_shown(r['after'], reveal)}", reason_words(r["reason"], reasons))
-        for r in rows
-    ]  # fmt: skip
+    lines = [_change_words(r, reveal, reasons) for r in rows]
     return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, lines)}\n{said}")
+
+
+def _change_words(row: Mapping[str, Any], reveal: bool, reasons: Mapping[str, str] | None) -> list[str]:
+    return [
+        f"{SIGNS[row['action']]} {row['action']}",
+        number(row["line"]),
+        row["user_principal_name"],
+        row["method"],
+        f"{_shown(row['before'], reveal)} → {_shown(row['after'], reveal)}",
+        reason_words(row["reason"], reasons),
+    ]
 
 
 def change_cells(
@@ -96,7 +105,7 @@ def change_cells(
 ) -> list[str]:
     """One change as escaped cells: action, line, user, method, before → after, reason."""
     return [
-        f'<span class="sign">{SIGNS[row["action"]]}</span>{text(row["action"])}',
+        _action(row["action"]),
         number(row["line"]),
         _person(row),
         text(row["method"]),
@@ -179,7 +188,7 @@ def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
         number(row["line"]),
         _person(row),
         text(row["method"]),
-        f'<span class="sign">{SIGNS[row["action"]]}</span>{text(row["action"])}',
+        _action(row["action"]),
         _before_after(row, reveal),
         _value(row["found"], reveal),
         text(_detail(row, reveal)),
@@ -250,104 +259,6 @@ def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
     return View(table(heads, cells) + note(said), f"{plain_table(heads, rows)}\n{said}")
 
 
-def progress(
-    done: int,
-    total: int = 0,
-    counts: Mapping[str, int] | None = None,
-    *,
-    started: float,
-    now: float,
-    label: str = "done",
-) -> View:
-    """One bar with rate and time left; `total` 0 means that it is not known."""
-    seconds = max(now - started, 0.0)
-    rate = done / seconds if seconds else 0.0
-    said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
-    if rate:
-        said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-        said.append(f"{_duration((total - done) / rate)} left" if done < total else f"in {_duration(seconds)}")
-    said += [f"{number(n)} {_outcome(name)}" for name, n in (counts or {}).items() if n]
-    line = " · ".join(said)
-    return View((track(done / total) if total else "") + note(line), line)
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    return (
-        f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    )
-
-
-class Progress:
-    """One line that moves: a single display handle in a notebook (at most 5 updates a second), and a log line
-    of `authops.progress` every `every` seconds, which is what a headless run shows.
-
-    Hand `tick` (or `counted`) to whatever does the work, and call `done` at the end, so that the last figure is true.
-    """
-
-    def __init__(
-        self,
-        label: str,
-        total: int = 0,
-        *,
-        every: float = 10.0,
-        clock: Callable[[], float] = time.monotonic,
-        display: Callable[[View], Any] | None = None,
-    ) -> None:
-        self.label, self.total, self._every, self._clock = label, total, every, clock
-        self._started = self._logged = clock()
-        self._drawn = float("-inf")
-        self._done, self._counts, self._current = 0, dict[str, int](), True
-        self._display = display or _notebook_display()
-        self._handle: Any = None
-
-    def tick(self, done: int) -> None:
-        """So many are done by now."""
-        self.counted(done, self._counts)
-
-    def counted(self, done: int, counts: Mapping[str, int]) -> None:
-        """So many are done by now, in these sorts."""
-        self._done, self._counts = done, dict(counts)
-        now = self._clock()
-        if now - self._drawn >= 0.2:
-            self._draw(now)
-        if now - self._logged >= self._every:
-            self._logged = now
-            _log.info("%s", self.view(now))
-
-    def done(self) -> None:
-        """The last figure, shown and logged."""
-        now = self._clock()
-        self._draw(now)
-        _log.info("%s", self.view(now))
-
-    def view(self, now: float) -> View:
-        """The state as a picture."""
-        return progress(self._done, self.total, self._counts, started=self._started, now=now, label=self.label)
-
-    def _draw(self, now: float) -> None:
-        self._drawn = now
-        if self._handle is not None:
-            self._handle.update(self.view(now))
-        elif self._display:
-            self._handle = self._display(self.view(now))
-
-
-def _notebook_display() -> Callable[[View], Any] | None:
-    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
-    try:
-        ipython = import_module("IPython")
-    except ImportError:
-        return None
-    shell = ipython.get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
-        return None
-    show = import_module("IPython.display").display
-    return lambda view: show(view, display_id=True)
-
-
 def to_html(notebook_path: Path, out_path: Path, *, title: str) -> Path:
     """An executed notebook as one self-contained page: no script, no network, code hidden, the outcome first."""
     exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
@@ -388,6 +299,10 @@ def _of(row: Mapping[str, Any]) -> str:
     return f"{number(row['users'])} of {number(row['population'])} · {percent(row['share'])}"
 
 
+def _action(name: str) -> str:
+    return f'<span class="tight"><span class="sign">{SIGNS[name]}</span>{text(name)}</span>'
+
+
 def _outcome(name: str) -> str:
     return name.replace("_", " ")
 
@@ -411,4 +326,4 @@ def _before_after(row: Mapping[str, Any], reveal: bool) -> str:
     if row["before"] == row["after"]:
         return _value(row["before"], reveal)
     was = "was gone" if row["action"] == "remove" else "was"
-    return f"{_value(row['before'], reveal, was)} → {_value(row['after'], reveal)}"
+    return f'<span class="tight">{_value(row["before"], reveal, was)} → {_value(row["after"], reveal)}</span>'

@@ -46,15 +46,20 @@ class Selection:
     words: str = ""
     page: int = 0
 
-    @property
-    def filtered(self) -> pd.DataFrame:
-        """The changes that pass both filters; words are looked for in user, name, method and reason."""
-        rows = self.changes if self.action == "all" else self.changes[self.changes["action"] == self.action]
-        if not self.words.strip():
-            return rows
-        reasons = rows["reason"].map(lambda code: report.reason_words(code, REASONS))
-        hay = rows["user_principal_name"] + " " + rows["display_name"] + " " + rows["method"] + " " + reasons
-        return rows[hay.str.casefold().str.contains(self.words.strip().casefold(), regex=False)]
+    def __post_init__(self) -> None:
+        words = self.changes["reason"].map(lambda code: report.reason_words(code, REASONS))
+        for column in ("user_principal_name", "display_name", "method"):
+            words = words + " " + self.changes[column]
+        self._hay = words.astype("str").str.casefold()
+        self.look_for(self.action, self.words)
+
+    def look_for(self, action: str, words: str) -> None:
+        """Filter by action, and by words in user, name, method or reason; back to the first page."""
+        self.action, self.words, self.page = action, words, 0
+        passes = self._hay.str.contains(words.strip().casefold(), regex=False)
+        if action != "all":
+            passes &= self.changes["action"] == action
+        self.filtered = self.changes[passes]
 
     @property
     def pages(self) -> int:
@@ -71,10 +76,6 @@ class Selection:
         """Ids of the filtered changes that can be decided on: only those that write."""
         rows = self.filtered
         return set(rows.loc[rows["action"].isin(WRITES), "change_id"])
-
-    def look_for(self, action: str, words: str) -> None:
-        """Filter; back to the first page."""
-        self.action, self.words, self.page = action, words, 0
 
     def turn(self, by: int) -> None:
         """Pages on or back, never beyond the ends."""
@@ -100,7 +101,7 @@ class Selection:
 
 
 def review(changes: pd.DataFrame, problems: pd.DataFrame, *, reveal: bool = False, on_save: OnSave) -> Reviewer:
-    """The review of these changes (CHANGES). `on_save` gets the sorted approved ids and the note, returns what it wrote.
+    """The review of these changes (CHANGES). `on_save` gets the sorted approved ids and a note, returns what it wrote.
 
     Rows that write nothing are shown, not selectable. Numbers are masked unless `reveal`.
     """
@@ -137,11 +138,14 @@ class Reviewer:
         self.action = w.Dropdown(options=["all", *ACTIONS], value=self.selection.action, description="Action")
         self.words = w.Text(value=self.selection.words, placeholder="user, name, method or reason", description="Find")
         self.approve_all, self.exclude_all = w.Button(button_style="success"), w.Button()
-        self.back, self.on = w.Button(description="‹ Back"), w.Button(description="Next ›")
+        self.back, self.on = w.Button(description="Back"), w.Button(description="Next")
         self.where, self.counts, self.saved = w.HTML(), w.HTML(), w.HTML()
         self.note = w.Text(placeholder="ticket, or why", description="Note")
         self.save_button = w.Button(description="Save approved plan", button_style="primary", icon="save")
-        self.rows = [(w.Checkbox(indent=False, layout=w.Layout(width="24px")), w.HTML()) for _ in range(PAGE)]
+        self.rows = [
+            (w.Checkbox(indent=False, layout=w.Layout(width="24px")), w.HTML(layout=w.Layout(flex="1 1 0")))
+            for _ in range(PAGE)
+        ]
         self._layout()
         self._listen()
 
@@ -150,12 +154,12 @@ class Reviewer:
         wide = w.Layout(width="auto", min_width="170px")
         for button in (self.approve_all, self.exclude_all, self.save_button):
             button.layout = wide
-        self._lines = [w.HBox([box, line]) for box, line in self.rows]
+        self._lines = [w.HBox([box, line], layout=w.Layout(flex="0 0 auto")) for box, line in self.rows]
         self.box = w.VBox([
             w.HTML(STYLE),
             w.HBox([self.action, self.words, self.approve_all, self.exclude_all]),
             self.counts,
-            w.VBox(self._lines),
+            w.VBox(self._lines, layout=w.Layout(max_height="60vh", overflow="auto")),
             w.HBox([self.back, self.where, self.on]),
             w.HBox([self.note, self.save_button]),
             self.saved,
@@ -248,10 +252,10 @@ def _said(words: str, kind: str) -> str:
 
 def _line(row: dict[str, Any], reveal: bool) -> str:
     cells = report.change_cells(row, reveal=reveal, reasons=REASONS)
-    inner = "".join(f'<td style="width:{wide}px">{c}</td>' for c, wide in zip(cells, _WIDTHS, strict=True))
-    return (
-        f'<div class="ao" style="margin:0"><table><tbody><tr class="{row["action"]}">{inner}</tr></tbody></table></div>'
-    )
+    inner = "".join(f'<td style="width:{wide}%">{cell}</td>' for cell, wide in zip(cells, _WIDTHS, strict=True))
+    body = f'<tbody><tr class="{row["action"]}">{inner}</tr></tbody>'
+    style = "table-layout:fixed;width:100%;min-width:820px"
+    return f'<div class="ao" style="margin:0"><table style="{style}">{body}</table></div>'
 
 
-_WIDTHS: Final = (90, 50, 260, 120, 270, 280)
+_WIDTHS: Final = (10, 6, 26, 13, 27, 18)

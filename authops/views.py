@@ -1,21 +1,27 @@
-"""The bricks of every picture: a view, its one style sheet, tiles, tables, bars. Text in, escaped HTML out.
+"""The bricks of every picture: a view, its one style sheet, tiles, tables, bars, the line that moves.
 
-Whatever comes from a file or from Graph is text and passes `text`; nothing here runs script or loads anything.
+Text in, escaped HTML out: whatever comes from a file or from Graph passes `text`. Nothing here runs script or loads
+anything, and nothing here knows a frame.
 """
 
 from __future__ import annotations
 
 import html
+import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
+_log = logging.getLogger("authops.progress")
 # Characters that turn the reading direction could make a number or a name look like another one.
 _TURNING: Final = {ord(c): "\ufffd" for c in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 
 STYLE: Final = """<style>
-.ao{--ink:var(--jp-content-font-color1,var(--page-ink,#1f2328));--dim:var(--jp-content-font-color2,var(--page-dim,#59636e));
+.ao{--ink:var(--jp-content-font-color1,var(--page-ink,#1f2328));
+--dim:var(--jp-content-font-color2,var(--page-dim,#59636e));
 --rule:var(--jp-border-color2,var(--page-rule,#d1d9e0));--soft:rgba(128,140,155,.1);
 --add:#2da44e;--update:#d4a017;--remove:#e5484d;--keep:#8b949e;--blocked:#8e5cd9;--bar:#3b82f6;
 color:var(--ink);font:14px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;margin:.4em 0 .8em;
@@ -32,13 +38,15 @@ background:var(--t);break-inside:avoid}
 .ao .wide{overflow-x:auto;margin-top:.6em}
 .ao table{border-collapse:collapse;font-size:13px;margin:0;border:0;color:inherit}
 .ao th,.ao td{padding:4px 10px!important;text-align:left!important;vertical-align:top;border:0;
-border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal;overflow-wrap:anywhere}
-.ao thead{display:table-header-group}.ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important}
+border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal;overflow-wrap:break-word}
+.ao thead{display:table-header-group}.ao thead th,.ao .tight{white-space:nowrap}
+.ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important}
 .ao tbody th{font-weight:600}.ao tbody tr{background:none;break-inside:avoid}
 .ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
-.ao .none,.ao .dim{color:var(--dim)}.ao .none{font-style:italic}.ao .was{opacity:.75}.ao .gone{text-decoration:line-through}
+.ao .none,.ao .dim{color:var(--dim)}.ao .none{font-style:italic}.ao .was{opacity:.75}
+.ao .gone{text-decoration:line-through}
 .ao .sign{display:inline-block;width:1.2em;font-weight:700;font-family:ui-monospace,Consolas,monospace}
 .ao .note{margin:.5em 0 0;color:var(--dim);font-size:13px}
 .ao .box{border-left:4px solid var(--c);background:var(--t);padding:8px 14px;border-radius:4px}
@@ -76,7 +84,7 @@ def number(value: float) -> str:
 
 def percent(share: float) -> str:
     """`0.824` → `82.4 %`; a share of nobody is a dash."""
-    return "–" if math.isnan(share) else f"{share:.1%}".replace("%", " %")
+    return "\u2013" if math.isnan(share) else f"{share:.1%}".replace("%", " %")
 
 
 def tile(label: str, count: int, kind: str, note: str = "") -> str:
@@ -131,12 +139,12 @@ def bars(rows: Sequence[tuple[str, float, str, str]], *, title: str) -> str:
     height = 26 * len(rows) + 8
     drawn = "".join(_bar(26 * i + 6, *row) for i, row in enumerate(rows))
     return (
-        f'<svg role="img" aria-label="{text(title)}" viewBox="0 0 820 {height}" width="820" height="{height}">'
+        f'<svg role="img" aria-label="{text(title)}" viewBox="0 0 840 {height}" width="840" height="{height}">'
         f"<title>{text(title)}</title>{drawn}</svg>"
     )
 
 
-_LEFT, _LONG = 290, 320
+_LEFT, _LONG = 310, 320
 
 
 def _bar(y: int, label: str, share: float, words: str, colour: str) -> str:
@@ -154,3 +162,101 @@ def plain_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     cells = [list(heads)] + [[str(c).translate(_TURNING) for c in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def progress(
+    done: int,
+    total: int = 0,
+    counts: Mapping[str, int] | None = None,
+    *,
+    started: float,
+    now: float,
+    label: str = "done",
+) -> View:
+    """One bar with rate and time left; `total` 0 means that it is not known."""
+    seconds = max(now - started, 0.0)
+    rate = done / seconds if seconds else 0.0
+    said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
+    if rate:
+        said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        said.append(f"{_duration((total - done) / rate)} left" if done < total else f"in {_duration(seconds)}")
+    said += [f"{number(n)} {name.replace('_', ' ')}" for name, n in (counts or {}).items() if n]
+    line = " · ".join(said)
+    return View((track(done / total) if total else "") + note(line), line)
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    )
+
+
+class Progress:
+    """One line that moves: a single display handle in a notebook (at most 5 updates a second), and a log line
+    of `authops.progress` every `every` seconds, which is what a headless run shows.
+
+    Hand `tick` (or `counted`) to whatever does the work, and call `done` at the end, so that the last figure is true.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        total: int = 0,
+        *,
+        every: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        display: Callable[[View], Any] | None = None,
+    ) -> None:
+        self.label, self.total, self._every, self._clock = label, total, every, clock
+        self._started = self._logged = clock()
+        self._drawn = float("-inf")
+        self._done, self._counts, self._current = 0, dict[str, int](), True
+        self._display = display or _notebook_display()
+        self._handle: Any = None
+
+    def tick(self, done: int) -> None:
+        """So many are done by now."""
+        self.counted(done, self._counts)
+
+    def counted(self, done: int, counts: Mapping[str, int]) -> None:
+        """So many are done by now, in these sorts."""
+        self._done, self._counts = done, dict(counts)
+        now = self._clock()
+        if now - self._drawn >= 0.2:
+            self._draw(now)
+        if now - self._logged >= self._every:
+            self._logged = now
+            _log.info("%s", self.view(now))
+
+    def done(self) -> None:
+        """The last figure, shown and logged."""
+        now = self._clock()
+        self._draw(now)
+        _log.info("%s", self.view(now))
+
+    def view(self, now: float) -> View:
+        """The state as a picture."""
+        return progress(self._done, self.total, self._counts, started=self._started, now=now, label=self.label)
+
+    def _draw(self, now: float) -> None:
+        self._drawn = now
+        if self._handle is not None:
+            self._handle.update(self.view(now))
+        elif self._display:
+            self._handle = self._display(self.view(now))
+
+
+def _notebook_display() -> Callable[[View], Any] | None:
+    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+    try:
+        ipython = import_module("IPython")
+    except ImportError:
+        return None
+    shell = ipython.get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    show = import_module("IPython.display").display
+    return lambda view: show(view, display_id=True)

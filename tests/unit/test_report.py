@@ -17,8 +17,19 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 def change(number: int = 1, action: str = "add", **more: object) -> dict[str, object]:
     """One row of CHANGES."""
-    row = {"change_id": f"c{number}", "line": number + 1, "user_id": f"u{number}", "user_principal_name": f"user{number}@x.org",
-               "display_name": "Ann", "method": "mobile", "action": action, "before": "", "after": NUMBER, "reason": "no_method", "step": 1}  # fmt: skip
+    row = {
+        "change_id": f"c{number}",
+        "line": number + 1,
+        "user_id": f"u{number}",
+        "user_principal_name": f"user{number}@x.org",
+        "display_name": "Ann",
+        "method": "mobile",
+        "action": action,
+        "before": "",
+        "after": NUMBER,
+        "reason": "no_method",
+        "step": 1,
+    }
     return row | more
 
 
@@ -29,7 +40,7 @@ def changes(*rows: dict[str, object]) -> pd.DataFrame:
 
 def outcome(**more: object) -> dict[str, object]:
     """One row of OUTCOME_ROWS."""
-    row = {name: "" for name in OUTCOME_ROWS} | {
+    row = dict.fromkeys(OUTCOME_ROWS, "") | {
         "line": 2,
         "user_principal_name": "ann@x.org",
         "method": "mobile",
@@ -44,7 +55,7 @@ def html(view: report.View) -> str:
     return view._repr_html_()
 
 
-def test_tiles_count_every_action_and_the_users_written_to():
+def test_tiles_count_every_action_and_the_users_written_to() -> None:
     data = changes(change(1), change(2, "remove"), change(2, "keep"), change(3, "blocked"), change(4, "update"))
     view = report.counts(data, empty(PROBLEMS))
     assert str(view) == "1 add · 1 update · 1 remove · 1 keep · 1 blocked · 0 problems · 3 of 4 users concerned"
@@ -52,64 +63,66 @@ def test_tiles_count_every_action_and_the_users_written_to():
 
 
 @pytest.mark.parametrize("column", ["user_principal_name", "display_name", "method", "reason", "before", "after"])
-def test_no_text_of_a_change_becomes_markup(column):
+def test_no_text_of_a_change_becomes_markup(column: str) -> None:
     page = html(report.changes(changes(change(**{column: EVIL})), reveal=True))
     assert "<img" not in page
     assert "&lt;img" in page
 
 
-def test_no_text_of_a_problem_an_outcome_or_a_fact_becomes_markup():
+def test_no_text_of_a_problem_an_outcome_or_a_fact_becomes_markup() -> None:
     problem = {"line": 2, "user": EVIL, "column": EVIL, "value": EVIL, "rule": EVIL, "message": EVIL}
     odd = outcome(outcome="rejected", detail=EVIL, found=EVIL, request_id=EVIL, user_principal_name=EVIL)
     breach = pd.DataFrame([{"guard": EVIL, "limit": 0, "selected": 1, "population": 2, "message": EVIL}])
     views = [
-        report.problems(frame(PROBLEMS, [problem])), report.outcomes(frame(OUTCOME_ROWS, [odd])),
-        report.facts({EVIL: EVIL, "list": [EVIL]}), report.breaches(breach),
-    ]  # fmt: skip
+        report.problems(frame(PROBLEMS, [problem])),
+        report.outcomes(frame(OUTCOME_ROWS, [odd])),
+        report.facts({EVIL: EVIL, "list": [EVIL]}),
+        report.breaches(breach),
+    ]
     assert not [v for v in views if "<img" in html(v)]
 
 
-def test_turned_text_cannot_make_a_number_look_like_another():
+def test_turned_text_cannot_make_a_number_look_like_another() -> None:
     assert "\u202e" not in html(report.changes(changes(change(display_name="ann\u202e876"))))
 
 
-def test_numbers_are_masked_in_html_and_in_plain_text():
+def test_numbers_are_masked_in_html_and_in_plain_text() -> None:
     view = report.changes(changes(change(before="+31 698765432", action="update"), change(2, "remove")))
     for shown in (html(view), str(view), repr(view)):
         assert "612345" not in shown and "698765" not in shown
         assert "+31 ******678" in shown
 
 
-def test_revealed_numbers_are_whole():
+def test_revealed_numbers_are_whole() -> None:
     assert NUMBER in html(report.changes(changes(change()), reveal=True))
 
 
-def test_graphs_own_words_do_not_give_a_number_away():
+def test_graphs_own_words_do_not_give_a_number_away() -> None:
     said = f"phone number {NUMBER} ({NUMBER.replace(' ', '')}) of +44 7700900123 is not unique"
     view = report.outcomes(frame(OUTCOME_ROWS, [outcome(outcome="rejected", detail=said)]))
     assert not re.search(r"\d{7}", html(view) + str(view))
     assert "is not unique" in html(view)
 
 
-def test_colour_is_not_the_only_carrier():
+def test_colour_is_not_the_only_carrier() -> None:
     rows = [change(i, action) for i, action in enumerate(report.SIGNS, 1)]
     page = html(report.changes(changes(*rows)))
     for action, sign in report.SIGNS.items():
         assert f'<tr class="{action}">' in page and f'<span class="sign">{sign}</span>{action}' in page
 
 
-def test_a_long_table_says_what_it_leaves_out():
+def test_a_long_table_says_what_it_leaves_out() -> None:
     view = report.changes(changes(*(change(i) for i in range(1, 5124))))
     assert "200 of 5,123 shown; all in plan.parquet" in html(view)
     assert html(view).count("<tr class=") == 200
 
 
-def test_only_the_actions_asked_for():
+def test_only_the_actions_asked_for() -> None:
     view = report.changes(changes(change(1, "add"), change(2, "keep")), actions=["keep"])
     assert "user2@" in str(view) and "user1@" not in str(view)
 
 
-def test_reasons_in_words():
+def test_reasons_in_words() -> None:
     words = {"no_method": "no such method yet"}
     assert "no such method yet" in str(report.changes(changes(change()), reasons=words))
     assert "overwrite not allowed" in str(
@@ -119,7 +132,7 @@ def test_reasons_in_words():
     assert str(table).splitlines()[1:] == ["+ add   no such method yet  2", "= keep  equal number        1"]
 
 
-def test_a_breach_is_stated_with_its_figures():
+def test_a_breach_is_stated_with_its_figures() -> None:
     data = pd.DataFrame(
         [{"guard": "max_removals", "limit": 0, "selected": 7, "population": 5000, "message": "7 removals"}]
     )
@@ -127,7 +140,7 @@ def test_a_breach_is_stated_with_its_figures():
     assert "Within every limit" in str(report.breaches(data.iloc[:0]))
 
 
-def test_outcomes_list_all_but_the_applied_and_what_is_not_as_recorded():
+def test_outcomes_list_all_but_the_applied_and_what_is_not_as_recorded() -> None:
     rows = [
         outcome(),
         outcome(user_principal_name="bob@x.org", outcome="unknown"),
@@ -138,15 +151,19 @@ def test_outcomes_list_all_but_the_applied_and_what_is_not_as_recorded():
     assert "c@x.org" in html(report.outcomes(data.assign(as_recorded=[True, True, False])))
 
 
-def test_chart_numbers_are_right():
-    data = pd.DataFrame([{"measure": "MFA-capable", "users": 412, "share": 0.824, "population": 500, "kind": "capable"},
-                         {"measure": EVIL, "users": 0, "share": float("nan"), "population": 0, "kind": "gap"}])  # fmt: skip
+def test_chart_numbers_are_right() -> None:
+    data = pd.DataFrame(
+        [
+            {"measure": "MFA-capable", "users": 412, "share": 0.824, "population": 500, "kind": "capable"},
+            {"measure": EVIL, "users": 0, "share": float("nan"), "population": 0, "kind": "gap"},
+        ]
+    )
     page = html(report.coverage_chart(data))
-    assert "412 of 500 · 82.4 %" in page and "0 of 0 · –" in page
+    assert "412 of 500 · 82.4 %" in page and "0 of 0 · \u2013" in page
     assert 'width="263.7"' in page and "<img" not in page
 
 
-def test_progress_says_rate_and_time_left():
+def test_progress_says_rate_and_time_left() -> None:
     view = report.progress(500, 2000, {"applied": 498, "rejected": 2}, started=0, now=10, label="changes")
     assert str(view) == "500 of 2,000 changes · 50/s · 30 s left · 498 applied · 2 rejected"
     assert "width:25.0%" in html(view)
@@ -167,7 +184,7 @@ class Handle:
         self.shown.append(str(view))
 
 
-def test_progress_moves_one_handle_at_most_five_times_a_second(caplog):
+def test_progress_moves_one_handle_at_most_five_times_a_second(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "authops.progress")
     now, handle = [0.0], Handle()
     bar = report.Progress("changes", 1000, clock=lambda: now[0], display=handle, every=5)
@@ -182,13 +199,19 @@ def test_progress_moves_one_handle_at_most_five_times_a_second(caplog):
 
 def notebook(folder: Path) -> Path:
     new = nbformat.v4
-    secret = new.new_code_cell("password = 'in the code'", outputs=[
-        new.new_output("stream", name="stderr", text="warned of something"),
-        new.new_output("stream", name="stdout", text="<b>printed</b>"),
-        new.new_output("display_data", {"application/javascript": "alert(1)"}),
-        new.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/html": "<p>fallback</p>"}),
-        new.new_output("execute_result", {"text/html": html(report.changes(changes(change())))}),
-    ])  # fmt: skip
+    secret = new.new_code_cell(
+        "password = 'in the code'",
+        outputs=[
+            new.new_output("stream", name="stderr", text="warned of something"),
+            new.new_output("stream", name="stdout", text="<b>printed</b>"),
+            new.new_output("display_data", {"application/javascript": "alert(1)"}),
+            new.new_output(
+                "display_data",
+                {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/html": "<p>fallback</p>"},
+            ),
+            new.new_output("execute_result", {"text/html": html(report.changes(changes(change())))}),
+        ],
+    )
     last = new.new_code_cell("close()", outputs=[new.new_output("stream", name="stdout", text="all went well")])
     last.metadata["tags"] = ["outcome"]
     book = new.new_notebook(cells=[new.new_markdown_cell("# Preview\nof a plan"), secret, last])
@@ -196,7 +219,7 @@ def notebook(folder: Path) -> Path:
     return folder / "a.ipynb"
 
 
-def test_the_page_loads_nothing_runs_nothing_and_hides_the_code(tmp_path):
+def test_the_page_loads_nothing_runs_nothing_and_hides_the_code(tmp_path: Path) -> None:
     page = report.to_html(notebook(tmp_path), tmp_path / "a.html", title="Pre<view").read_text("utf-8")
     assert not re.search(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//|@import|url\(""", page)
     assert "<script" not in page
