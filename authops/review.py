@@ -258,4 +258,4 @@ def _line(row: dict[str, Any], reveal: bool) -> str:
     return f'<div class="ao" style="margin:0"><table style="{style}">{body}</table></div>'
 
 
-_WIDTHS: Final = (10, 6, 26, 13, 27, 18)
+_WIDTHS: Final = (10, 5, 26, 13, 29, 17)

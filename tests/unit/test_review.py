@@ -1,14 +1,16 @@
 """The review without a browser: nothing approved by itself, nothing lost, nothing swallowed."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from authops import plan, plan_file
 from authops import review as module
 from authops.errors import PlanError
 from authops.frames import CHANGES, PROBLEMS, empty, frame
-from authops.review import Reviewer, review
+from authops.review import Reviewer, review, review_plan
 
 Saved = list[tuple[list[str], str]]
 
@@ -129,3 +131,27 @@ def test_rows_are_escaped_and_masked_also_without_a_kernel(shown: Reviewer) -> N
     for page in pages:
         assert "<img" not in page and "612345" not in page and "698765" not in page
     assert "user0@x.org" in pages[0] and "application/vnd.jupyter.widget-view+json" in shown._repr_mimebundle_()
+
+
+def saved_plan(folder: Path) -> plan.Plan:
+    made = plan.Plan(changes(4), empty(PROBLEMS), {"tenant_id": "t"})
+    return plan_file.save(made, folder, now=plan_file.utc_now())
+
+
+def test_a_saved_plan_is_approved_into_its_folder(tmp_path: Path) -> None:
+    made = saved_plan(tmp_path)
+    shown = review_plan(made, tmp_path, plan.breaches(made), by="ann")
+    shown.rows[1][0].value = True
+    shown.save_button.click()
+    approval = json.loads((tmp_path / "approval.json").read_text("utf-8"))
+    assert approval["change_ids"] == ["c0001"]
+    assert approval["by"] == "ann"
+
+
+def test_a_broken_guard_saves_nothing(tmp_path: Path) -> None:
+    made = saved_plan(tmp_path)
+    shown = review_plan(made, tmp_path, plan.breaches(made, max_removals=0), by="ann")
+    shown.approve_all.click()
+    shown.save_button.click()
+    assert "max_removals would be broken" in shown.saved.value
+    assert not (tmp_path / "approval.json").exists()
