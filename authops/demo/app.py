@@ -122,7 +122,7 @@ class Front:
         """Answer OpenID discovery."""
         return self._login(lambda: self.login.metadata(request.path_params["tenant"], self._root(request)))
 
-    async def keys(self, request: Request) -> Response:
+    async def keys(self, _request: Request) -> Response:
         """Answer the signing keys."""
         return JSONResponse(self.login.keys())
 

@@ -1,4 +1,4 @@
-"""The home's own certificates: an authority, the server's, a client's, and an expired client's to try a failure with."""
+"""The home's own certificates: authority, server, client, and an expired client to try a failure with."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Knobs:
 
         return guarded
 
-    async def health(self, request: Request) -> dict[str, Any]:
+    async def health(self, _request: Request) -> dict[str, Any]:
         """Tell that it lives, and who it is."""
         meta = self.wire.tenant.meta
         return {"status": "ok", "pid": os.getpid(), **{k: meta[k] for k in ("tenant_id", "users", "seed")}}
@@ -86,11 +86,11 @@ class Knobs:
             self.wire.tenant.assume.change(await request.json())
         return {"assumptions": self.wire.tenant.assume.listing()}
 
-    async def state(self, request: Request) -> dict[str, Any]:
+    async def state(self, _request: Request) -> dict[str, Any]:
         """Return every user's methods as they truly are."""
         return {"users": [_truth(u) for u in self.wire.tenant.users.values()]}
 
-    async def stop(self, request: Request) -> dict[str, Any]:
+    async def stop(self, _request: Request) -> dict[str, Any]:
         """End the server."""
         if self._stop is None:
             raise ValueError("this demo tenant runs in process; there is no server to stop")

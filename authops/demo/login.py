@@ -76,8 +76,8 @@ class Login:
     def check_tenant(self, tenant: str) -> None:
         """Refuse another tenant's address."""
         if tenant.lower() not in (self.registration.tenant_id, *self.registration.domains):
-            text = f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud."
-            raise LoginError("invalid_request", 90002, text)
+            text = f"Tenant '{tenant}' not found. Check the tenant ID and that this is the correct cloud."
+            raise LoginError("invalid_tenant", 90002, text)
 
     def metadata(self, tenant: str, root: str) -> dict[str, Any]:
         """Return the OpenID metadata of the tenant."""
@@ -125,7 +125,7 @@ class Login:
 
     def _audience(self, scope: str) -> str:
         if not scope.endswith("/.default") or " " in scope:
-            text = f"The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
+            text = f"The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
             raise LoginError("invalid_scope", 70011, text)
         resource = scope.removesuffix("/.default").rstrip("/")
         if resource not in self.roots:

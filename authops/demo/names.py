@@ -1,7 +1,7 @@
 """Raw material for the population: names, departments and number plans by country, as plain tables.
 
 Each number plan was checked with Google's libphonenumber in the tests; `#` is a digit from the dice.
-Ranges set aside for drama are used where the plan counts them as valid (US 555-01xx, FR 06 39 98, GB 020 7946 0).
+Ranges set aside for drama are used where the plan counts them as valid (US 555-01xx, GB 020 7946 0).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COUNTRIES: dict[str, Country] = {
            "Olivia Harry Amelia George Isla Oliver Poppy Priya", "Smith Jones Taylor Brown Patel O'Connor Khan"),
     "US": ("1", "", "21255501##", "31255501##", "en-US", "Chicago",
            "Ava Liam Sofia Noah Maya Ethan Zoe Marcus", "Johnson Williams Garcia Miller Davis Nguyen Washington"),
-    "FR": ("33", "0", "63998####", "19900####", "fr-FR", "Paris",
+    "FR": ("33", "0", "61234####", "19900####", "fr-FR", "Paris",
            "Chloé Hugo Léa Lucas Inès Théo Zoé Gaël", "Martin Bernard Petit Durand Lefèvre Moreau"),
     "ES": ("34", "", "60012####", "91012####", "es-ES", "Madrid",
            "Lucía Mateo Carmen Pablo Nuria Álvaro Elena Iker", "García Fernández López Martínez Núñez Ruiz"),

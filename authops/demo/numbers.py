@@ -9,7 +9,8 @@ import re
 
 _SPACED = re.compile(r"\+([1-9]\d{0,2}) (\d{4,14})(x\d{1,7})?", re.ASCII)
 _TIGHT = re.compile(r"\+([1-9]\d{6,14})(x\d{1,7})?", re.ASCII)
-_TWO = "20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98"
+_TWO = """20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58
+60 61 62 63 64 65 66 81 82 84 86 90 91 92 93 94 95 98"""
 _CODES = frozenset(["1", "7", *_TWO.split()])
 _THREE_FIRST = frozenset(
     [
@@ -45,7 +46,7 @@ _MAX_DIGITS = 15
 
 def country_code(digits: str) -> str | None:
     """Return the ITU country code that `digits` begins with (E.164: the codes are prefix-free)."""
-    if digits[:2] in _THREE_FIRST:
+    if digits[:2] in _THREE_FIRST and digits[:3] != "999":
         return digits[:3]
     return next((digits[:n] for n in (1, 2) if digits[:n] in _CODES), None)
 

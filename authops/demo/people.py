@@ -35,7 +35,8 @@ class Story:
 STORIES = (
     Story("Ada Empty", "no method but the password", {}),
     Story("Ben Mobile", "mobile is the default and the only MFA method", {MOBILE: "+31 612340001"}, MOBILE),
-    Story("Cleo Both", "mobile and alternate, nothing else", {MOBILE: "+31 612340002", ALTERNATE: "+31 612340003"}, MOBILE),
+    Story("Cleo Both", "mobile and alternate, nothing else",
+          {MOBILE: "+31 612340002", ALTERNATE: "+31 612340003"}, MOBILE),
     Story("Dirk Default", "mobile is the default while Authenticator exists", {MOBILE: "+31 612340004"}, MOBILE,
           ("microsoftAuthenticator",)),
     Story("Eva Office", "an office phone with an extension", {OFFICE: "+31 207940005x12"}, OFFICE),
@@ -138,7 +139,9 @@ def _give_phone(user: User, method_id: str, number: str, state: str = "") -> Non
 
 
 _OTHER: dict[str, dict[str, Any]] = {
-    "microsoftAuthenticator": {"displayName": "iPhone", "deviceTag": "SoftwareTokenActivated", "phoneAppVersion": "6.8.21"},
+    "microsoftAuthenticator": {
+        "displayName": "iPhone", "deviceTag": "SoftwareTokenActivated", "phoneAppVersion": "6.8.21",
+    },
     "softwareOath": {"secretKey": None},
     "windowsHelloForBusiness": {"displayName": "Laptop", "keyStrength": "normal"},
     "fido2": {
@@ -202,13 +205,14 @@ def spelled(text: str, country: str, dice: random.Random) -> str:
     code, trunk = names.COUNTRIES[country][:2]
     digits = text.split(" ")[1]
     grouped = f"{digits[:2]} {digits[2:5]} {digits[5:]}"
+    away, bracket = "011" if code == "1" else "00", f"({trunk})" if trunk else ""
     ways = (
         text,
         f"+{code}{digits}",
         f"+{code} {grouped}",
-        f"00{code}{digits}",
+        f"{away}{code}{digits}",
         f"{trunk}{digits}",
-        f"+{code} ({trunk}){digits}",
+        f"+{code} {bracket}{digits}",
     )
     return dice.choice(ways)
 

@@ -1,4 +1,4 @@
-"""Which application permissions open which request: the least one or a broader one. Source: Graph permissions reference."""
+"""Which application permissions open which request: least or broader. Source: Graph permissions reference."""
 
 from __future__ import annotations
 

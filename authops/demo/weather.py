@@ -12,7 +12,7 @@ from typing import Any
 
 _STATUS = {"429": 429, "429-fraction": 429, "429-bare": 429, "500": 500, "503": 503, "504": 504}
 _EFFECT = {"effect-then-500": 500, "effect-then-504": 504}
-KINDS = tuple(f"{scope}-{kind}" for scope in ("inner", "outer") for kind in (*_STATUS, *_EFFECT)) + ("reset",)
+KINDS = (*(f"{scope}-{kind}" for scope in ("inner", "outer") for kind in (*_STATUS, *_EFFECT)), "reset")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,97 @@
+"""Two doors to one demo tenant: in process, and over HTTPS as an end user meets it."""
+
+
+import ssl
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from authops.demo.server import Threaded
+from authops.demo.world import World, build
+
+
+@dataclass
+class Door:
+    """A client's view of a demo tenant: `make` builds an httpx client, sync calls go through `call`."""
+
+    root: str
+    transport: object
+    verify: object
+    token: str
+
+    def client(self, token: str | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        kind = {"transport": self.transport} if self.transport else {"verify": self.verify}
+        return httpx.AsyncClient(base_url=self.root, headers=headers, trust_env=False, timeout=30, **kind)
+
+    def call(self, method: str, path: str, token: str | None = None, **options: object) -> httpx.Response:
+        import asyncio
+
+        async def once() -> httpx.Response:
+            async with self.client(token) as client:
+                prefix = "" if path.startswith(("/_demo", "http")) else "/v1.0"
+                return await client.request(method, prefix + path, **options)
+
+        return asyncio.run(once())
+
+    def batch(self, *requests: dict) -> httpx.Response:
+        return self.call("POST", "/$batch", json={"requests": list(requests)})
+
+    def state(self) -> dict[str, dict]:
+        return {u["displayName"]: u for u in self.call("GET", "/_demo/state").json()["users"]}
+
+    def user(self, name: str) -> str:
+        return str(self.state()[name]["id"])
+
+    def phones(self, name: str) -> dict[str, str]:
+        rows = self.call("GET", f"/users/{self.user(name)}/authentication/phoneMethods").json()["value"]
+        return {row["phoneType"]: row["phoneNumber"] for row in rows}
+
+    def assume(self, **values: str) -> None:
+        assert self.call("PUT", "/_demo/assumptions", json=values).status_code == 200
+
+
+@pytest.fixture(scope="session")
+def https(tmp_path_factory):
+    with Threaded(tmp_path_factory.mktemp("https"), users=150) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> World:
+    return build(tmp_path_factory.mktemp("inside"), users=150)
+
+
+def _token(server: Threaded) -> str:
+    import yaml
+    from azure.identity import CertificateCredential
+
+    profile = yaml.safe_load((server.home / "connection.yaml").read_text())
+    return credential(profile, CertificateCredential).get_token(profile["graph_url"] + "/.default").token
+
+
+def credential(profile: dict, kind, **changed):
+    p = {**profile, **changed}
+    options = {"disable_instance_discovery": True, "connection_verify": p["ca_bundle"], "authority": p["authority_url"]}
+    return kind(p["tenant_id"], p["client_id"], p["certificate_path"], **options)
+
+
+@pytest.fixture(scope="session")
+def https_door(https) -> Door:
+    context = ssl.create_default_context(cafile=str(https.home / "ca.pem"))
+    return Door(https.url, None, context, _token(https))
+
+
+@pytest.fixture(scope="session")
+def inside_door(world) -> Door:
+    return Door(world.login.roots[0], httpx.ASGITransport(world.app), None, world.login.issue_token())
+
+
+@pytest.fixture(params=["inside", "https"])
+def door(request) -> Door:
+    found = request.getfixturevalue(f"{request.param}_door")
+    assert found.call("POST", "/_demo/reset").status_code == 200
+    defaults = {a["name"]: a["default"] for a in found.call("GET", "/_demo/assumptions").json()["assumptions"]}
+    found.assume(**defaults)
+    return found

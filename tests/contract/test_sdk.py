@@ -1,0 +1,168 @@
+"""Real clients against the demo tenant: azure-identity signs in, msgraph-sdk's typed models read every answer."""
+
+
+import asyncio
+
+import httpx
+import pytest
+import yaml
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CertificateCredential
+from conftest import credential
+from kiota_abstractions.serialization import AdditionalDataHolder, Parsable
+from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from msgraph import GraphRequestAdapter, GraphServiceClient
+from msgraph.generated.models.authentication_phone_type import AuthenticationPhoneType
+from msgraph.generated.models.o_data_errors.o_data_error import ODataError
+from msgraph.generated.models.phone_authentication_method import PhoneAuthenticationMethod
+from test_rules import MOBILE
+
+from authops.demo import ensure, stop
+from authops.demo.server import Threaded
+
+
+@pytest.fixture
+def profile(https):
+    return yaml.safe_load((https.home / "connection.yaml").read_text())
+
+
+def sdk(profile, https_door):
+    host = profile["graph_url"].removeprefix("https://")
+    provider = AzureIdentityAuthenticationProvider(
+        credential(profile, CertificateCredential),
+        scopes=[f"{profile['graph_url']}/.default"],
+        allowed_hosts=[host, "127.0.0.1"],
+    )
+    client = httpx.AsyncClient(verify=https_door.verify, trust_env=False)
+    adapter = GraphRequestAdapter(provider, client=client)
+    adapter.base_url = f"{profile['graph_url']}/v1.0"
+    return GraphServiceClient(request_adapter=adapter)
+
+
+def unknown(found, path="$"):
+    """Return every property the typed model did not know."""
+    if isinstance(found, list):
+        return [u for n, item in enumerate(found) for u in unknown(item, f"{path}[{n}]")]
+    if not isinstance(found, Parsable):
+        return []
+    extra = found.additional_data if isinstance(found, AdditionalDataHolder) else {}
+    own = [f"{path}.{name}" for name in extra if "@odata" not in name]
+    inside = [u for k, v in vars(found).items() if k != "backing_store" for u in unknown(v, f"{path}.{k}")]
+    stored = getattr(found, "backing_store", None)
+    pairs = stored.enumerate_() if stored else []
+    return own + inside + [u for k, v in pairs if k != "additionalData" for u in unknown(v, f"{path}.{k}")]
+
+
+def test_every_answer_fits_the_typed_models(profile, https_door):
+    ids = [u["id"] for u in https_door.state().values() if not u["deleted"]]
+
+    async def read():
+        graph = sdk(profile, https_door)
+        answers = [await graph.users.get(), await graph.organization.get(), await graph.users.by_user_id(ids[0]).get()]
+        answers.append(await graph.policies.authentication_methods_policy.get())
+        answers.append(await graph.reports.authentication_methods.user_registration_details.get())
+        for user_id in ids[:60]:
+            authentication = graph.users.by_user_id(user_id).authentication
+            answers.append(await authentication.methods.get())
+            answers.append(await authentication.phone_methods.get())
+            answers.append(await authentication.email_methods.get())
+        return answers
+
+    answers = asyncio.run(read())
+    assert [u for a in answers for u in unknown(a)] == []
+    kinds = {type(m).__name__ for a in answers for m in (getattr(a, "value", None) or [])}
+    assert {"FidoAuthenticationMethod", "Fido2AuthenticationMethod"} & kinds
+
+
+def test_typed_writes(profile, https_door):
+    https_door.call("POST", "/_demo/reset")
+    user_id = https_door.user("Ada Empty")
+
+    async def write():
+        phones = sdk(profile, https_door).users.by_user_id(user_id).authentication.phone_methods
+        phone = PhoneAuthenticationMethod(phone_number="+31 612345678", phone_type=AuthenticationPhoneType.Mobile)
+        added = await phones.post(phone)
+        phone.phone_number = "+31 612345679"
+        await phones.by_phone_authentication_method_id(MOBILE).patch(phone)
+        changed = await phones.by_phone_authentication_method_id(MOBILE).get()
+        await phones.by_phone_authentication_method_id(MOBILE).delete()
+        with pytest.raises(ODataError) as missing:
+            await phones.by_phone_authentication_method_id(MOBILE).get()
+        return added, changed, missing.value
+
+    added, changed, missing = asyncio.run(write())
+    assert (added.id, changed.phone_number) == (MOBILE, "+31 612345679")
+    assert missing.response_status_code == 404
+    assert missing.error.inner_error.request_id
+
+
+@pytest.mark.parametrize(
+    ("changed", "number"),
+    [
+        ({"client_id": "11111111-1111-1111-1111-111111111111"}, "AADSTS700016"),
+        ({"certificate_path": "client-expired.pem"}, "AADSTS700027"),
+        ({"certificate_path": "stranger"}, "AADSTS700027"),
+    ],
+)
+def test_sign_in_is_refused(profile, https, tmp_path, changed, number):
+    if changed.get("certificate_path") == "client-expired.pem":
+        changed = {"certificate_path": str(https.home / "client-expired.pem")}
+    if changed.get("certificate_path") == "stranger":
+        changed = {"certificate_path": _stranger(tmp_path)}
+    with pytest.raises(ClientAuthenticationError, match=number):
+        credential(profile, CertificateCredential, **changed).get_token(profile["graph_url"] + "/.default")
+
+
+def _stranger(folder):
+    import datetime as dt
+
+    from authops.demo import certificates
+
+    certificates.prepare(folder / "other", dt.datetime.now(dt.UTC))
+    return str(folder / "other" / "client.pem")
+
+
+def test_unknown_tenant(profile, https_door):
+    wrong = "22222222-2222-2222-2222-222222222222"
+    with pytest.raises(ClientAuthenticationError, match="authority configuration"):
+        credential(profile, CertificateCredential, tenant_id=wrong).get_token(profile["graph_url"] + "/.default")
+    answer = https_door.call("GET", f"{https_door.root}/{wrong}/v2.0/.well-known/openid-configuration")
+    assert "AADSTS90002" in answer.json()["error_description"]
+
+
+@pytest.mark.parametrize(("scope", "number"), [("/User.Read", "AADSTS70011"), (".example/.default", "AADSTS500011")])
+def test_bad_scope(profile, scope, number):
+    with pytest.raises(ClientAuthenticationError, match=number):
+        credential(profile, CertificateCredential).get_token(profile["graph_url"] + scope)
+
+
+def test_state_and_port_survive_a_restart(tmp_path):
+    with Threaded(tmp_path, users=20) as first:
+        port = first.port
+    with Threaded(tmp_path) as second:
+        assert second.port == port
+    with pytest.raises(ValueError, match="already holds 20 users"):
+        Threaded(tmp_path, users=30)
+
+
+def test_writes_survive_a_kill(tmp_path):
+    import json
+    import os
+    import signal
+    import ssl
+
+    from conftest import Door
+
+    def door():
+        connection = yaml.safe_load(ensure(tmp_path, users=20).read_text())
+        token = credential(connection, CertificateCredential).get_token(connection["graph_url"] + "/.default").token
+        return Door(connection["graph_url"], None, ssl.create_default_context(cafile=connection["ca_bundle"]), token)
+
+    first = door()
+    url = f"/users/{first.user('Ben Mobile')}/authentication/phoneMethods/{MOBILE}"
+    assert first.call("PATCH", url, json={"phoneNumber": "+31 612345099"}).status_code == 204
+    os.kill(json.loads((tmp_path / "server.json").read_text())["pid"], signal.SIGKILL)
+    try:
+        assert door().phones("Ben Mobile") == {"mobile": "+31 612345099"}
+    finally:
+        assert stop(tmp_path)
