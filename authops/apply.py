@@ -30,6 +30,10 @@ _PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 Report = Callable[[int, Counter[str]], None]
 
 
+def _silent(_done: int, _counts: Counter[str]) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Change:
     """One write of the plan: the record in motion."""
@@ -61,7 +65,7 @@ class Applier:
     journal: Journal
     now: Callable[[], datetime]
     mode: str = "dry-run"
-    report: Report = lambda done, counts: None
+    report: Report = _silent
     stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     counts: Counter[str] = field(default_factory=Counter)
@@ -101,7 +105,7 @@ class Applier:
         return None
 
     def _without_drift(self, queue: list[Change], now: dict[tuple[str, str], str | None]) -> list[Change]:
-        """The changes whose present value is still what the plan saw; if one is not, the user is left alone from there."""
+        """The changes before the first whose value is no longer what the plan saw; the rest is left alone."""
         for position, change in enumerate(queue):
             found = now.get((change.user_id, change.method))
             if found is None:

@@ -193,12 +193,12 @@ def _beside(value: str, key: str, path: Path) -> str:
 
 def credential_of(connection: Connection) -> Any:
     """The azure-identity credential of a connection. Raises `ConnectionProfileError` for an unusable certificate."""
-    import azure.identity as identity
+    from azure import identity
 
     where: dict[str, Any] = {"authority": connection.authority_url}
     if connection.cloud in ("custom", "demo"):
         where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
-    client: dict[str, Any] = {"client_id": connection.client_id} if connection.client_id else {}
+    client: Any = {"client_id": connection.client_id} if connection.client_id else {}
     if connection.credential == "certificate":
         password = _certificate_password(connection)
         _check_certificate(connection, password)
@@ -206,9 +206,7 @@ def credential_of(connection: Connection) -> Any:
             connection.tenant_id, connection.client_id, connection.certificate_path, password=password, **where
         )
     if connection.credential == "managed-identity":
-        return identity.ManagedIdentityCredential(
-            **({"client_id": connection.client_id} if connection.client_id else {})
-        )
+        return identity.ManagedIdentityCredential(client_id=connection.client_id or None)
     if connection.credential == "azure-cli":
         return identity.AzureCliCredential(tenant_id=connection.tenant_id)
     kinds = {

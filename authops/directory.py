@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops import requests
 from authops.errors import GraphError
 from authops.frames import CURRENT, REGISTRATIONS, USERS, frame
-from authops import requests
 from authops.graph import Answer, Graph, Request
 
 _log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncI
 
 
 async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
-    """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users, needs AuditLog.Read.All."""
+    """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All."""
     rows = []
     async for item in graph.pages(requests.registrations()):
         rows.append(_registration(item))
@@ -167,7 +167,7 @@ async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
 
 
 async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
-    """The report once more, for the default methods; empty, with a warning, when it may not be read or is not `needed`."""
+    """The report, for the default methods; empty when it is not `needed`, or, with a warning, not allowed."""
     if needed:
         try:
             return await registrations(graph)

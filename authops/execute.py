@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,7 +64,7 @@ def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        with _headless(), _log_shown(folder / "log.jsonl", say):
+        with _headless(), _log_shown(folder / "log.jsonl", say), _kernel() as kernel:
             papermill.execute_notebook(
                 str(source),
                 str(out),
@@ -72,7 +73,7 @@ def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path
                 progress_bar=False,
                 cwd=str(folder),
                 store_widget_state=False,
-                **_kernel(),
+                **kernel,
             )
     except PapermillExecutionError as error:
         return _status_of(error.ename), f"{error.ename}: {error.evalue}"
@@ -84,13 +85,16 @@ def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path
     return None
 
 
-def _kernel() -> dict[str, Any]:
-    """A kernel that talks over files of this user, not over TCP ports that others on the machine can read."""
+@contextmanager
+def _kernel() -> Iterator[dict[str, Any]]:
+    """A kernel that talks over sockets in a private folder, not over TCP ports that others on the machine can read."""
     if os.name != "posix":
-        return {}
+        yield {}
+        return
     from jupyter_client.manager import AsyncKernelManager
 
-    return {"km": AsyncKernelManager(transport="ipc")}
+    with tempfile.TemporaryDirectory(prefix="authops-") as private:
+        yield {"km": AsyncKernelManager(transport="ipc", ip=str(Path(private) / "kernel"))}
 
 
 def _status_of(class_name: str) -> str:

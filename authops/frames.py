@@ -34,6 +34,7 @@ WANTED: Final = _shape(
     intent=("text", "set, remove or leave"),
     value=("text", "the wanted value as Graph spells it; only with set"),
     overwrite=("flag", "may replace a different value (ForcedUpdate)"),
+    note=("text", "something about the value that a person should look at; never decides"),
 )
 PROBLEMS: Final = _shape(
     line=("count", "line of the source file, 0 when the problem is not of one row"),
@@ -72,6 +73,7 @@ CHANGES: Final = _shape(
     before=("text", "value now, empty = none"),
     after=("text", "value after the change, empty = none"),
     reason=("text", "code from REASONS: explains, never decides"),
+    note=("text", "something about the new value that a person should look at; never decides"),
     step=("count", "order of writes within one user, from 1; 0 = no write"),
 )
 OUTCOME_ROWS: Final = _shape(

@@ -144,7 +144,7 @@ class Graph:
                 task.cancel()
 
     async def pages(self, request: Request) -> AsyncIterator[dict[str, Any]]:
-        """Every item of a collection, page after page. Follows next links on the same host only. Raises `GraphError`."""
+        """Every item of a collection, page after page, on the same host only. Raises `GraphError`."""
         url, seen = self.root + request.path, set()
         while url:
             page = await self._page(request, url)

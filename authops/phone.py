@@ -27,10 +27,12 @@ class PhoneProblem(ValueError):
 def normalise(text: str, *, region: str = "", method: str = "mobile") -> str:
     """A number in any usual spelling → `+CC NNN`, with `xEXT` for office.
 
-    `region` (two letters) reads numbers without a country code; "" refuses them. Raises `PhoneProblem`.
+    `region` (two letters) reads numbers without a country code; "" refuses them. Raises `PhoneProblem`. A number that
+    names its country itself need only be possible (`doubt` tells the rest); one read in `region` must be valid too.
     """
-    number = _parse(_plain(text), region)
-    _refuse_unusable(number, method)
+    plain = _plain(text)
+    number = _parse(plain, region)
+    _refuse_unusable(number, method, given_country=plain.startswith(("+", "00")))
     spelled = f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
     return f"{spelled}x{number.extension}" if number.extension else spelled
 
@@ -60,12 +62,18 @@ def _parse(text: str, region: str) -> phonenumbers.PhoneNumber:
         raise PhoneProblem("not_a_number", f"cannot be read as a number ({error._msg.lower().rstrip('.')})") from error
 
 
-def _refuse_unusable(number: phonenumbers.PhoneNumber, method: str) -> None:
+def doubt(value: str) -> str:
+    """Why a person should look at a normalised number; "" for none. New ranges and fictional numbers look like this."""
+    valid = phonenumbers.is_valid_number(phonenumbers.parse(value))
+    return "" if valid else "not a number that its country is known to give out"
+
+
+def _refuse_unusable(number: phonenumbers.PhoneNumber, method: str, *, given_country: bool) -> None:
     if number.extension and method != "office":
         raise PhoneProblem("extension_not_allowed", "only an office phone may have an extension")
     if not phonenumbers.is_possible_number(number):
         raise PhoneProblem("impossible_number", "has too few or too many digits for its country")
-    if not phonenumbers.is_valid_number(number):
+    if not given_country and not phonenumbers.is_valid_number(number):
         raise PhoneProblem("invalid_number", "is not a number that its country gives out")
 
 

@@ -173,6 +173,7 @@ def _judge(want: Mapping[str, Any], state: Mapping[str, Any] | None, user: Mappi
         "user_principal_name": user["user_principal_name"],
         "display_name": user["display_name"],
         "method": want["method"],
+        "note": want["note"],
         "step": 0,
     }
     known = bool(state and state["known"])
@@ -201,7 +202,7 @@ def _action(want: Mapping[str, Any], before: str) -> tuple[str, str, str]:
 def _hold_default(steps: dict[str, _Step], final: dict[str, str], states: Mapping[str, Any]) -> None:
     """Removing the default is refused while other second factors remain (Graph: delete phoneAuthenticationMethod).
 
-    Others are the further phones the user ends with, and what the user has besides phones; not knowing counts as having.
+    Others are the further phones the user ends with, and what there is besides phones; not knowing counts as having.
     An alternate mobile always has the mobile beside it, for the mobile may only go after it. E-mail serves password
     reset only.
     """
@@ -257,9 +258,7 @@ def enforce(broken: pd.DataFrame) -> None:
     """Raise `GuardStop` when any guard is broken."""
     if len(broken):
         said = "; ".join(f"{b['guard']}: {b['message']}" for b in _records(broken))
-        raise GuardStop(
-            said, remedy="nothing was written; look at the plan, then raise the limit in words if it is right"
-        )
+        raise GuardStop(said, remedy="nothing was written; if the plan is right, raise the limit in words")
 
 
 def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:

@@ -110,7 +110,7 @@ def change_cells(
         _person(row),
         text(row["method"]),
         _before_after(row, reveal),
-        text(reason_words(row["reason"], reasons)),
+        text(reason_words(row["reason"], reasons)) + (f" · <b>{text(row['note'])}</b>" if row["note"] else ""),
     ]
 
 

@@ -129,8 +129,8 @@ def _with(query: Any) -> Any:
 def _api() -> Any:
     """The SDK's builders, over an adapter that cannot send."""
     from kiota_abstractions.authentication.anonymous_authentication_provider import AnonymousAuthenticationProvider
-    from msgraph.graph_service_client import GraphServiceClient
     from msgraph.graph_request_adapter import GraphRequestAdapter
+    from msgraph.graph_service_client import GraphServiceClient
 
     client = GraphServiceClient(request_adapter=GraphRequestAdapter(AnonymousAuthenticationProvider()))
     client.request_adapter.base_url = _BASE

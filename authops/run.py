@@ -1,6 +1,6 @@
 """One run: its folder, its log, its outcome.json and its exit code; used inside notebooks and by `authops run`.
 
-Exit codes: 0 done or nothing to do · 1 a runbook broke · 2 wrong use · 3 some changes need a look · 4 a guard stopped it.
+Exit codes: 0 done, or nothing to do · 1 a runbook broke · 2 wrong use · 3 changes to look at · 4 a guard stopped it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from authops import connection as connections
 from authops.errors import ParameterError
 from authops.graph import Graph
 from authops.journal import Journal
-from authops.plan import Plan
 from authops.places import runs_folder
+from authops.plan import Plan
 
 STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
 EXIT_CODES: Final = {
@@ -49,6 +49,7 @@ class Run:
         self.headless = bool(os.environ.get("AUTHOPS_HEADLESS"))
         self.started = datetime.now(UTC)
         self._graph: Graph | None = None
+        self._journal: Journal | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -71,12 +72,11 @@ class Run:
 
     def journal(self, mode: str) -> Journal:
         """This run's journal; a dry run gets one of its own that is thrown away."""
-        if mode == "apply":
-            return Journal(self.folder / "journal.sqlite")
-        path = self.folder / "dry-run.sqlite"
-        for old in self.folder.glob("dry-run.sqlite*"):
-            old.unlink()
-        return Journal(path)
+        if mode != "apply":
+            for old in self.folder.glob("dry-run.sqlite*"):
+                old.unlink()
+        self._journal = Journal(self.folder / ("journal.sqlite" if mode == "apply" else "dry-run.sqlite"))
+        return self._journal
 
     def keep(self, name: str, data: pd.DataFrame) -> Path:
         """Write a frame as Parquet, readable by its owner only."""
@@ -124,12 +124,15 @@ class Run:
         if self._graph is not None:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
         record(self.folder, self.runbook, status, headline, counts)
         return headline
 
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
-    """The run a notebook belongs to: the folder it was given, else a new one (audit, preview) or the latest that fits."""
+    """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
     profile = connections.load(connection)
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():

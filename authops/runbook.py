@@ -80,7 +80,7 @@ def effective(
     chosen: dict[str, Any] = {}
     for file in files:
         chosen |= _checked(_load(file).items(), everywhere, f"in {file.name}", wrong)
-    chosen |= _checked(_parsed(pairs, here, wrong), here, "on the command line", wrong)
+    chosen |= _checked(_parsed(pairs, here), here, "on the command line", wrong)
     defaults = {
         rb: _checked(_load(_defaults(rb)).items(), known[rb], f"in {_defaults(rb).name}", wrong) for rb in runbooks
     }
@@ -107,9 +107,7 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parsed(
-    pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter], wrong: list[str]
-) -> list[tuple[str, Any]]:
+def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> list[tuple[str, Any]]:
     """Command-line texts as values of the declared kind; texts that do not fit stay texts and are refused later."""
     return [(name, _of_kind(text, known[name].kind) if name in known else text) for name, text in pairs]
 

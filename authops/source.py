@@ -19,7 +19,7 @@ import pandas as pd
 
 from authops.errors import SourceError
 from authops.frames import PROBLEMS, WANTED, frame
-from authops.phone import PhoneProblem, mask, normalise
+from authops.phone import PhoneProblem, doubt, mask, normalise
 
 ALIASES: Final = {
     "user": ("upn", "userprincipalname", "user", "username", "id", "userid", "objectid"),
@@ -42,7 +42,7 @@ RULES: Final = {
     "no_country_code": "the number has no country code and no default region is set",
     "extension_not_allowed": "only an office phone may have an extension",
     "impossible_number": "too few or too many digits for the country",
-    "invalid_number": "the country gives out no such number",
+    "invalid_number": "read in the default region, the country gives out no such number",
     "unknown_user": "the tenant has no such user",
     "user_unreadable": "the user could not be read, so nothing is known of them",
 }
@@ -281,6 +281,7 @@ def _wants(
                     "intent": intent,
                     "value": value,
                     "overwrite": overwrite,
+                    "note": doubt(value) if value and method != "email" else "",
                 }
             )
     return wants

@@ -88,7 +88,11 @@ def test_everything_public_says_what_it_does_and_returns(path: Path) -> None:
 
 
 def test_functions_are_short() -> None:
-    lengths = sorted((f.end_lineno or 0) - f.body[0].lineno + 1 for path in EVERYTHING for f in functions(ast.parse(path.read_text("utf-8"))))
+    lengths = sorted(
+        (f.end_lineno or 0) - f.body[0].lineno + 1
+        for path in EVERYTHING
+        for f in functions(ast.parse(path.read_text("utf-8")))
+    )
     assert statistics.median(lengths) <= 8
     assert lengths[int(len(lengths) * 0.95)] <= 40
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authops.phone import PhoneProblem, fold, mask, normalise
+from authops.phone import PhoneProblem, doubt, fold, mask, normalise
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,8 @@ def test_every_usual_spelling_goes_out_as_graph_wants_it(text: str, region: str,
         ("3,16123E+10", "NL", "mobile", "number_mangled"),
         ("+31 ******678", "", "mobile", "number_masked"),
         ("+31 6123", "", "mobile", "impossible_number"),
-        ("+31 000000000", "", "mobile", "invalid_number"),
+        ("0612", "NL", "mobile", "impossible_number"),
+        ("06 00000000", "NL", "mobile", "invalid_number"),
         ("+31 612345678x12", "", "mobile", "extension_not_allowed"),
         ("+999 12345678", "", "mobile", "not_a_number"),
     ],
@@ -45,6 +46,12 @@ def test_what_is_not_surely_a_number_is_refused(text: str, region: str, method: 
     with pytest.raises(PhoneProblem) as caught:
         normalise(text, region=region, method=method)
     assert caught.value.rule == rule
+
+
+def test_a_number_that_names_its_country_may_be_new_or_fictional_and_is_noted() -> None:
+    assert normalise("+1 5555551234") == "+1 5555551234"
+    assert doubt("+1 5555551234")
+    assert not doubt("+31 612345678")
 
 
 def test_spelling_is_no_difference_and_a_digit_is() -> None:

@@ -27,6 +27,7 @@ def row(user: str, *, force: bool = False, **wants: str | None) -> list[dict[str
             "intent": "leave" if value is None else intent[bool(value)],
             "value": value or "",
             "overwrite": force,
+            "note": "",
         }
         for method, value in wants.items()
     ]
