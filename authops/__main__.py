@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from authops import runbook
-from authops.places import project
 from authops.errors import AuthopsError
+from authops.places import project
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 

@@ -69,6 +69,7 @@ class Applier:
     stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     counts: Counter[str] = field(default_factory=Counter)
+    _tried: dict[str, int] = field(default_factory=dict)
 
     async def apply(self, approved: pd.DataFrame) -> pd.DataFrame:
         """Apply CHANGES rows; returns OUTCOME_ROWS, one per row. Changes already settled in the journal are left.
@@ -76,6 +77,7 @@ class Applier:
         Raises `JournalError` before the write that could not be journalled, `GraphError` when reading is refused.
         """
         settled = set(self.journal.outcomes()["change_id"])
+        self._tried = self.journal.attempts()
         changes = [c for c in _changes(approved) if c.change_id not in settled]
         by_user: dict[str, list[Change]] = {}
         for change in changes:
@@ -106,17 +108,23 @@ class Applier:
 
     def _without_drift(self, queue: list[Change], now: dict[tuple[str, str], str | None]) -> list[Change]:
         """The changes before the first whose value is no longer what the plan saw; the rest is left alone."""
+        done: list[Change] = []
         for position, change in enumerate(queue):
             found = now.get((change.user_id, change.method))
-            if found is None:
+            if found is not None and change.change_id in self._tried and change.done_by(found):
+                self._settle(change, "applied_with_note", "written before an interruption, seen by reading", found)
+                done.append(change)
+            elif found is None:
                 self._settle(change, "skipped", "the present value could not be read, so nothing was written")
             elif change.drifted_from(found):
                 self._settle(change, "drifted", "the value is no longer what the plan saw; nothing was written", found)
             else:
                 continue
+            if change in done:
+                continue
             self._settle_all(queue[position + 1 :], "skipped", "an earlier change of this user was not made", now)
-            return queue[:position]
-        return queue
+            return [c for c in queue[:position] if c not in done]
+        return [c for c in queue if c not in done]
 
     def _or_skip(self, queue: list[Change], applied: set[str]) -> list[Change]:
         if queue and queue[0].user_id not in applied:
@@ -149,7 +157,7 @@ class Applier:
 
     async def _send(self, wave: list[Change], attempt: int) -> dict[str, Answer]:
         at = self._at()
-        self.journal.intend([vars(c) | {"attempt": attempt, "at": at} for c in wave])
+        self.journal.intend([vars(c) | {"attempt": self._tried.get(c.change_id, 0) + attempt, "at": at} for c in wave])
         sent = {request_of(c): c.change_id for c in wave}
         return {sent[answer.request]: answer async for answer in self.graph.send(sent)}
 

@@ -82,10 +82,10 @@ class Journal:
         with self._faults("read"):
             return pd.DataFrame(self._db.execute(sql).fetchall(), columns=list(_INTENT))
 
-    @property
-    def used(self) -> bool:
-        """Whether anything was ever meant to be written from here."""
-        return bool(self._db.execute("select exists (select 1 from intents)").fetchone()[0])
+    def attempts(self) -> dict[str, int]:
+        """How often each change was meant to be written so far; a change that never was is not in it."""
+        with self._faults("read"):
+            return dict(self._db.execute("select change_id, max(attempt) from intents group by change_id"))
 
     def close(self) -> None:
         """Fold the log into the file and let go of it."""

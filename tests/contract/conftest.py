@@ -1,6 +1,5 @@
 """Two doors to one demo tenant: in process, and over HTTPS as an end user meets it."""
 
-
 import ssl
 from dataclasses import dataclass
 

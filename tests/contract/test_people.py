@@ -1,6 +1,5 @@
 """The population is believable, and its numbers are numbers."""
 
-
 import csv
 
 import phonenumbers

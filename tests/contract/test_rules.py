@@ -1,6 +1,5 @@
 """What Graph's method endpoints accept and refuse, through both doors."""
 
-
 import pytest
 
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"

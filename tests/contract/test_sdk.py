@@ -1,6 +1,5 @@
 """Real clients against the demo tenant: azure-identity signs in, msgraph-sdk's typed models read every answer."""
 
-
 import asyncio
 
 import httpx

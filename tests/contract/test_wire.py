@@ -1,6 +1,5 @@
 """Batches, pages, queries, weather: what travels, through both doors."""
 
-
 from test_rules import MOBILE, phones
 
 

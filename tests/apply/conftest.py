@@ -1,0 +1,162 @@
+"""A demo tenant in this process whose people the test invents, and the client on it; nothing is patched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pandas as pd
+import pytest
+from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
+
+from authops import directory, plan, source
+from authops.apply import Applier
+from authops.connection import Connection
+from authops.demo.people import _blank, _give_phone, _profile
+from authops.demo.tenant import Method, User
+from authops.demo.world import World, build
+from authops.graph import Graph
+from authops.journal import Journal
+
+IDS = {
+    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
+    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
+    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
+}
+ROOT = "https://demo.localhost"
+HEADER = "UPN,Mobile,AlternateMobile,OfficePhone,ForcedUpdate,ForcedRemoval\n"
+
+
+class Token(AccessTokenProvider):
+    """A token that the demo tenant's own login minted."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def get_authorization_token(self, uri: str, additional_authentication_context: Any = None) -> str:
+        return self._token
+
+    def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
+        return AllowedHostsValidator(["demo.localhost"])
+
+
+async def no_pause(_: float) -> None:
+    return None
+
+
+class Stage:
+    """One demo tenant with invented people, and the road from a CSV to outcomes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.world: World = build(folder / "home", (ROOT,), users=10)
+        self.connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
+        self.sleeps: list[float] = []
+
+    def people(self, **people: dict[str, str]) -> None:
+        """Hold just these: name → phones by method; `default` a method; `app` = yes for an Authenticator as well."""
+        self.world.tenant.populate([_person(name, has) for name, has in people.items()])
+
+    def log(self) -> list[dict[str, Any]]:
+        return list(self._ask("log")["requests"])
+
+    def clear_log(self) -> None:
+        self._ask("log", "DELETE")
+
+    def weather(self, **settings: Any) -> None:
+        self._ask("weather", "PUT", settings)
+
+    def writes(self) -> dict[str, list[tuple[str, str]]]:
+        """Per user id: (verb, number or method id) of the writes that Graph saw, in order."""
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for row in self.log():
+            parts = row["path"].split("/")
+            if row["method"] in ("POST", "PATCH", "DELETE") and "$batch" not in row["path"]:
+                found[parts[parts.index("users") + 1]].append((row["method"], parts[-1]))
+        return found
+
+    def phones(self) -> dict[str, dict[str, str]]:
+        return {
+            user.id: {
+                m.fields["phoneType"]: m.fields["phoneNumber"] for m in user.methods.values() if m.kind == "phone"
+            }
+            for user in self.world.tenant.users.values()
+        }
+
+    def _ask(self, knob: str, method: str = "GET", body: Any = None) -> Any:
+        async def once() -> Any:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(self.world.app), base_url=ROOT) as client:
+                return (await client.request(method, f"/_demo/{knob}", json=body)).raise_for_status().json()
+
+        return asyncio.run(once())
+
+    def graph(self) -> Graph:
+        token = Token(self.world.login.issue_token())
+        return Graph.connect(
+            self.connection,
+            transport=httpx.ASGITransport(self.world.app),
+            tokens=token,
+            sleep=self.pause,
+            dice=lambda: 1.0,
+        )
+
+    async def pause(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+
+    def plan(self, rows: str) -> plan.Plan:
+        (self.folder / "wanted.csv").write_text(HEADER + rows)
+        wanted = source.read(self.folder / "wanted.csv", default_region="NL")
+
+        async def made() -> plan.Plan:
+            async with self.graph() as graph:
+                users = await directory.find_users(graph, list(wanted.wanted["user"].unique()))
+                defaults = await directory.defaults(graph, needed=wanted.removes)
+                ids = users.loc[users["user_id"] != "", "user_id"]
+                current = await directory.current(graph, ids, methods=wanted.methods, defaults=defaults)
+                return plan.make(wanted.wanted, current, users, wanted.problems)
+
+        return asyncio.run(made())
+
+    def apply(self, changes: pd.DataFrame, mode: str = "apply", name: str = "journal") -> pd.DataFrame:
+        async def done() -> pd.DataFrame:
+            journal = Journal(self.folder / f"{name}.sqlite")
+            async with self.graph() as graph:
+                applier = Applier(graph, journal, lambda: datetime.now(UTC), mode=mode, sleep=self.pause)
+                try:
+                    return await applier.apply(changes)
+                finally:
+                    journal.close()
+
+        return asyncio.run(done())
+
+
+def _person(name: str, has: dict[str, str]) -> User:
+    upn = f"{name}@contoso.example"
+    user = _blank(user_id(name), _profile(name.title(), upn, "NL", "Sales", "Clerk"), upn)
+    for method, phone in has.items():
+        if method in IDS:
+            _give_phone(user, IDS[method], phone)
+    if has.get("app"):
+        user.methods["app"] = Method("app", "microsoftAuthenticator", {"displayName": "Phone"}, "2026-01-01T00:00:00Z")
+    user.default = IDS.get(has.get("default", ""))
+    return user
+
+
+def user_id(name: str) -> str:
+    import uuid
+
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def wide_stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(tmp_path_factory.mktemp("stage"))

@@ -1,0 +1,94 @@
+"""What was written is known: drift, refusals, lost answers and late reads each end in the outcome they deserve."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from authops.journal import Journal
+from tests.apply.conftest import Stage, user_id
+
+A, B = "+31 612345678", "+31 687654321"
+ROW = f"frida@contoso.example,{A},{B},,TRUE,FALSE\n"
+
+
+def outcome_of(outcomes, method: str) -> str:
+    return str(outcomes.set_index("method").loc[method, "outcome"])
+
+
+def test_a_dry_run_writes_nothing(stage: Stage) -> None:
+    stage.people(frida={})
+    outcomes = stage.apply(stage.plan(ROW).writes, mode="dry-run")
+    assert set(outcomes["outcome"]) == {"skipped"}
+    assert stage.writes() == {}
+
+
+def test_a_value_that_somebody_changed_meanwhile_is_left_alone(stage: Stage) -> None:
+    stage.people(frida={})
+    plan = stage.plan(ROW)
+    stage.people(frida={"mobile": "+31 600000001"})
+    outcomes = stage.apply(plan.writes)
+    assert outcome_of(outcomes, "mobile") == "drifted"
+    assert outcome_of(outcomes, "alternateMobile") == "skipped"
+    assert stage.writes() == {}
+    assert stage.phones()[user_id("frida")] == {"mobile": "+31 600000001"}
+
+
+def test_another_spelling_is_no_drift(stage: Stage) -> None:
+    stage.people(frida={"mobile": "+31 611111111"})
+    plan = stage.plan(f"frida@contoso.example,{A},,,TRUE,\n")
+    stage.people(frida={"mobile": "+31611111111"})
+    assert list(stage.apply(plan.writes)["outcome"]) == ["applied"]
+
+
+def test_a_refusal_keeps_graphs_own_words(stage: Stage) -> None:
+    stage.people(frida={"mobile": A, "office": "+31 206241111"})
+    plan = stage.plan("frida@contoso.example,,,+31 206241111,,TRUE\n")
+    stage.people(frida={"mobile": A, "office": "+31 206241111", "default": "mobile"})
+    outcomes = stage.apply(plan.writes)
+    assert list(outcomes["outcome"]) == ["rejected"]
+    assert "default" in outcomes["detail"].iloc[0]
+    assert outcomes["request_id"].iloc[0]
+    assert stage.phones()[user_id("frida")]["mobile"] == A
+
+
+@pytest.mark.parametrize(
+    "kind", ["inner-effect-then-500", "inner-429", "inner-429-bare", "inner-503", "outer-503", "outer-effect-then-504"]
+)
+def test_a_lost_answer_is_read_before_anything_is_written_again(stage: Stage, kind: str) -> None:
+    names = [f"user{n}" for n in range(30)]
+    stage.people(**{name: {} for name in names})
+    plan = stage.plan("".join(f"{name}@contoso.example,{A},,,,\n" for name in names))
+    stage.clear_log()
+    stage.weather(fault_rate=0.3, faults=[kind])
+    outcomes = stage.apply(plan.writes)
+    stage.weather(fault_rate=0.0)
+    assert set(outcomes["outcome"]) <= {"applied", "applied_with_note"}
+    assert all(stage.phones()[user_id(name)] == {"mobile": A} for name in names)
+    for name in names:
+        seen = [r["method"] for r in stage.log() if user_id(name) in r["path"]]
+        assert "POST,POST" not in ",".join(seen)
+
+
+def test_a_finished_apply_has_nothing_left_to_do(stage: Stage) -> None:
+    stage.people(frida={})
+    plan = stage.plan(ROW)
+    stage.apply(plan.writes)
+    stage.clear_log()
+    assert set(stage.apply(plan.writes)["outcome"]) == {"applied"}
+    assert stage.writes() == {}
+
+
+def test_an_interrupted_write_is_settled_by_reading(stage: Stage) -> None:
+    stage.people(frida={})
+    plan = stage.plan(f"frida@contoso.example,{A},,,,\n")
+    journal = Journal(stage.folder / "journal.sqlite")
+    intent = plan.writes.to_dict("records")[0] | {"attempt": 1, "at": datetime.now(UTC).isoformat()}
+    journal.intend([intent])
+    journal.close()
+    stage.people(frida={"mobile": A})
+    stage.clear_log()
+    outcomes = stage.apply(plan.writes)
+    assert list(outcomes["outcome"]) == ["applied_with_note"]
+    assert stage.writes() == {}
