@@ -92,9 +92,16 @@ def _kernel() -> Iterator[dict[str, Any]]:
         yield {}
         return
     from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
 
     with tempfile.TemporaryDirectory(prefix="authops-") as private:
-        yield {"km": AsyncKernelManager(transport="ipc", ip=str(Path(private) / "kernel"))}
+        manager = AsyncKernelManager(transport="ipc", ip=str(Path(private) / "kernel"))
+        try:
+            yield {"km": manager}
+        finally:
+            # nbclient leaves a kernel that it was given running.
+            if manager.has_kernel:
+                run_sync(manager.shutdown_kernel)(now=True)
 
 
 def _status_of(class_name: str) -> str:

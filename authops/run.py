@@ -26,6 +26,7 @@ from authops.graph import Graph
 from authops.journal import Journal
 from authops.places import runs_folder
 from authops.plan import Plan
+from authops.views import View, box
 
 STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
 EXIT_CODES: Final = {
@@ -35,6 +36,9 @@ EXIT_CODES: Final = {
     3: "finished, but some changes were rejected, drifted or are unknown",
     4: "a guard stopped it before any write",
 }
+_KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
+    ("broke", "wrong use", "stopped"), "remove"
+)
 _NEEDS: Final = {"apply": "plan.json", "verify": "outcomes.parquet"}
 _PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
 
@@ -119,8 +123,8 @@ class Run:
             file.write(source.pick(source_facts["path"], lines))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
 
-    async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> str:
-        """Let go of Graph, record how it ended; returns the headline. `status` is one of STATUSES."""
+    async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:
+        """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture."""
         if self._graph is not None:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
@@ -128,7 +132,7 @@ class Run:
             self._journal.close()
             self._journal = None
         record(self.folder, self.runbook, status, headline, counts)
-        return headline
+        return View(box(headline, _KINDS[status]), headline)
 
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
