@@ -29,10 +29,23 @@ def execute(runbooks: Sequence[str], parameters: Mapping[str, Mapping[str, Any]]
         if status not in ("done", "nothing to do", "attention"):
             break
     outcome = json.loads((folder / "outcome.json").read_text("utf-8"))
+    say("")
+    for name, entry in outcome["runbooks"].items():
+        for line in _counted(name, entry["counts"]):
+            say(line)
     say(f"{outcome['status']} (exit code {outcome['exit_code']})")
+    say(f"  folder  {folder}")
     for page in sorted(folder.glob("*.html")):
         say(f"  report  {page}")
     return int(outcome["exit_code"])
+
+
+def _counted(name: str, counts: Mapping[str, Any]) -> list[str]:
+    """A runbook's counts on one line, and each nested table of counts on a line of its own."""
+    plain = {k: v for k, v in counts.items() if not isinstance(v, dict)}
+    tables = {name: plain} | {k.replace("_", " "): v for k, v in counts.items() if isinstance(v, dict)}
+    lines = {k: " · ".join(f"{n:,} {what.replace('_', ' ')}" for what, n in v.items()) for k, v in tables.items() if v}
+    return [f"  {k:<16}{line}" for k, line in lines.items()]
 
 
 def _one(runbook: str, parameters: Mapping[str, Any], folder: Path, say: Say) -> str:

@@ -66,6 +66,11 @@ class Plan:
         found = {str(k): int(v) for k, v in self.changes["action"].value_counts().items()}
         return found | {"problems": len(self.problems)}
 
+    @property
+    def rules_broken(self) -> dict[str, int]:
+        """Problems per rule, the commonest first."""
+        return {str(k): int(v) for k, v in self.problems["rule"].value_counts().items()}
+
 
 @dataclass
 class _Step:

@@ -1,4 +1,4 @@
-"""Reading phone methods, side by side in one run: our client, the SDK's typed models one by one, the seed script's pattern.
+"""Reading phone methods, side by side in one run: our client, the SDK's typed models, the seed script's pattern.
 
     make bench                      # 5,000 users on a demo tenant over HTTPS on loopback
 

@@ -1,0 +1,154 @@
+"""The one way to Graph: batches, pages and repeats, against a stand-in written here; nothing is patched."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
+
+from authops import requests
+from authops.connection import Connection
+from authops.errors import GraphError
+from authops.graph import Answer, Graph, Request, what_happened
+
+HERE = "https://graph.test"
+Inner = dict[str, Any]
+
+
+class Token(AccessTokenProvider):
+    async def get_authorization_token(self, uri: str, additional_authentication_context: Any = None) -> str:
+        return "token"
+
+    def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
+        return AllowedHostsValidator(["graph.test"])
+
+
+class Standin:
+    """Answers each inner request with what `rule` says; remembers everything."""
+
+    def __init__(self, rule: Callable[[Inner, int], tuple[int, dict[str, str], Any]]) -> None:
+        self.rule, self.seen, self.batches, self.slept = rule, [], [], []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.batches.append(request)
+        inner = json.loads(request.content)["requests"]
+        answers = []
+        for part in inner:
+            self.seen.append((part["method"], part["url"]))
+            status, headers, body = self.rule(part, self.seen.count((part["method"], part["url"])))
+            answers.append({"id": part["id"], "status": status, "headers": headers, "body": body})
+        return httpx.Response(200, json={"responses": answers[::-1]})
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def graph(handler: Any, sleep: Any = None) -> Graph:
+    connection = Connection("t", "custom", "t", "c", "certificate", HERE, HERE)
+    extra = {"sleep": sleep} if sleep else {}
+    return Graph.connect(connection, transport=httpx.MockTransport(handler), tokens=Token(), dice=lambda: 1.0, **extra)
+
+
+def send(standin: Standin, wanted: list[Request]) -> dict[str, Answer]:
+    async def done() -> dict[str, Answer]:
+        async with graph(standin, standin.sleep) as way:
+            return {a.request.path: a async for a in way.send(wanted)}
+
+    return asyncio.run(done())
+
+
+def reads(count: int) -> list[Request]:
+    return [requests.phone_methods(f"u{n}") for n in range(count)]
+
+
+def test_answers_find_their_request_in_whatever_order_they_come() -> None:
+    standin = Standin(lambda part, _: (200, {}, {"value": [part["url"]]}))
+    found = send(standin, reads(45))
+    assert [len(json.loads(b.content)["requests"]) for b in standin.batches] == [20, 20, 5]
+    assert all(answer.body["value"] == [path] for path, answer in found.items())
+    assert len({b.headers["client-request-id"] for b in standin.batches}) == 3
+
+
+@pytest.mark.parametrize(("told", "waited"), [("3", 3.0), ("2.128", 2.128), (None, 1.0)])
+def test_a_throttled_read_is_asked_again_alone(told: str | None, waited: float) -> None:
+    def rule(part: Inner, time: int) -> tuple[int, dict[str, str], Any]:
+        throttled = part["url"].startswith("/users/u3/") and time == 1
+        return (429, {"Retry-After": told} if told else {}, {}) if throttled else (200, {}, {"value": []})
+
+    standin = Standin(rule)
+    assert all(a.status == 200 for a in send(standin, reads(20)).values())
+    assert len(standin.seen) == 21
+    assert standin.slept == [waited]
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 409])
+def test_a_write_is_never_sent_twice(status: int) -> None:
+    standin = Standin(lambda _part, _time: (status, {}, {"error": {"code": "x", "message": "y"}}))
+    found = send(standin, [requests.add_method("u1", "mobile", "+31 612345678")])
+    assert len(standin.seen) == 1
+    assert [a.happened for a in found.values()] == ["unknown"]
+
+
+def test_two_writes_of_one_user_never_travel_together() -> None:
+    standin = Standin(lambda _part, _time: (204, {}, None))
+    with pytest.raises(ValueError, match="two writes of user u1"):
+        send(standin, [requests.delete_method("u1", "mobile"), requests.delete_method("u1", "office")])
+    assert standin.seen == []
+
+
+def test_an_error_keeps_graphs_code_message_and_request_id() -> None:
+    body = {
+        "error": {"code": "accessDenied", "message": "Request Authorization failed", "innerError": {"request-id": "r1"}}
+    }
+    answer = next(iter(send(Standin(lambda _part, _time: (403, {}, body)), reads(1)).values()))
+    assert answer.error
+    assert (answer.error.status, answer.error.code, answer.error.request_id) == (403, "accessDenied", "r1")
+    assert "Request Authorization failed" in str(answer.error)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "happened"),
+    [("GET", 200, "done"), ("POST", 201, "done"), ("PATCH", 204, "done"), ("GET", 404, "refused"),
+     ("POST", 400, "refused"), ("DELETE", 403, "refused"), ("POST", 409, "unknown"), ("GET", 409, "refused"), ("PATCH", 429, "unknown"),
+     ("POST", 500, "unknown"), ("POST", 504, "unknown"), ("POST", 0, "unknown"), ("DELETE", 408, "unknown")],
+)  # fmt: skip
+def test_what_happened_follows_from_the_answer(method: str, status: int, happened: str) -> None:
+    assert what_happened(method, status) == happened
+
+
+def items(pages: dict[str, dict[str, Any]], request: Request) -> tuple[list[Any], list[httpx.Request]]:
+    seen: list[httpx.Request] = []
+
+    def handler(got: httpx.Request) -> httpx.Response:
+        seen.append(got)
+        return httpx.Response(200, json=pages[got.url.params.get("$skiptoken", "")])
+
+    async def done() -> list[Any]:
+        async with graph(handler) as way:
+            return [item["n"] async for item in way.pages(request)]
+
+    return asyncio.run(done()), seen
+
+
+def test_pages_are_followed_through_empty_ones_with_the_header_each_time() -> None:
+    link = f"{HERE}/v1.0/users?$skiptoken="
+    pages = {
+        "": {"value": [{"n": 1}], "@odata.nextLink": link + "a"},
+        "a": {"value": [], "@odata.nextLink": link + "b"},
+    }
+    found, seen = items(pages | {"b": {"value": [{"n": 2}]}}, Request("GET", "/users", advanced=True))
+    assert found == [1, 2]
+    assert [r.headers["ConsistencyLevel"] for r in seen] == ["eventual"] * 3
+
+
+@pytest.mark.parametrize(
+    "link", ["https://evil.test/v1.0/users?$skiptoken=a", "http://graph.test/v1.0/users?$skiptoken=a"]
+)
+def test_the_token_never_follows_a_link_to_another_host(link: str) -> None:
+    with pytest.raises(GraphError, match="another host"):
+        items({"": {"value": [], "@odata.nextLink": link}}, Request("GET", "/users"))
