@@ -113,10 +113,22 @@ def test_an_error_keeps_graphs_code_message_and_request_id() -> None:
 
 @pytest.mark.parametrize(
     ("method", "status", "happened"),
-    [("GET", 200, "done"), ("POST", 201, "done"), ("PATCH", 204, "done"), ("GET", 404, "refused"),
-     ("POST", 400, "refused"), ("DELETE", 403, "refused"), ("POST", 409, "unknown"), ("GET", 409, "refused"), ("PATCH", 429, "unknown"),
-     ("POST", 500, "unknown"), ("POST", 504, "unknown"), ("POST", 0, "unknown"), ("DELETE", 408, "unknown")],
-)  # fmt: skip
+    [
+        ("GET", 200, "done"),
+        ("POST", 201, "done"),
+        ("PATCH", 204, "done"),
+        ("GET", 404, "refused"),
+        ("POST", 400, "refused"),
+        ("DELETE", 403, "refused"),
+        ("POST", 409, "unknown"),
+        ("GET", 409, "refused"),
+        ("PATCH", 429, "unknown"),
+        ("POST", 500, "unknown"),
+        ("POST", 504, "unknown"),
+        ("POST", 0, "unknown"),
+        ("DELETE", 408, "unknown"),
+    ],
+)
 def test_what_happened_follows_from_the_answer(method: str, status: int, happened: str) -> None:
     assert what_happened(method, status) == happened
 
