@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -68,6 +69,7 @@ def demo(users: int) -> None:
         code = _execute(runbooks, runbook.effective(runbooks, [file], [("connection", "demo")]), None)
     finally:
         connection.stop_demo()
+        shutil.rmtree(started, ignore_errors=True)
     sys.exit(code)
 
 

@@ -28,13 +28,6 @@ def _nothing(_: int) -> None:
     return None
 
 
-async def tenant(graph: Graph) -> dict[str, str]:
-    """The tenant's `id` and `name`, as Graph knows it."""
-    async for found in graph.pages(requests.organization()):
-        return {"id": str(found["id"]), "name": str(found.get("displayName") or "")}
-    raise GraphError("Graph named no organization", request="GET /organization")
-
-
 async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """Every user of the tenant (USERS), 999 to a page."""
     rows = []

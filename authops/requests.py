@@ -44,11 +44,6 @@ def user(name: str) -> Request:
     return Request("GET", _for_user(_user_path(), name))
 
 
-def organization() -> Request:
-    """The tenant itself."""
-    return Request("GET", _path(_api().organization.to_get_request_information()))
-
-
 def registrations() -> Request:
     """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented."""
     builder = _api().reports.authentication_methods.user_registration_details
