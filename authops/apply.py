@@ -108,23 +108,28 @@ class Applier:
 
     def _without_drift(self, queue: list[Change], now: dict[tuple[str, str], str | None]) -> list[Change]:
         """The changes before the first whose value is no longer what the plan saw; the rest is left alone."""
-        done: list[Change] = []
+        ready: list[Change] = []
         for position, change in enumerate(queue):
             found = now.get((change.user_id, change.method))
-            if found is not None and change.change_id in self._tried and change.done_by(found):
-                self._settle(change, "applied_with_note", "written before an interruption, seen by reading", found)
-                done.append(change)
-            elif found is None:
-                self._settle(change, "skipped", "the present value could not be read, so nothing was written")
-            elif change.drifted_from(found):
-                self._settle(change, "drifted", "the value is no longer what the plan saw; nothing was written", found)
-            else:
+            outcome, detail = self._before_writing(change, found)
+            if not outcome:
+                ready.append(change)
                 continue
-            if change in done:
-                continue
-            self._settle_all(queue[position + 1 :], "skipped", "an earlier change of this user was not made", now)
-            return [c for c in queue[:position] if c not in done]
-        return [c for c in queue if c not in done]
+            self._settle(change, outcome, detail, found or "")
+            if outcome != "applied_with_note":
+                self._settle_all(queue[position + 1 :], "skipped", "an earlier change of this user was not made", now)
+                break
+        return ready
+
+    def _before_writing(self, change: Change, found: str | None) -> tuple[str, str]:
+        """(outcome, detail) of a change that must not be written now; ("", "") when it may be."""
+        if found is None:
+            return "skipped", "the present value could not be read, so nothing was written"
+        if change.change_id in self._tried and change.done_by(found):
+            return "applied_with_note", "written before an interruption, seen by reading"
+        if change.drifted_from(found):
+            return "drifted", "the value is no longer what the plan saw; nothing was written"
+        return "", ""
 
     def _or_skip(self, queue: list[Change], applied: set[str]) -> list[Change]:
         if queue and queue[0].user_id not in applied:
