@@ -24,6 +24,7 @@ __all__ = [
     "review",
     "run",
     "source",
+    "verify",
 ]
 
 

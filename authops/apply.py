@@ -1,33 +1,43 @@
-"""Approved changes → intent → re-read → write → read back → outcome; and verify, which reads the world again.
+"""Approved changes → turn → re-read → intent → write → read back → outcome.
 
 An outcome says what Graph *shows*, not what it answered: a write that failed may have happened, one that was
 accepted may not have. After an answer that settles nothing the value is read before anything is written again.
+People are worked on in groups of one `$batch`, many groups at once; a group waits for its turn to write *before* it
+reads, so that what it read is fresh when it writes. What was stopped before its write stays open in the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, cast
 
 import pandas as pd
 
 from authops import directory, requests
+from authops.breaker import Breaker
 from authops.errors import GraphError
 from authops.frames import OUTCOME_ROWS, OUTCOMES, frame
 from authops.graph import Answer, Graph, Request
 from authops.journal import Journal
 from authops.phone import fold, mask
+from authops.rate import retry_after
 
 MODES: Final = ("dry-run", "apply")
-_USERS_AT_A_TIME: Final = 400
-_ATTEMPTS: Final = 3
+_GROUP: Final = 20
+_GROUPS: Final = 48
+_ATTEMPTS: Final = 10
+_THROTTLED_ATTEMPTS: Final = 40
 _PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+_UNTIL_LAG_IS_KNOWN: Final = 8.0
+_ENOUGH_SHOWN: Final = 20
 
 Report = Callable[[int, Counter[str]], None]
+Now = dict[tuple[str, str], str | None]
 
 
 def _silent(_done: int, _counts: Counter[str]) -> None:
@@ -48,6 +58,11 @@ class Change:
     after: str
     step: int
 
+    @property
+    def slot(self) -> tuple[str, str]:
+        """The user and method."""
+        return self.user_id, self.method
+
     def done_by(self, found: str) -> bool:
         """Whether `found` is what this change wants."""
         return fold(found) == fold(self.after)
@@ -59,7 +74,10 @@ class Change:
 
 @dataclass
 class Applier:
-    """Carries approved changes out. The clock and the pause are handed in; `stop` is asked between writes."""
+    """Carries approved changes out. The clock and the pause are handed in; `stop` is asked before every write.
+
+    `stopped` says why it ended early: asked to, interrupted, or the breaker; empty when it did not.
+    """
 
     graph: Graph
     journal: Journal
@@ -68,156 +86,252 @@ class Applier:
     report: Report = _silent
     stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    breaker: Breaker = field(default_factory=Breaker)
     counts: Counter[str] = field(default_factory=Counter)
+    stopped: str = ""
     _tried: dict[str, int] = field(default_factory=dict)
+    _interrupted: set[str] = field(default_factory=set)
+    _open: dict[str, str] = field(default_factory=dict)
+    _fault: BaseException | None = None
+    _lag: float = 0.0
+    _shown: int = 0
 
     async def apply(self, approved: pd.DataFrame) -> pd.DataFrame:
         """Apply CHANGES rows; returns OUTCOME_ROWS, one per row. Changes already settled in the journal are left.
 
+        A cancelled cell (the kernel's interrupt) ends like a stop: writes in flight are settled first.
         Raises `JournalError` before the write that could not be journalled, `GraphError` when reading is refused.
         """
+        changes = _changes(approved)
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
-        changes = [c for c in _changes(approved) if c.change_id not in settled]
-        by_user: dict[str, list[Change]] = {}
-        for change in changes:
-            by_user.setdefault(change.user_id, []).append(change)
-        users = list(by_user)
-        for start in range(0, len(users), _USERS_AT_A_TIME):
-            await self._some(
-                [sorted(by_user[u], key=lambda c: c.step) for u in users[start : start + _USERS_AT_A_TIME]]
-            )
-        return self.journal.outcomes()
+        self._interrupted = set(self._tried) - settled
+        groups = _groups([c for c in changes if c.change_id not in settled])
+        await self._to_the_end(asyncio.gather(*(self._worker(groups) for _ in range(_GROUPS))))
+        if self._fault:
+            raise self._fault
+        return self._outcomes(changes)
+
+    async def _to_the_end(self, work: asyncio.Future[Any]) -> None:
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                if work.cancelled():
+                    raise
+                self._end("interrupted")
+                if task := asyncio.current_task():
+                    task.uncancel()
+
+    async def _worker(self, groups: Iterator[list[list[Change]]]) -> None:
+        for group in groups:
+            try:
+                await self._some(group)
+            except Exception as error:  # the other groups settle what they wrote before it is raised
+                self._fault = self._fault or error
+                self._end("an error")
+
+    def _end(self, why: str) -> None:
+        self.stopped = self.stopped or why
+
+    def _may_write(self) -> bool:
+        if not self.stopped and self.stop():
+            self._end("asked to stop")
+        if not self.stopped and self.breaker.why:
+            self._end(self.breaker.why)
+        return not self.stopped
 
     async def _some(self, queues: list[list[Change]]) -> None:
         """All changes of some users: one write per user at a time, in plan order."""
-        if self.stop():
-            return self._settle_all([c for queue in queues for c in queue], "skipped", "stopped before it was written")
-        now = await self._read([c for queue in queues for c in queue])
-        queues = [self._without_drift(queue, now) for queue in queues]
         while any(queues):
             wave = [queue.pop(0) for queue in queues if queue]
-            if self.mode != "apply":
-                self._settle_all(wave, "skipped", "dry run: nothing was written", now)
-            elif self.stop():
-                self._settle_all(wave, "skipped", "stopped before it was written", now)
-            else:
-                applied = await self._write(wave, now)
-                queues = [self._or_skip(queue, applied) for queue in queues]
-        return None
+            made = await (self._write(wave) if self.mode == "apply" else self._rehearse(wave))
+            for queue in queues:
+                if queue and queue[0].user_id not in made:
+                    self._after_failure(queue)
 
-    def _without_drift(self, queue: list[Change], now: dict[tuple[str, str], str | None]) -> list[Change]:
-        """The changes before the first whose value is no longer what the plan saw; the rest is left alone."""
-        ready: list[Change] = []
-        for position, change in enumerate(queue):
-            found = now.get((change.user_id, change.method))
-            outcome, detail = self._before_writing(change, found)
-            if not outcome:
-                ready.append(change)
-                continue
-            self._settle(change, outcome, detail, found or "")
-            if outcome != "applied_with_note":
-                self._settle_all(queue[position + 1 :], "skipped", "an earlier change of this user was not made", now)
+    def _after_failure(self, queue: list[Change]) -> None:
+        """The rest of a user's changes was planned on top of one that was not made."""
+        if self.stopped:
+            self._leave(queue, f"stopped ({self.stopped}) before it was written")
+        else:
+            self._settle([(c, "skipped", "an earlier change of this user was not made", "", None) for c in queue])
+        queue.clear()
+
+    async def _rehearse(self, wave: list[Change]) -> set[str]:
+        if not self._may_write():
+            self._leave(wave, f"stopped ({self.stopped})")
+            return set()
+        ready, _ = await self._still_as_planned(wave)
+        self._settle([(c, "skipped", "dry run: nothing was written", c.before, None) for c in ready])
+        return {c.user_id for c in ready}
+
+    async def _write(self, wave: list[Change]) -> set[str]:
+        """Write one change for each of some users; returns the users whose change Graph shows."""
+        made: set[str] = set()
+        waiting = wave
+        while waiting and self._may_write():
+            count, sent_at = await self.graph.pace.turn([request_of(c) for c in waiting])
+            if not self._may_write():
+                self.graph.pace.give_back("writes", count)
                 break
-        return ready
+            part, waiting = waiting[:count], waiting[count:]
+            ready, done = await self._still_as_planned(part)
+            self.graph.pace.give_back("writes", count - len(ready))
+            again, written = await self._once(ready, sent_at) if ready else ([], set())
+            made |= done | written
+            waiting = waiting + again
+        self._leave(waiting, f"stopped ({self.stopped}) before it was written")
+        return made
+
+    async def _once(self, ready: list[Change], sent_at: float) -> tuple[list[Change], set[str]]:
+        """Intent, write, read back, outcome: (what may be written again, users whose change is seen)."""
+        answers = await self._send(ready, sent_at)
+        now = await self._read_back(ready, answers)
+        again: list[Change] = []
+        rows: list[_Row] = []
+        for change in ready:
+            answer, found = answers[change.change_id], now[change.slot]
+            outcome, detail = judge(change, answer, found)
+            if outcome == "again" and self._tried[change.change_id] < _most(answer):
+                again.append(change)
+            else:
+                rows.append((change, "unknown" if outcome == "again" else outcome, detail, found or "", answer))
+        self._settle(rows)
+        waits = [retry_after(answers[c.change_id].headers) or 1.0 for c in again]
+        if waits and self._may_write():
+            await self.sleep(min(max(waits), 60.0))
+        return again, {row[0].user_id for row in rows if row[1].startswith("applied")}
+
+    async def _still_as_planned(self, changes: list[Change]) -> tuple[list[Change], set[str]]:
+        """The changes that may be written now, and the users whose change is there already; the others are settled."""
+        now = await self._read(changes)
+        earlier = [c for c in changes if c.change_id in self._interrupted]
+        now |= await self._until_shown(
+            earlier, now, lambda c, found, waited: not c.done_by(found) and self._early(waited)
+        )
+        self._interrupted -= {c.change_id for c in earlier}
+        ready, rows, unread = [], [], []
+        for change in changes:
+            found = now[change.slot]
+            outcome, detail = self._before_writing(change, found)
+            if found is None:
+                unread.append(change)
+            elif outcome:
+                rows.append((change, outcome, detail, found, None))
+            else:
+                ready.append(change)
+        self._settle(rows)
+        self._leave(unread, "the present value could not be read, so nothing was written")
+        return ready, {row[0].user_id for row in rows if row[1].startswith("applied")}
 
     def _before_writing(self, change: Change, found: str | None) -> tuple[str, str]:
         """(outcome, detail) of a change that must not be written now; ("", "") when it may be."""
-        if found is None:
-            return "skipped", "the present value could not be read, so nothing was written"
-        if change.change_id in self._tried and change.done_by(found):
-            return "applied_with_note", "written before an interruption, seen by reading"
-        if change.drifted_from(found):
+        if found is not None and change.change_id in self._tried and change.done_by(found):
+            return "applied_with_note", "its answer never came; seen by reading"
+        if found is not None and change.drifted_from(found):
             return "drifted", "the value is no longer what the plan saw; nothing was written"
         return "", ""
 
-    def _or_skip(self, queue: list[Change], applied: set[str]) -> list[Change]:
-        if queue and queue[0].user_id not in applied:
-            self._settle_all(queue, "skipped", "an earlier change of this user was not made")
-            return []
-        return queue
-
-    async def _write(self, wave: list[Change], now: dict[tuple[str, str], str | None]) -> set[str]:
-        """Write one change for each of some users; returns the users whose change Graph shows."""
-        applied: set[str] = set()
-        for attempt in range(1, _ATTEMPTS + 1):
-            answers = await self._send(wave, attempt)
-            now |= await self._read_back(wave, answers)
-            again = []
-            for change in wave:
-                outcome, detail = judge(change, answers[change.change_id], now[change.user_id, change.method])
-                if outcome == "again" and attempt < _ATTEMPTS:
-                    again.append(change)
-                    continue
-                outcome = "unknown" if outcome == "again" else outcome
-                found = now[change.user_id, change.method] or ""
-                self._settle(change, outcome, detail, found, answers[change.change_id])
-                if outcome.startswith("applied"):
-                    applied.add(change.user_id)
-            wave = again
-            if not wave:
-                break
-            await self.sleep(max(_retry_after(answers[c.change_id]) for c in wave))
-        return applied
-
-    async def _send(self, wave: list[Change], attempt: int) -> dict[str, Answer]:
+    async def _send(self, ready: list[Change], sent_at: float) -> dict[str, Answer]:
         at = self._at()
-        self.journal.intend([vars(c) | {"attempt": self._tried.get(c.change_id, 0) + attempt, "at": at} for c in wave])
-        sent = {request_of(c): c.change_id for c in wave}
-        return {sent[answer.request]: answer async for answer in self.graph.send(sent)}
+        for change in ready:
+            self._tried[change.change_id] = self._tried.get(change.change_id, 0) + 1
+        self.journal.intend([vars(c) | {"attempt": self._tried[c.change_id], "at": at} for c in ready])
+        sent = {request_of(c): c.change_id for c in ready}
+        return {sent[answer.request]: answer for answer in await self.graph.write(list(sent), sent_at)}
 
-    async def _read_back(self, wave: list[Change], answers: dict[str, Answer]) -> dict[tuple[str, str], str | None]:
-        """The values after a write; reads lag writes, so an accepted write is given some time to show."""
-        now = await self._read(wave)
-        for pause in _PATIENCE:
-            hidden = [c for c in wave if self._may_still_show(c, answers[c.change_id], now)]
-            if not hidden:
+    async def _read_back(self, wave: list[Change], answers: dict[str, Answer]) -> Now:
+        """The values after a write; reads lag writes, so it is given some time to show."""
+        try:
+            now = await self._read(wave)
+        except GraphError:
+            return {c.slot: None for c in wave}
+
+        def may_still_show(change: Change, found: str, waited: float) -> bool:
+            happened, again = answers[change.change_id].happened, self._tried[change.change_id] > 1
+            # Refused the second time can mean: done the first time, and not shown yet.
+            patient = happened == "done" or (happened == "refused" and again)
+            return not change.done_by(found) and (patient or (happened == "unknown" and self._early(waited)))
+
+        return await self._until_shown(wave, now, may_still_show)
+
+    def _early(self, waited: float) -> bool:
+        """Whether a write of which nothing is known may still come to show: twice the lag seen so far."""
+        return waited < (max(1.0, 2 * self._lag) if self._shown >= _ENOUGH_SHOWN else _UNTIL_LAG_IS_KNOWN)
+
+    async def _until_shown(
+        self, changes: Sequence[Change], now: Now, hidden: Callable[[Change, str, float], bool]
+    ) -> Now:
+        """Read again, with growing pauses, what may still come to show; learns how far reads lag."""
+        now, waited = dict(now), 0.0
+        open_ = list(changes)
+        for pause in (*_PATIENCE, 0.0):
+            found = {c.slot: now[c.slot] for c in open_}
+            seen = [c for c in open_ if (value := found[c.slot]) is not None and c.done_by(value)]
+            self._shown += len(seen)
+            self._lag = max(self._lag, waited) if seen else self._lag
+            open_ = [c for c in open_ if (v := found[c.slot]) is None or hidden(c, v, waited)]
+            if not open_ or not pause:
                 break
             await self.sleep(pause)
-            now |= await self._read(hidden)
+            waited += pause
+            now |= await self._read(open_)
         return now
 
-    @staticmethod
-    def _may_still_show(change: Change, answer: Answer, now: dict[tuple[str, str], str | None]) -> bool:
-        found = now[change.user_id, change.method]
-        return found is None or (answer.happened != "refused" and not change.done_by(found))
-
-    async def _read(self, changes: Sequence[Change]) -> dict[tuple[str, str], str | None]:
+    async def _read(self, changes: Sequence[Change]) -> Now:
         """(user, method) → value now, "" for none, None when it could not be read."""
         methods = list(dict.fromkeys(c.method for c in changes))
-        try:
-            seen = await directory.current(self.graph, [c.user_id for c in changes], methods=methods)
-        except GraphError:
-            if self.mode != "apply" or not self.counts:
-                raise
-            return {(c.user_id, c.method): None for c in changes}
+        seen = await directory.current(self.graph, [c.user_id for c in changes], methods=methods)
         rows = zip(seen["user_id"], seen["method"], seen["known"], seen["value"], strict=True)
         return {(user, method): value if known else None for user, method, known, value in rows}
 
-    def _settle_all(
-        self,
-        changes: Sequence[Change],
-        outcome: str,
-        detail: str,
-        now: dict[tuple[str, str], str | None] | None = None,
-    ) -> None:
+    def _leave(self, changes: Sequence[Change], detail: str) -> None:
+        """Not written, and not settled either: a resumed run takes these up."""
         for change in changes:
-            self._settle(change, outcome, detail, (now or {}).get((change.user_id, change.method)) or "")
+            self._open[change.change_id] = detail
 
-    def _settle(self, change: Change, outcome: str, detail: str, found: str = "", answer: Answer | None = None) -> None:
+    def _settle(self, rows: Sequence[_Row]) -> None:
+        self.journal.settle([self._outcome(*row) for row in rows])
+        for _, outcome, *_rest in rows:
+            self.counts[outcome] += 1
+            self.breaker.count(outcome)
+        self.report(self.counts.total(), self.counts)
+
+    def _outcome(self, change: Change, outcome: str, detail: str, found: str, answer: Answer | None) -> dict[str, Any]:
         record = {k: v for k, v in vars(change).items() if k in OUTCOME_ROWS}
         request_id = answer.request_id if answer else ""
-        self.journal.settle(
-            [
-                record
-                | {"outcome": outcome, "found": found, "detail": detail, "request_id": request_id, "at": self._at()}
-            ]
-        )
-        self.counts[outcome] += 1
-        self.report(self.counts.total(), self.counts)
+        what = {"outcome": outcome, "found": found, "detail": detail, "request_id": request_id, "at": self._at()}
+        return record | what
+
+    def _outcomes(self, changes: Sequence[Change]) -> pd.DataFrame:
+        """What the journal settled, and what was left open as `skipped`."""
+        settled = self.journal.outcomes()
+        known = set(settled["change_id"])
+        left = [c for c in changes if c.change_id not in known]
+        rows = [self._outcome(c, "skipped", self._open[c.change_id], "", None) for c in left]
+        return pd.concat([settled, frame(OUTCOME_ROWS, rows)], ignore_index=True) if rows else settled
 
     def _at(self) -> str:
         return self.now().isoformat(timespec="milliseconds")
+
+
+_Row = tuple[Change, str, str, str, Answer | None]
+
+
+def _groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
+    """The users' queues, as many at a time as one `$batch` holds."""
+    by_user: dict[str, list[Change]] = {}
+    for change in changes:
+        by_user.setdefault(change.user_id, []).append(change)
+    queues = iter([sorted(queue, key=lambda c: c.step) for queue in by_user.values()])
+    while group := list(islice(queues, _GROUP)):
+        yield group
+
+
+def _most(answer: Answer) -> int:
+    """Attempts at most; being throttled is no failure."""
+    return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS
 
 
 def _changes(rows: pd.DataFrame) -> list[Change]:
@@ -253,72 +367,24 @@ def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
     return "again", said
 
 
-def _retry_after(answer: Answer) -> float:
-    try:
-        return min(
-            max(float(next((v for k, v in answer.headers.items() if k.lower() == "retry-after"), "1")), 0.1), 60.0
-        )
-    except ValueError:
-        return 1.0
-
-
-async def verify(graph: Graph, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Read every written user again: `outcomes` with `found` renewed, and `as_recorded`, whether the world agrees.
-
-    Applied changes should show `after`; rejected, drifted and skipped ones should show what was found then; an
-    `unknown` one is settled here: `applied` when Graph shows it now, else it stays.
-    """
-    if outcomes.empty:
-        return outcomes.assign(as_recorded=pd.Series(dtype=bool))
-    methods = list(dict.fromkeys(outcomes["method"]))
-    seen = await directory.current(graph, outcomes["user_id"], methods=methods)
-    now = {(r["user_id"], r["method"]): r for r in cast("list[dict[str, Any]]", seen.to_dict("records"))}
-    rows = [
-        _verified(r, now[r["user_id"], r["method"]]) for r in cast("list[dict[str, Any]]", outcomes.to_dict("records"))
-    ]
-    agreed = pd.Series([r.pop("as_recorded") for r in rows], dtype=bool)
-    return frame(OUTCOME_ROWS, rows).assign(as_recorded=agreed)
-
-
-def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
-    if not state["known"]:
-        return row | {"as_recorded": False, "detail": f"could not be read: {state['error']}"}
-    found = state["value"]
-    shows_after = fold(found) == fold(row["after"])
-    if row["outcome"] == "unknown" and shows_after:
-        return row | {"outcome": "applied", "found": found, "as_recorded": True}
-    expected = shows_after if row["outcome"].startswith("applied") else fold(found) == fold(row["found"])
-    return row | {"found": found, "as_recorded": bool(expected) and row["outcome"] != "unknown"}
-
-
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:
     """Rows per outcome, in the order of OUTCOMES."""
     found = outcomes["outcome"].value_counts()
     return {name: int(found[name]) for name in OUTCOMES if name in found}
 
 
-def ending(outcomes: pd.DataFrame, mode: str) -> tuple[str, str]:
-    """(status, headline) of an apply."""
+def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, str]:
+    """(status, headline) of an apply; `stopped` says why it ended early, if it did."""
     said = ", ".join(f"{count:,} {name}" for name, count in tally(outcomes).items()) or "nothing to do"
     if outcomes.empty:
         return "nothing to do", said
+    said = f"stopped ({stopped}): {said}; run apply again on this run to go on" if stopped else said
     status = "attention" if len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
     return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
 
 
 def _left(outcomes: pd.DataFrame) -> bool:
     return bool(outcomes["outcome"].eq("skipped").any())
-
-
-def verified_ending(verified: pd.DataFrame) -> tuple[str, str]:
-    """(status, headline) of a verify."""
-    odd = int((~verified["as_recorded"]).sum())
-    if odd or len(failed(verified)):
-        return (
-            "attention",
-            f"{odd:,} of {len(verified):,} changes are not as recorded; {len(failed(verified)):,} need a look",
-        )
-    return ("done" if len(verified) else "nothing to do"), f"all {len(verified):,} changes are as recorded"
 
 
 def failed(outcomes: pd.DataFrame) -> pd.DataFrame:

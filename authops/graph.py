@@ -1,7 +1,7 @@
 """The one way to Graph: requests sent through msgraph-sdk's adapter, twenty to a `$batch`, raw JSON back.
 
 There is exactly one retry layer, here, and it repeats reads only. A write is sent once; what became of it is
-`Answer.happened`, and whoever sent it reads before writing again.
+`Answer.happened`, and whoever sent it reads before writing again. When a request leaves is `rate`'s to say.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import json
 import logging
 import random
 import ssl
+import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,12 +24,13 @@ import httpx
 
 from authops.connection import Connection, access_tokens
 from authops.errors import GraphError, GraphUnreachable
+from authops.rate import Pace, retry_after
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 20
-_ATTEMPTS: Final = 6
-_LONGEST_WAIT: Final = 120.0
-_AGAIN: Final = (0, 429, 500, 502, 503, 504)
+_ATTEMPTS: Final = 10
+_THROTTLED_ATTEMPTS: Final = 40
+_AGAIN: Final = (0, 408, 429, 500, 502, 503, 504)
 _READ: Final = "GET"
 _REMEDIES: Final = {
     401: "sign in again; check the certificate and the tenant of the connection",
@@ -92,15 +95,19 @@ def what_happened(method: str, status: int) -> str:
 
 @dataclass
 class Graph:
-    """An open way to one tenant's Graph. The pause and the dice are handed in."""
+    """An open way to one tenant's Graph. The pause, the clock and the dice are handed in."""
 
     adapter: Any
     client: httpx.AsyncClient
     root: str
-    concurrency: int = 8
+    concurrency: int = 16
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic
     dice: Callable[[], float] = random.random
-    _names: Callable[[], str] = field(default=lambda: str(uuid.uuid4()))
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.sleep, self.clock)
 
     @classmethod
     def connect(
@@ -132,7 +139,7 @@ class Graph:
         try:
             while True:
                 while len(running) < self.concurrency and (chunk := next(chunks, None)):
-                    running.add(asyncio.ensure_future(self._batch(chunk)))
+                    running.add(asyncio.ensure_future(self._settled(chunk)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -142,6 +149,13 @@ class Graph:
         finally:
             for task in running:
                 task.cancel()
+
+    async def write(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
+        """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back."""
+        answers = await self._once(requests)
+        self.pace.heard([(a.request, a.status, a.headers) for a in answers], sent_at)
+        _say(answers)
+        return answers
 
     async def pages(self, request: Request) -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only. Raises `GraphError`."""
@@ -158,31 +172,44 @@ class Graph:
                 raise GraphError("the next page is a page that was already read", request=str(request))
 
     async def _page(self, request: Request, url: str) -> dict[str, Any]:
-        for attempt in range(1, _ATTEMPTS + 1):
+        tried: Counter[Request] = Counter()
+        while True:
+            _, sent_at = await self.pace.turn([request])
             answer = await self._outer(request, url)
+            self.pace.heard([(request, answer.status, answer.headers)], sent_at)
             if answer.status == 200:
                 return answer.body
-            if answer.status not in _AGAIN or attempt == _ATTEMPTS:
-                break
-            await self.sleep(self._wait(answer, attempt))
-        raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
+            if not _may_ask_again(answer, tried):
+                raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
+            await self._before_asking_again([answer], tried)
 
-    async def _batch(self, requests: list[Request]) -> list[Answer]:
-        """Send up to twenty; reads that were throttled or failed are asked again, alone, after the longest wait."""
+    async def _settled(self, requests: Sequence[Request]) -> list[Answer]:
+        """Send up to twenty; reads that were throttled or failed are asked again, alone."""
         settled: list[Answer] = []
-        for attempt in range(1, _ATTEMPTS + 1):
-            answers = await self._once(requests)
-            again = [a for a in answers if a.request.method == _READ and a.status in _AGAIN and attempt < _ATTEMPTS]
-            settled += [a for a in answers if a not in again]
-            if not again:
-                break
-            await self.sleep(max(self._wait(answer, attempt) for answer in again))
-            requests = [answer.request for answer in again]
+        tried: Counter[Request] = Counter()
+        waiting = list(requests)
+        while waiting:
+            count, sent_at = await self.pace.turn(waiting)
+            answers = await self._once(waiting[:count])
+            self.pace.heard([(a.request, a.status, a.headers) for a in answers], sent_at)
+            again: list[Answer] = []
+            for answer in answers:
+                (again if _may_ask_again(answer, tried) else settled).append(answer)
+            waiting = waiting[count:] + [a.request for a in again]
+            await self._before_asking_again(again, tried)
+        _say(settled)
         return settled
 
-    async def _once(self, requests: list[Request]) -> list[Answer]:
+    async def _before_asking_again(self, again: Sequence[Answer], tried: Counter[Request]) -> None:
+        """Wait as the failed answers ask; what was throttled waits for its turn instead."""
+        waits = [self._wait(a, tried[a.request]) for a in again if a.status != 429]
+        if waits:
+            await self.sleep(max(waits))
+
+    async def _once(self, requests: Sequence[Request]) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
-        outer = await self._outer(_batch_request(by_id), f"{self.root}/$batch")
+        names = {number: str(uuid.uuid4()) for number in by_id}
+        outer = await self._outer(_batch_request(by_id, names), f"{self.root}/$batch")
         if outer.status != 200:
             return [_because(outer, request) for request in requests]
         found: dict[str, Answer] = {}
@@ -190,13 +217,13 @@ class Graph:
             name = str(part.get("id"))
             if name not in by_id or name in found:
                 raise GraphError(f"$batch answered request {name!r}, which was not asked once", request="POST /$batch")
-            body = part.get("body")
-            found[name] = _answer(by_id[name], int(part.get("status", 0)), part.get("headers") or {}, body)
+            headers, body = part.get("headers") or {}, part.get("body")
+            found[name] = _answer(by_id[name], int(part.get("status", 0)), headers, body, names[name])
         return [found.get(name) or _unanswered(request) for name, request in by_id.items()]
 
     async def _outer(self, request: Request, url: str) -> Answer:
         """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own."""
-        name = self._names()
+        name = str(uuid.uuid4())
         try:
             response = await self._exchange(request, url, name)
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -220,7 +247,8 @@ class Graph:
 
         info = RequestInformation(method=Method[request.method])
         info.url = url
-        for key, value in (request.headers | {"client-request-id": name, "Accept": "application/json"}).items():
+        ours = {"client-request-id": name, "Accept": "application/json", "x-ms-throttle-priority": "Low"}
+        for key, value in (request.headers | ours).items():
             info.headers.try_add(key, value)
         info.content = request.body.encode() or None
         info.add_request_options([ResponseHandlerOption(NativeResponseHandler())])
@@ -229,12 +257,24 @@ class Graph:
         return response
 
     def _wait(self, answer: Answer, attempt: int) -> float:
-        """Seconds: Graph's own Retry-After (whole, fractional), else doubling with jitter."""
-        told = next((v for k, v in answer.headers.items() if k.lower() == "retry-after"), "")
-        try:
-            return float(min(max(float(told), 0.0), _LONGEST_WAIT))
-        except ValueError:
-            return float(min(0.5 * 2.0**attempt, 30.0) * (0.5 + self.dice() / 2))
+        """Seconds: Graph's own Retry-After, else doubling with jitter."""
+        told = retry_after(answer.headers)
+        return told if told is not None else float(min(0.5 * 2.0**attempt, 30.0) * (0.5 + self.dice() / 2))
+
+
+def _may_ask_again(answer: Answer, tried: Counter[Request]) -> bool:
+    """Whether a read is worth another try; being throttled is no failure, so it may take longer."""
+    if answer.request.method != _READ or answer.status not in _AGAIN:
+        return False
+    tried[answer.request] += 1
+    return tried[answer.request] < (_THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS)
+
+
+def _say(answers: Iterable[Answer]) -> None:
+    """Log what Graph refused or never answered, with the ids its support asks for."""
+    for answer in answers:
+        if answer.error and answer.status != 404:
+            _log.warning("%s [client-request-id %s]", answer.error, answer.error.client_request_id)
 
 
 def _adapter(tokens: Any, client: httpx.AsyncClient) -> Any:
@@ -270,12 +310,11 @@ def _chunks(requests: Iterable[Request]) -> Any:
         yield chunk
 
 
-def _batch_request(by_id: Mapping[str, Request]) -> Request:
+def _batch_request(by_id: Mapping[str, Request], names: Mapping[str, str]) -> Request:
     parts: list[dict[str, Any]] = []
     for name, request in by_id.items():
-        part: dict[str, Any] = {"id": name, "method": request.method, "url": request.path}
-        if request.headers:
-            part["headers"] = request.headers
+        headers = request.headers | {"client-request-id": names[name]}
+        part: dict[str, Any] = {"id": name, "method": request.method, "url": request.path, "headers": headers}
         if request.body:
             part["body"] = json.loads(request.body)
         parts.append(part)

@@ -56,6 +56,8 @@ class Stage:
         self.world: World = build(folder / "home", (ROOT,), users=10)
         self.connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
         self.sleeps: list[float] = []
+        self.time = 0.0
+        self.world.tenant.now = self.clock
 
     def people(self, **people: dict[str, str]) -> None:
         """Hold just these: name → phones by method; `default` a method; `app` = yes for an Authenticator as well."""
@@ -101,11 +103,16 @@ class Stage:
             transport=httpx.ASGITransport(self.world.app),
             tokens=token,
             sleep=self.pause,
+            clock=self.clock,
             dice=lambda: 1.0,
         )
 
     async def pause(self, seconds: float) -> None:
         self.sleeps.append(seconds)
+        self.time += seconds
+
+    def clock(self) -> float:
+        return self.time
 
     def plan(self, rows: str) -> plan.Plan:
         (self.folder / "wanted.csv").write_text(HEADER + rows)

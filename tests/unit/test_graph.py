@@ -32,7 +32,7 @@ class Standin:
     """Answers each inner request with what `rule` says; remembers everything."""
 
     def __init__(self, rule: Callable[[Inner, int], tuple[int, dict[str, str], Any]]) -> None:
-        self.rule, self.seen, self.batches, self.slept = rule, [], [], []
+        self.rule, self.seen, self.batches, self.slept, self.now = rule, [], [], [], 0.0
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.batches.append(request)
@@ -46,17 +46,20 @@ class Standin:
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        self.now += seconds
+
+    def clock(self) -> float:
+        return self.now
 
 
-def graph(handler: Any, sleep: Any = None) -> Graph:
+def graph(handler: Any, **extra: Any) -> Graph:
     connection = Connection("t", "custom", "t", "c", "certificate", HERE, HERE)
-    extra = {"sleep": sleep} if sleep else {}
     return Graph.connect(connection, transport=httpx.MockTransport(handler), tokens=Token(), dice=lambda: 1.0, **extra)
 
 
 def send(standin: Standin, wanted: list[Request]) -> dict[str, Answer]:
     async def done() -> dict[str, Answer]:
-        async with graph(standin, standin.sleep) as way:
+        async with graph(standin, sleep=standin.sleep, clock=standin.clock) as way:
             return {a.request.path: a async for a in way.send(wanted)}
 
     return asyncio.run(done())
