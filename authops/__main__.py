@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -97,13 +98,17 @@ def tenant() -> None:
 
 @tenant.command()
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of its state and certificates.")
-@click.option("--users", default=500, show_default=True, help="How many users a new tenant has.")
+@click.option("--users", type=int, help="How many users a new tenant has (500).")
+@click.option("--seed", type=int, help="Which people a new tenant has.")
 @click.option("--port", default=0, help="Port to listen on; 0 takes a free one.")
-def serve(home: Path | None, users: int, port: int) -> None:
+@click.option("--latency", type=float, help="Seconds that every request takes on its way.")
+@click.option("--throttle", type=click.Choice(["off", "documented"]), help="Whether Graph's limits are kept.")
+@click.option("--faults", type=click.Path(path_type=Path), help="YAML file of weather (docs/demo-tenant.md).")
+def serve(**options: Any) -> None:
     """Run the demo tenant in the foreground; prints a connection profile."""
     from authops import connection
 
-    connection.serve_demo(home=home, users=users, port=port)
+    connection.serve_demo(**options)
 
 
 @tenant.command()

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from authops.errors import ConnectionProfileError, SignInError
+from authops.errors import ConnectionProfileError, SignInError, UsageError
 from authops.places import project
 
 # Graph: national cloud deployments.
@@ -314,11 +314,16 @@ def start_demo(**options: Any) -> Path:
     return ensure(demo_home(), **options)
 
 
-def serve_demo(*, home: Path | None, users: int, port: int) -> None:
-    """Run the demo tenant here until it is interrupted."""
-    from authops.demo import server
+def serve_demo(*, home: Path | None, faults: Path | None = None, **options: Any) -> None:
+    """Run the demo tenant here until it is interrupted. Raises `UsageError` for a weather file that is none."""
+    from authops.demo import server, weather
 
-    server.serve(home or demo_home(), users=users, port=port)
+    try:
+        sky = weather.read(faults) if faults else {}
+        told = {name: options.pop(name) for name in ("latency", "throttle") if name in options}
+        server.serve(home or demo_home(), weather=sky | {k: v for k, v in told.items() if v is not None}, **options)
+    except (ValueError, TypeError, OSError, yaml.YAMLError) as error:
+        raise UsageError(f"the demo tenant cannot be served so: {error}", remedy="see docs/demo-tenant.md") from error
 
 
 def stop_demo() -> None:

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--permissions", help="granted application permissions, comma-separated")
     serve.add_argument("--assume", type=_pair, action="append", default=[], metavar="NAME=VALUE")
     serve.add_argument("--weather", type=_pair, action="append", default=[], metavar="NAME=JSON")
+    serve.add_argument("--faults", type=Path, metavar="FILE", help="YAML file of weather")
     serve.add_argument("--options", type=json.loads, default={}, help=argparse.SUPPRESS)
     sample = commands.add_parser("sample", help="write the sample CSV")
     sample.add_argument("--out", type=Path, required=True)
@@ -39,11 +40,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _serve(asked: argparse.Namespace) -> None:
-    from authops.demo import server
+    from authops.demo import server, weather
 
     options: dict[str, Any] = {"host": asked.host, "port": asked.port, "idle_timeout": asked.idle_timeout}
     options |= {"users": asked.users, "seed": asked.seed, "assume": dict(asked.assume)}
-    options["weather"] = {name: json.loads(value) for name, value in asked.weather}
+    options["weather"] = weather.read(asked.faults) if asked.faults else {}
+    options["weather"] |= {name: json.loads(value) for name, value in asked.weather}
     if asked.permissions is not None:
         options["granted"] = tuple(p.strip() for p in asked.permissions.split(",") if p.strip())
     options |= asked.options

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from authops.demo import batch
 from authops.demo.calls import JSON_TYPE, Answer, Call
 from authops.demo.knobs import Knobs
-from authops.demo.login import LoginError
+from authops.demo.login import Denied, LoginError
 from authops.demo.tenant import Refusal
 from authops.demo.wire import Origin, Wire, weather_refusal
 
@@ -46,9 +46,13 @@ class Front:
         path = request.scope["raw_path"].decode().partition("?")[0]
         version, _, rest = path.lstrip("/").partition("/")
         weather = self.wire.weather
-        if weather.settings.latency:
-            await asyncio.sleep(weather.settings.latency)
+        if delay := weather.delay():
+            await asyncio.sleep(delay)
         strike = weather.strike("outer", f"{request.method} /{rest}")
+        if strike and strike.kind == "hang":
+            await _gone(request)
+        if strike and strike.kind in ("reset-before", "hang"):
+            return _cut_off()
         if strike and not strike.effect:
             return self._plain(self._struck(strike, request, f"/{rest}", origin), origin)
         answer = self._answer(request, version, f"/{rest}", raw, origin)
@@ -65,9 +69,11 @@ class Front:
         query = request.url.query
         granted = self.login.permissions(request.headers.get("authorization"))
         refuse = partial(self._refuse, method=request.method, path=path, query=query, origin=origin)
-        if isinstance(granted, str):
+        if isinstance(granted, Denied):
             challenge = f'Bearer realm="", authorization_uri="{self.login.roots[0]}/common/oauth2/authorize"'
-            return refuse(Refusal(401, "InvalidAuthenticationToken", granted), headers={"WWW-Authenticate": challenge})
+            challenge += f', error="insufficient_claims", claims="{granted.claims}"' if granted.claims else ""
+            no = Refusal(401, "InvalidAuthenticationToken", granted.text)
+            return refuse(no, headers={"WWW-Authenticate": challenge})
         if version != "v1.0":
             return refuse(
                 Refusal(501, "notImplemented", f"The demo tenant does not implement {request.method} /{version}{path}.")
@@ -154,6 +160,12 @@ def _json(raw: bytes, content_type: str) -> Any:
         raise Refusal(400, "BadRequest", "Unable to read JSON request payload.") from error
 
 
+async def _gone(request: Request) -> None:
+    """Wait until the client has given up (the body was read, so what comes next is its disconnection)."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(0.05)
+
+
 def _cut_off() -> Response:
     """Return an answer that breaks off, as a dropped connection looks to a client."""
 
@@ -179,7 +191,7 @@ def create_app(
 ) -> Starlette:
     """Return the application; `reset` begins the world anew and `stop` ends the server, for the knobs."""
     wire = Wire(tenant, weather, login.roots[0])
-    front, knobs = Front(wire, login), Knobs(wire, login.roots, reset, stop)
+    front, knobs = Front(wire, login), Knobs(wire, login, reset, stop)
     routes = [
         *knobs.routes(),
         Route("/{tenant}/v2.0/.well-known/openid-configuration", front.metadata),

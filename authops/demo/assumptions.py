@@ -58,6 +58,12 @@ ALL = (
     Assumption("report_page_size", "100", ("500", "999"), "default page of userRegistrationDetails"),
     Assumption("report_max_top", "999", ("100", "*"), "largest $top of userRegistrationDetails"),
     Assumption("report_is_admin_filter", "works", ("refused",), "$filter=isAdmin eq on the registration report"),
+    Assumption(
+        "authentication_bucket", "identity", ("reports", "none"), "which limit /users/{id}/authentication counts under"
+    ),
+    Assumption("throttle_shape", "bucket", ("window",), "whether a limit refills steadily or all at once"),
+    Assumption("throttled_requests_count", "yes", ("no",), "whether a refused request uses the limit up all the same"),
+    Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )
 _BY_NAME = {a.name: a for a in ALL}
 

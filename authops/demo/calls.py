@@ -26,6 +26,7 @@ class Call:
     headers: dict[str, str]
     body: Any
     permissions: frozenset[str]
+    masked: bool = False
 
     @property
     def options(self) -> dict[str, str]:

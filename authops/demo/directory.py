@@ -10,7 +10,7 @@ from authops.demo.permissions import BASIC, USERS_FULL
 from authops.demo.tenant import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from authops.demo.calls import Call
     from authops.demo.tenant import User
@@ -188,13 +188,15 @@ def list_users(call: Call) -> Answer:
         raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
     advanced = _needs_header(call, options)
     chosen = _chosen(call, options)
-    rows = _matching(call, options, advanced=advanced)
+    plain = "$filter" not in options and "$orderby" not in options
+    rows: Sequence[Any] = call.tenant.living() if plain else _matching(call, options, advanced=advanced)
     body: dict[str, Any] = {"@odata.context": call.context(_context(options))}
     if advanced and not start:
         body["@odata.count"] = len(rows)
     if start + size < len(rows):
         body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))
-    body["value"] = [_render(call, row, chosen) for row in rows[start : start + size]]
+    page = rows[start : start + size]
+    body["value"] = [_render(call, _row(row) if plain else row, chosen) for row in page]
     return Answer(body=body)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from authops.demo.login import Login
     from authops.demo.tenant import User
     from authops.demo.wire import Wire
 
@@ -22,11 +23,9 @@ _LOCAL = ("127.0.0.1", "::1", "testclient")
 class Knobs:
     """The knobs of one running demo tenant."""
 
-    def __init__(
-        self, wire: Wire, roots: tuple[str, ...], reset: Callable[..., None], stop: Callable[[], None] | None
-    ) -> None:
-        """Turn the knobs of `wire`."""
-        self.wire, self._roots, self._reset, self._stop = wire, roots, reset, stop
+    def __init__(self, wire: Wire, login: Login, reset: Callable[..., None], stop: Callable[[], None] | None) -> None:
+        """Turn the knobs of `wire` and `login`."""
+        self.wire, self.login, self._reset, self._stop = wire, login, reset, stop
 
     def routes(self) -> list[Route]:
         """Return the table of knobs."""
@@ -36,6 +35,9 @@ class Knobs:
             ("reset", self.reset, ["POST"]),
             ("weather", self.weather, ["GET", "PUT"]),
             ("assumptions", self.assumptions, ["GET", "PUT"]),
+            ("throttle", self.throttle, ["GET"]),
+            ("sign-in", self.sign_in, ["GET", "PUT"]),
+            ("revoke", self.revoke, ["POST"]),
             ("state", self.state, ["GET"]),
             ("stop", self.stop, ["POST"]),
         ]
@@ -44,7 +46,7 @@ class Knobs:
     def _guarded(self, knob: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
             # A web page that resolves its own name to this machine must not reach the knobs.
-            known = f"https://{request.headers.get('host', '')}" in self._roots
+            known = f"https://{request.headers.get('host', '')}" in self.login.roots
             if not known or (request.client and request.client.host not in _LOCAL):
                 return JSONResponse({"error": "the knobs answer this machine only"}, 403)
             try:
@@ -79,6 +81,24 @@ class Knobs:
         if request.method == "PUT":
             return self.wire.weather.change(await request.json())
         return self.wire.weather.report()
+
+    async def throttle(self, _request: Request) -> dict[str, Any]:
+        """Return what each bucket let through and refused."""
+        return self.wire.throttle.report()
+
+    async def sign_in(self, request: Request) -> dict[str, Any]:
+        """Return the token lifetime (seconds) and the permissions granted; PUT changes those it names."""
+        if request.method == "PUT":
+            body = await request.json()
+            if "granted" in body:
+                self.login.grant(body["granted"])
+            self.login.lifetime = float(body.get("lifetime", self.login.lifetime))
+        return {"lifetime": self.login.lifetime, "granted": list(self.login.registration.permissions)}
+
+    async def revoke(self, _request: Request) -> dict[str, Any]:
+        """Make every token issued so far worthless."""
+        self.login.revoke()
+        return {"status": "revoked"}
 
     async def assumptions(self, request: Request) -> dict[str, Any]:
         """Return the assumptions; PUT changes those it names."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -32,6 +33,14 @@ class LoginError(Exception):
         """Keep OAuth's error name, Entra's number and text."""
         super().__init__(text)
         self.error, self.number, self.text, self.status = error, number, text, status
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Why a bearer is refused; `claims` is the challenge of a revoked token (continuous access evaluation)."""
+
+    text: str
+    claims: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,7 @@ class Login:
         )
         self._kid = _thumb(hashlib.sha256(public).digest())
         self._good: dict[str, tuple[float, frozenset[str]]] = {}
+        self.lifetime, self._revoked = float(_LIFETIME), 0
         self._by_thumb: dict[str, x509.Certificate] = {}
         for certificate in registration.certificates:
             der = certificate.public_bytes(serialization.Encoding.DER)
@@ -116,12 +126,19 @@ class Login:
             raise LoginError("unauthorized_client", 700016, text)
         audience = self._audience(form["scope"])
         self._check_assertion(form)
-        return {
-            "token_type": "Bearer",
-            "expires_in": _LIFETIME,
-            "ext_expires_in": _LIFETIME,
-            "access_token": self.issue_token(audience),
-        }
+        capable = _capable(form.get("claims", ""))
+        token = self.issue_token(audience, lifetime=self.lifetime, capable=capable)
+        seconds = int(self.lifetime)
+        return {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+
+    def revoke(self) -> None:
+        """Make every token issued so far worthless."""
+        self._revoked += 1
+        self._good.clear()
+
+    def grant(self, permissions: Iterable[str]) -> None:
+        """Consent to these application permissions; tokens issued before keep theirs."""
+        self.registration = replace(self.registration, permissions=tuple(permissions))
 
     def _audience(self, scope: str) -> str:
         if not scope.endswith("/.default") or " " in scope:
@@ -197,7 +214,12 @@ class Login:
         return {f"{root}/{tenant}/{end}" for root in self.roots for tenant in tenants for end in ends}
 
     def issue_token(
-        self, audience: str | None = None, *, permissions: Iterable[str] | None = None, lifetime: float = _LIFETIME
+        self,
+        audience: str | None = None,
+        *,
+        permissions: Iterable[str] | None = None,
+        lifetime: float = _LIFETIME,
+        capable: bool = False,
     ) -> str:
         """Mint an access token, as the token endpoint does; tests may choose permissions and lifetime."""
         now, r = int(self._now()), self.registration
@@ -209,6 +231,7 @@ class Login:
             "tid": r.tenant_id,
         }
         times = {"iat": now, "nbf": now, "exp": now + int(lifetime)}
+        cae = {"xms_cc": ["cp1"]} if capable else {}
         claims = {
             "aud": audience or self.roots[0],
             "iss": f"https://sts.windows.net/{r.tenant_id}/",
@@ -216,14 +239,17 @@ class Login:
             "idtyp": "app",
         }
         return jwt.encode(
-            {**claims, **who, **times, "roles": roles, "uti": uuid.uuid4().hex}, self._key, "RS256", {"kid": self._kid}
+            {**claims, **who, **times, "roles": roles, "uti": uuid.uuid4().hex, "rev": self._revoked, **cae},
+            self._key,
+            "RS256",
+            {"kid": self._kid},
         )
 
-    def permissions(self, authorization: str | None) -> frozenset[str] | str:
-        """Return what the bearer may do, or the text of the 401."""
+    def permissions(self, authorization: str | None) -> frozenset[str] | Denied:
+        """Return what the bearer may do, or why it may not."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            return "Access token is empty."
+            return Denied("Access token is empty.")
         known = self._good.get(token)
         if known and known[0] > self._now():
             return known[1]
@@ -235,16 +261,32 @@ class Login:
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError:
-            return "IDX14100: JWT is not well formed or its signature is invalid."
+            return Denied("IDX14100: JWT is not well formed or its signature is invalid.")
         return self._accept(token, claims)
 
-    def _accept(self, token: str, claims: dict[str, Any]) -> frozenset[str] | str:
+    def _challenge(self) -> str:
+        wanted = {"access_token": {"nbf": {"essential": True, "value": str(int(self._now()))}}}
+        return base64.b64encode(json.dumps(wanted).encode()).decode()
+
+    def _accept(self, token: str, claims: dict[str, Any]) -> frozenset[str] | Denied:
         if claims["aud"] not in self.roots:
-            return "Access token validation failure. Invalid audience."
+            return Denied("Access token validation failure. Invalid audience.")
         if claims["exp"] <= self._now():
-            return "Lifetime validation failed, the token is expired."
+            return Denied("Lifetime validation failed, the token is expired.")
+        if claims.get("rev", 0) != self._revoked:
+            text = "Continuous access evaluation resulted in challenge with result: InteractionRequired"
+            return Denied(text, self._challenge() if claims.get("xms_cc") else "")
         self._good[token] = (claims["exp"], frozenset(claims["roles"]))
         return self._good[token][1]
+
+
+def _capable(claims: str) -> bool:
+    """Whether the client says it understands claims challenges (capability cp1)."""
+    try:
+        values = json.loads(claims or "{}")["access_token"]["xms_cc"]["values"]
+        return "cp1" in [str(value).lower() for value in values]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def _bad_assertion(text: str) -> LoginError:

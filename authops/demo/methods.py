@@ -18,9 +18,17 @@ _EMAIL = "#microsoft.graph.emailAuthenticationMethod"
 
 def _render(call: Call, method: Method) -> dict[str, Any]:
     shown = {"id": method.id, **method.fields}
+    if call.masked and method.kind == "phone":
+        shown["phoneNumber"] = _masked(shown["phoneNumber"], call.tenant.assume["masked_number"])
     if call.tenant.assume["created_date_time"] == "present":
         shown["createdDateTime"] = method.created
     return shown
+
+
+def _masked(number: str, how: str) -> str:
+    """Return a number as an Authentication Administrator sees it (list phoneMethods: masked)."""
+    shown = number[-2:] if how == "last-two" else ""
+    return number[:3] + " " + "*" * (len(number) - 4 - len(shown)) + shown
 
 
 def _collection(call: Call, user: User, segment: str, rows: list[dict[str, Any]]) -> Answer:

@@ -82,14 +82,15 @@ class Report:
         """Begin without one."""
         self._rows: list[dict[str, Any]] = []
         self._made: float | None = None
+        self._version = -1
 
     def rows(self, call: Call, lag: float) -> list[dict[str, Any]]:
         """Return the rows: no disabled users, no soft-deleted ones."""
         tenant, now = call.tenant, call.tenant.now()
-        if self._made is None or now - self._made >= lag:
+        if self._made is None or (now - self._made >= lag and tenant.version != self._version):
             refreshed = tenant.stamp()
             self._rows = [row(u, refreshed) for u in tenant.living() if u.profile["accountEnabled"]]
-            self._made = now
+            self._made, self._version = now, tenant.version
         return self._rows
 
 

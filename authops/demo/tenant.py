@@ -11,7 +11,7 @@ from authops.demo.assumptions import Assumptions
 from authops.demo.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 # Fixed ids: phoneAuthenticationMethod, emailAuthenticationMethod, passwordAuthenticationMethod resources.
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"
@@ -108,11 +108,15 @@ class Tenant:
         """Hold `users`; `now` and `stamp` tell seconds and the ISO time; `lag` is how late reads may be."""
         self.meta, self.now, self.stamp, self.lag = meta, now, stamp, lag
         self.assume, self.store = assume or Assumptions(), store or Store()
+        # Counts changes of anything, so that what was derived from the world can be kept until the next.
+        self.version = 0
         self.populate(users)
 
     def populate(self, users: list[User]) -> None:
         """Hold these users and index them."""
         self.users = {u.id: u for u in users}
+        self._living: list[User] | None = None
+        self.version += 1
         self._by_upn = {u.profile["userPrincipalName"].lower(): u for u in users if not u.deleted}
         self._sms: dict[str, str] = {}
         for user in users:
@@ -120,9 +124,11 @@ class Tenant:
             if mobile and mobile.fields["smsSignInState"] == "ready":
                 self._sms[numbers.fold(mobile.fields["phoneNumber"])] = user.id
 
-    def living(self) -> Iterator[User]:
-        """Yield users that are not soft-deleted, ordered by id."""
-        return (u for u in self.users.values() if not u.deleted)
+    def living(self) -> list[User]:
+        """Return users that are not soft-deleted, ordered by id."""
+        if self._living is None:
+            self._living = [u for u in self.users.values() if not u.deleted]
+        return self._living
 
     def find(self, key: str) -> User | None:
         """Return a living user by object id or UPN; neither is case-sensitive."""
@@ -289,6 +295,7 @@ class Tenant:
         now, lag = self.now(), self.lag()
         user.past = [p for p in user.past if p[0] > now - lag] + ([(now, user.methods)] if lag else [])
         user.methods = methods
+        self.version += 1
         self.store.save(user.document())
 
 

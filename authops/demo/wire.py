@@ -7,12 +7,13 @@ import uuid
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from authops.demo import directory, methods, reports
 from authops.demo import permissions as p
 from authops.demo.calls import JSON_TYPE, Answer, Call
 from authops.demo.tenant import Refusal
+from authops.demo.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,9 @@ class Wire:
         self.tenant, self.weather, self.root = tenant, weather, root
         self.reports = reports.Reports()
         self.dice = random.Random(seed)
+        # Asked anew each time: a test may hand the tenant another clock.
+        self.throttle = Throttle(lambda: tenant.now(), lambda: int(tenant.meta["users"]), tenant.assume)  # noqa: PLW0108
+        weather.throttled_by(self.throttle)
         self.log: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
         self._routes: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
         for route in _table(self.reports):
@@ -89,15 +93,27 @@ class Wire:
     def answer(self, call: Call, origin: Origin) -> Answer:
         """Answer one request, alone or from a batch: weather, permission, world, log."""
         request_id = str(uuid.uuid4())
-        strike = self.weather.strike("inner", f"{call.method} {call.path}")
-        answer = self._refused(strike, request_id, origin) if strike and not strike.effect else None
-        if answer is None:
-            answer = self._really(call, request_id, origin)
-            if strike:
-                answer = self._refused(strike, request_id, origin)
-        answer.headers = {"request-id": request_id, "client-request-id": origin.client_request_id, **answer.headers}
+        who = f"{self.tenant.meta['client_id']}/{self.tenant.meta['tenant_id']}"
+        passed, headers = self.throttle.ask(call.method, call.path, call.query, who)
+        answer = self._weathered(call, request_id, origin) if passed else self._throttled(request_id, origin)
+        ids = {"request-id": request_id, "client-request-id": origin.client_request_id}
+        answer.headers = {**ids, **headers, **answer.headers}
         self.record(call.method, call.path, call.query, answer.status, request_id, origin)
         return answer
+
+    def _weathered(self, call: Call, request_id: str, origin: Origin) -> Answer:
+        strike = self.weather.strike("inner", f"{call.method} {call.path}")
+        if strike and not strike.effect:
+            return self._refused(strike, request_id, origin)
+        answer = self._really(call, request_id, origin)
+        # Only what Graph did can be answered as if it had not.
+        return self._refused(strike, request_id, origin) if strike and answer.status < 400 else answer
+
+    def _throttled(self, request_id: str, origin: Origin) -> Answer:
+        body = self.error(Refusal(429, *_WEATHER_TEXTS[429]), request_id, origin.client_request_id)
+        ids = body["error"]["innerError"]
+        body["error"]["innerError"] = {"code": "429", **ids, "message": "Please retry after", "status": "429"}
+        return Answer(429, body)
 
     def _really(self, call: Call, request_id: str, origin: Origin) -> Answer:
         try:
@@ -106,6 +122,9 @@ class Wire:
             return Answer(no.status, self.error(no, request_id, origin.client_request_id))
 
     def _dispatch(self, call: Call) -> Answer:
+        call.masked = self.weather.settings.masked
+        if self.weather.settings.short_pages and (empty := _empty_page(call)):
+            return empty
         parts = call.path.rstrip("/").split("/")
         for template, route in self._routes.get((call.method, len(parts)), ()):
             if all(t in ("{}", part) for t, part in zip(template, parts, strict=True)):
@@ -150,10 +169,29 @@ class Wire:
 
 _WEATHER_TEXTS = {
     429: ("TooManyRequests", "Please retry again later."),
+    409: ("phoneNumberNotUnique", "The phone number is already in use for SMS sign-in."),
     500: ("InternalServerError", "An internal server error occurred."),
+    502: ("BadGateway", "The gateway received an invalid response."),
     503: ("ServiceUnavailable", "The service is temporarily unavailable."),
     504: ("GatewayTimeout", "The request timed out."),
 }
+
+
+_EMPTY = "empty-"
+
+
+def _empty_page(call: Call) -> Answer | None:
+    """Return a page with nothing but a link before each page of a collection; the link leads to the page itself."""
+    if call.path not in ("/users", "/reports/authenticationMethods/userRegistrationDetails"):
+        return None
+    token = call.options.get("$skiptoken", "")
+    if not token.startswith(_EMPTY):
+        link = call.next_link(_EMPTY + token)
+        return Answer(body={"@odata.context": call.context(call.path[1:]), "@odata.nextLink": link, "value": []})
+    rest = token.removeprefix(_EMPTY)
+    pairs = [(k, v) for k, v in parse_qsl(call.query, keep_blank_values=True) if k != "$skiptoken"]
+    call.query = urlencode([*pairs, *([("$skiptoken", rest)] if rest else [])], safe="$,()'/:")
+    return None
 
 
 def weather_refusal(strike: Strike) -> Refusal:
