@@ -264,17 +264,22 @@ class Graph:
 
 def _may_ask_again(answer: Answer, tried: Counter[Request]) -> bool:
     """Whether a read is worth another try; being throttled is no failure, so it may take longer."""
-    if answer.request.method != _READ or answer.status not in _AGAIN:
+    if answer.request.method != _READ or answer.status not in (*_AGAIN, 401):
         return False
     tried[answer.request] += 1
+    if answer.status == 401:
+        return tried[answer.request] == 1  # the token may have expired on its way
     return tried[answer.request] < (_THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS)
 
 
 def _say(answers: Iterable[Answer]) -> None:
-    """Log what Graph refused or never answered, with the ids its support asks for."""
+    """Log what Graph refused or never answered, with the ids its support asks for; being throttled is daily life."""
+    said = set()
     for answer in answers:
-        if answer.error and answer.status != 404:
-            _log.warning("%s [client-request-id %s]", answer.error, answer.error.client_request_id)
+        if answer.error and answer.status != 404 and answer.error.client_request_id not in said:
+            said.add(answer.error.client_request_id)
+            level = logging.INFO if answer.status == 429 else logging.WARNING
+            _log.log(level, "%s [client-request-id %s]", answer.error, answer.error.client_request_id)
 
 
 def _adapter(tokens: Any, client: httpx.AsyncClient) -> Any:

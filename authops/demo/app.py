@@ -74,13 +74,9 @@ class Front:
             challenge += f', error="insufficient_claims", claims="{granted.claims}"' if granted.claims else ""
             no = Refusal(401, "InvalidAuthenticationToken", granted.text)
             return refuse(no, headers={"WWW-Authenticate": challenge})
-        if version != "v1.0":
-            return refuse(
-                Refusal(501, "notImplemented", f"The demo tenant does not implement {request.method} /{version}{path}.")
-            )
         try:
             body = _json(raw, request.headers.get("content-type", ""))
-            make = partial(self._call, granted)
+            make = partial(self._call, granted, version)
             if path == "/$batch":
                 return self._batch(request, body, origin, make)
         except Refusal as no:
@@ -89,11 +85,18 @@ class Front:
         return self.wire.answer(make(request.method, path, query, headers, body), origin)
 
     def _call(
-        self, granted: frozenset[str], method: str, path: str, query: str, headers: dict[str, str], body: Any
+        self,
+        granted: frozenset[str],
+        version: str,
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        body: Any,
     ) -> Call:
         wire = self.wire
-        wire.reports.lag = wire.weather.settings.report_lag
-        return Call(wire.tenant, wire.root, method, path, query, headers, body, granted)
+        wire.reports.lag, wire.audits.lag = wire.weather.settings.report_lag, wire.weather.settings.audit_lag
+        return Call(wire.tenant, wire.root, method, path, query, headers, body, granted, version=version)
 
     def _batch(self, request: Request, body: Any, origin: Origin, make: Callable[..., Call]) -> Answer:
         if request.method != "POST":

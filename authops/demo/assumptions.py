@@ -39,6 +39,7 @@ ALL = (
     _refusal("user_not_found", "404 Request_ResourceNotFound", "a method request for an unknown user"),
     _refusal("mobile_before_alternate", "400 badRequest", "DELETE of mobile while alternateMobile exists"),
     _refusal("sms_outside_policy", "400 badRequest", "enableSmsSignIn for a user outside the SMS sign-in policy"),
+    _refusal("preference_unregistered", "400 badRequest", "PATCH of signInPreferences to a method the user lacks"),
     _refusal("sms_wrong_type", "400 badRequest", "enableSmsSignIn on a phone that is not mobile"),
     Assumption("sms_taken_text", "The phone number is already in use for SMS sign-in.", ("*",), "text of the 409"),
     Assumption("sms_taken_stores", "yes", ("no",), "whether a 409 phoneNumberNotUnique stores the phone all the same"),
@@ -63,6 +64,10 @@ ALL = (
     ),
     Assumption("throttle_shape", "bucket", ("window",), "whether a limit refills steadily or all at once"),
     Assumption("throttled_requests_count", "yes", ("no",), "whether a refused request uses the limit up all the same"),
+    Assumption("report_admin", "active", ("active-or-eligible",), "whose isAdmin the registration report shows"),
+    Assumption(
+        "audit_correlation", "client-request-id", ("request-id",), "what a directory audit's correlationId repeats"
+    ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )
 _BY_NAME = {a.name: a for a in ALL}

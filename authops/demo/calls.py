@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
+from authops.demo import odata
 from authops.demo.tenant import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from authops.demo.tenant import Tenant, User
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -27,6 +30,7 @@ class Call:
     body: Any
     permissions: frozenset[str]
     masked: bool = False
+    version: str = "v1.0"
 
     @property
     def options(self) -> dict[str, str]:
@@ -40,13 +44,13 @@ class Call:
 
     def context(self, what: str) -> str:
         """Return the `@odata.context` of an answer."""
-        return f"{self.root}/v1.0/$metadata#{what}"
+        return f"{self.root}/{self.version}/$metadata#{what}"
 
     def next_link(self, token: str) -> str:
         """Return this very request with another page token."""
         kept = [(k, v) for k, v in parse_qsl(self.query, keep_blank_values=True) if k != "$skiptoken"]
         pairs = "&".join(f"{quote(k, safe='$')}={quote(v, safe=',')}" for k, v in [*kept, ("$skiptoken", token)])
-        return f"{self.root}/v1.0{self.path}?{pairs}"
+        return f"{self.root}/{self.version}{self.path}?{pairs}"
 
     def user(self, key: str) -> User:
         """Return the user addressed by id or UPN; the code for an unknown one is an assumption."""
@@ -97,3 +101,21 @@ def refuse_options(call: Call, *known: str) -> dict[str, str]:
                 501, "notImplemented", f"The demo tenant does not implement {name} on {call.method} {call.path}."
             )
     return options
+
+
+def paged(call: Call, rows: Sequence[Any], what: str, render: Callable[[Any], Any], sizes: tuple[int, int]) -> Answer:
+    """Return one page of `rows`, rendered, with the link to the next; `sizes` are the default and the largest page."""
+    options = call.options
+    size = odata.page_size(options.get("$top"), *sizes)
+    start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
+    advanced = options.get("$count", "false").lower() == "true" and call.eventual
+    if continued and not call.eventual:
+        # The header is not remembered by the link: it has to come with every page.
+        raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
+    body: dict[str, Any] = {"@odata.context": call.context(what)}
+    if advanced and not start:
+        body["@odata.count"] = len(rows)
+    if start + size < len(rows):
+        body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))
+    body["value"] = [render(row) for row in rows[start : start + size]]
+    return Answer(body=body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authops.demo import odata
-from authops.demo.calls import Answer, no_such, refuse_options
+from authops.demo.calls import Answer, no_such, paged, refuse_options
 from authops.demo.permissions import BASIC, USERS_FULL
 from authops.demo.tenant import Refusal
 
@@ -147,6 +147,12 @@ def _render(call: Call, row: dict[str, Any], chosen: tuple[str, ...]) -> dict[st
     return shown
 
 
+def shown_user(call: Call, user: User) -> dict[str, Any]:
+    """Return a user as this request's `$select` and permissions show it, for collections of directory objects."""
+    allowed = {name: text for name, text in call.options.items() if name == "$select"}
+    return _render(call, _row(user), _chosen(call, allowed))
+
+
 def _needs_header(call: Call, options: dict[str, str]) -> bool:
     """Return whether this is an advanced query, refusing one whose header is missing."""
     counting = options.get("$count", "false").lower() == "true"
@@ -181,23 +187,12 @@ def list_users(call: Call) -> Answer:
     if "$skip" in call.options:
         raise Refusal(400, "Request_BadRequest", "'$skip' is not supported by the service.")
     options = refuse_options(call, "$top", "$select", "$count", "$filter", "$orderby", "$skiptoken")
-    size = odata.page_size(options.get("$top"), _PAGE, _LIMIT)
-    start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
-    if continued and not call.eventual:
-        # The header is not remembered by the link: it has to come with every page.
-        raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
     advanced = _needs_header(call, options)
     chosen = _chosen(call, options)
     plain = "$filter" not in options and "$orderby" not in options
     rows: Sequence[Any] = call.tenant.living() if plain else _matching(call, options, advanced=advanced)
-    body: dict[str, Any] = {"@odata.context": call.context(_context(options))}
-    if advanced and not start:
-        body["@odata.count"] = len(rows)
-    if start + size < len(rows):
-        body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))
-    page = rows[start : start + size]
-    body["value"] = [_render(call, _row(row) if plain else row, chosen) for row in page]
-    return Answer(body=body)
+    shown: Callable[[Any], Any] = lambda row: _render(call, _row(row) if plain else row, chosen)  # noqa: E731
+    return paged(call, rows, _context(options), shown, (_PAGE, _LIMIT))
 
 
 def _context(options: dict[str, str]) -> str:
@@ -220,6 +215,62 @@ def get_user(call: Call, key: str) -> Answer:
         raise Refusal(404, "Request_ResourceNotFound", no_such(key))
     shown = _render(call, _row(user), _chosen(call, options))
     return Answer(body={"@odata.context": call.context(_context(options) + "/$entity"), **shown})
+
+
+def delta(call: Call) -> Answer:
+    """List users, then what changed since the link of last time (user-delta); a link of another life is 410."""
+    options = refuse_options(call, "$select", "$skiptoken", "$deltatoken")
+    tenant, chosen = call.tenant, _chosen(call, options)
+    begun = f"{tenant.meta['seed']}-{id(tenant)}"
+    since = -1
+    if "$deltatoken" in options:
+        life, _, number = options["$deltatoken"].rpartition(".")
+        if life != begun:
+            raise Refusal(410, "syncStateNotFound", "The sync state is not found; start over without a token.")
+        since = int(number)
+    users = tenant.living() if since < 0 else [tenant.users[k] for k, at in tenant.moved.items() if at > since]
+
+    def shown(user: User) -> dict[str, Any]:
+        return {"id": user.id, "@removed": {"reason": "changed"}} if user.deleted else _render(call, _row(user), chosen)
+
+    answer = paged(call, users, _context(options), shown, (_PAGE, _LIMIT))
+    if "@odata.nextLink" not in answer.body:
+        link = call.next_link("").partition("?")[0]
+        select = f"$select={options['$select']}&" if "$select" in options else ""
+        answer.body["@odata.deltaLink"] = f"{link}?{select}$deltatoken={begun}.{tenant.staff_version}"
+    return answer
+
+
+_SKUS = {
+    "05e9a617-0261-4cee-bb44-138d3ef5d965": ("SPE_E3", ("AAD_PREMIUM", "41781fb2-bc02-4b7c-bd55-b576c07bb09d")),
+}
+
+
+def licence_details(call: Call, key: str) -> Answer:
+    """List a user's licences."""
+    refuse_options(call)
+    user = call.tenant.find(key)
+    if user is None:
+        raise Refusal(404, "Request_ResourceNotFound", no_such(key))
+    rows = [_sku(licence["skuId"]) for licence in user.profile["assignedLicenses"]]
+    context = call.context(f"users('{user.id}')/licenseDetails")
+    return Answer(body={"@odata.context": context, "value": rows})
+
+
+def list_skus(call: Call) -> Answer:
+    """List what the tenant has subscribed to."""
+    refuse_options(call, "$select")
+    used = sum(bool(user.profile["assignedLicenses"]) for user in call.tenant.living())
+    units = {"enabled": used + 25, "suspended": 0, "warning": 0, "lockedOut": 0}
+    state = {"capabilityStatus": "Enabled", "appliesTo": "User", "consumedUnits": used, "prepaidUnits": units}
+    rows = [{**_sku(sku), **state} for sku in _SKUS]
+    return Answer(body={"@odata.context": call.context("subscribedSkus"), "value": rows})
+
+
+def _sku(sku: str) -> dict[str, Any]:
+    name, (plan, plan_id) = _SKUS[sku]
+    service = {"servicePlanId": plan_id, "servicePlanName": plan, "provisioningStatus": "Success", "appliesTo": "User"}
+    return {"id": sku, "skuId": sku, "skuPartNumber": name, "servicePlans": [service]}
 
 
 def get_organization(call: Call) -> Answer:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from authops.demo.staff import Staff
+from authops.demo.tenant import Refusal
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -38,6 +41,7 @@ class Knobs:
             ("throttle", self.throttle, ["GET"]),
             ("sign-in", self.sign_in, ["GET", "PUT"]),
             ("revoke", self.revoke, ["POST"]),
+            ("staff", self.staff, ["POST"]),
             ("state", self.state, ["GET"]),
             ("stop", self.stop, ["POST"]),
         ]
@@ -105,6 +109,13 @@ class Knobs:
         if request.method == "PUT":
             self.wire.tenant.assume.change(await request.json())
         return {"assumptions": self.wire.tenant.assume.listing()}
+
+    async def staff(self, request: Request) -> dict[str, Any]:
+        """Let people join, leave or move, or somebody else change a phone; see `Staff.turn`."""
+        try:
+            return Staff(self.wire.tenant, self.wire.audits).turn(await request.json())
+        except Refusal as no:
+            raise ValueError(no.message) from no
 
     async def state(self, _request: Request) -> dict[str, Any]:
         """Return every user's methods as they truly are."""

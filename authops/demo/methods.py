@@ -16,7 +16,8 @@ _PHONE = "#microsoft.graph.phoneAuthenticationMethod"
 _EMAIL = "#microsoft.graph.emailAuthenticationMethod"
 
 
-def _render(call: Call, method: Method) -> dict[str, Any]:
+def rendered(call: Call, method: Method) -> dict[str, Any]:
+    """Return a method as this request shows it."""
     shown = {"id": method.id, **method.fields}
     if call.masked and method.kind == "phone":
         shown["phoneNumber"] = _masked(shown["phoneNumber"], call.tenant.assume["masked_number"])
@@ -31,18 +32,20 @@ def _masked(number: str, how: str) -> str:
     return number[:3] + " " + "*" * (len(number) - 4 - len(shown)) + shown
 
 
-def _collection(call: Call, user: User, segment: str, rows: list[dict[str, Any]]) -> Answer:
+def collection(call: Call, user: User, segment: str, rows: list[dict[str, Any]]) -> Answer:
+    """Return one of a user's collections of methods."""
     context = call.context(f"users('{user.id}')/authentication/{segment}")
     return Answer(body={"@odata.context": context, "value": rows})
 
 
-def _entity(call: Call, user: User, segment: str, method: Method, status: int = 200) -> Answer:
+def entity(call: Call, user: User, segment: str, method: Method, status: int = 200) -> Answer:
+    """Return one method."""
     context = call.context(f"users('{user.id}')/authentication/{segment}/$entity")
-    return Answer(status, {"@odata.context": context, **_render(call, method)})
+    return Answer(status, {"@odata.context": context, **rendered(call, method)})
 
 
 def _of_kind(call: Call, user: User, kind: str) -> list[dict[str, Any]]:
-    return [_render(call, m) for m in call.tenant.view(user).values() if m.kind == kind]
+    return [rendered(call, m) for m in call.tenant.view(user).values() if m.kind == kind]
 
 
 def list_methods(call: Call, key: str) -> Answer:
@@ -50,10 +53,10 @@ def list_methods(call: Call, key: str) -> Answer:
     refuse_options(call)
     user = call.user(key)
     rows = [
-        {"@odata.type": f"#microsoft.graph.{m.kind}AuthenticationMethod", **_render(call, m)}
+        {"@odata.type": f"#microsoft.graph.{m.kind}AuthenticationMethod", **rendered(call, m)}
         for m in call.tenant.view(user).values()
     ]
-    return _collection(call, user, "methods", rows)
+    return collection(call, user, "methods", rows)
 
 
 def list_phones(call: Call, key: str) -> Answer:
@@ -62,7 +65,7 @@ def list_phones(call: Call, key: str) -> Answer:
     rows = _of_kind(call, user, "phone")
     if call.query:
         rows = _filtered(call, rows)
-    return _collection(call, user, "phoneMethods", rows)
+    return collection(call, user, "phoneMethods", rows)
 
 
 def _filtered(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -77,7 +80,7 @@ def get_phone(call: Call, key: str, method_id: str) -> Answer:
     """Get one phone."""
     refuse_options(call)
     user = call.user(key)
-    return _entity(call, user, "phoneMethods", call.tenant.method(user, method_id, "phone"))
+    return entity(call, user, "phoneMethods", call.tenant.method(user, method_id, "phone"))
 
 
 def add_phone(call: Call, key: str) -> Answer:
@@ -88,7 +91,7 @@ def add_phone(call: Call, key: str) -> Answer:
         if name not in fields:
             raise Refusal(400, "badRequest", f"The property '{name}' is required.")
     method = call.tenant.add_phone(user, _phone_type(fields["phoneType"]), fields["phoneNumber"])
-    return _entity(call, user, "phoneMethods", method, 201)
+    return entity(call, user, "phoneMethods", method, 201)
 
 
 def _phone_type(text: str) -> str:
@@ -128,14 +131,14 @@ def list_emails(call: Call, key: str) -> Answer:
     """List the e-mail method."""
     refuse_options(call)
     user = call.user(key)
-    return _collection(call, user, "emailMethods", _of_kind(call, user, "email"))
+    return collection(call, user, "emailMethods", _of_kind(call, user, "email"))
 
 
 def get_email(call: Call, key: str, method_id: str) -> Answer:
     """Get the e-mail method."""
     refuse_options(call)
     user = call.user(key)
-    return _entity(call, user, "emailMethods", call.tenant.method(user, method_id, "email"))
+    return entity(call, user, "emailMethods", call.tenant.method(user, method_id, "email"))
 
 
 def _address(call: Call) -> str:
@@ -149,7 +152,7 @@ def add_email(call: Call, key: str) -> Answer:
     """Add the e-mail method: 201 with it."""
     user = call.user(key)
     method = call.tenant.put_email(user, _address(call), create=True)
-    return _entity(call, user, "emailMethods", method, 201)
+    return entity(call, user, "emailMethods", method, 201)
 
 
 def change_email(call: Call, key: str, method_id: str) -> Answer:

@@ -17,7 +17,8 @@ from authops.demo.tenant import Refusal
 
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
-_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[(),:]|[\w./-]+)")
+_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\dT[\d:.]+Z|[(),:]|[\w./-]+)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 def unsupported(text: str) -> Refusal:
@@ -32,6 +33,7 @@ class Rules:
     equal: frozenset[str]
     starts: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
+    orders: frozenset[str] = frozenset()
     advanced: bool = False
 
 
@@ -98,10 +100,13 @@ class _Parser:
         name = self.allowed(word.removesuffix("/any"), self.rules.lists)
         self.take("(")
         variable = self.take()
-        for expected in (":", variable.lower(), "eq"):
-            self.take(expected)
+        self.take(":")
+        inner = self.take().removeprefix(variable)
+        self.take("eq")
         wanted = self.literal()
         self.take(")")
+        if inner.startswith("/"):
+            return lambda row: any(_fold(_reach(item, inner[1:])) == _fold(wanted) for item in row[name])
         return lambda row: wanted in row[name]
 
     def compare(self, name: str) -> Test:
@@ -109,12 +114,16 @@ class _Parser:
         operator = self.take().lower()
         if operator == "in":
             return self.within(name)
+        if operator in ("ge", "le") and name in self.rules.orders:
+            # Times of one spelling sort as text.
+            limit = str(self.literal())
+            return lambda row: (str(row[name]) >= limit) if operator == "ge" else (str(row[name]) <= limit)
         if operator not in ("eq", "ne"):
             raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
         if operator == "ne":
             self.advanced("ne")
         wanted = _fold(self.literal())
-        return lambda row: (_fold(row.get(name)) == wanted) is (operator == "eq")
+        return lambda row: (_fold(_reach(row, name)) == wanted) is (operator == "eq")
 
     def within(self, name: str) -> Test:
         self.take("(")
@@ -136,7 +145,16 @@ class _Parser:
             return token[1:-1].replace("''", "'")
         if token in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[token]
+        if _TIME.fullmatch(token):
+            return token
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {token!r} is not a literal of that property.")
+
+
+def _reach(row: Any, path: str) -> Any:
+    """Return the value at `a/b/c`, None when a part is missing on the way."""
+    for name in path.split("/"):
+        row = row.get(name) if isinstance(row, dict) else None
+    return row
 
 
 def _fold(value: Any) -> Any:

@@ -29,6 +29,7 @@ class Story:
     sms: str = ""
     deleted: bool = False
     admin: bool = False
+    eligible: bool = False
     guest: bool = False
 
 
@@ -56,6 +57,8 @@ STORIES = (
           deleted=True),
     Story("Otto Synced", "synchronised from on-premises", {MOBILE: "+31 612340014"}, MOBILE,
           profile=(("onPremisesSyncEnabled", True),)),
+    Story("Elin Eligible", "eligible for a directory role, which is not active", {MOBILE: "+31 612340016"}, MOBILE,
+          eligible=True),
     Story("Svc Backup", "a service-like account", {}, profile=(("jobTitle", None), ("department", "Services"))),
 )  # fmt: skip
 
@@ -99,6 +102,7 @@ def _told(story: Story, space: str) -> User:
         _give(user, kind, space)
     user.default = next((m.id for m in user.methods.values() if story.default in (m.id, m.kind)), None)
     user.deleted, user.admin, user.sms_policy, user.story = story.deleted, story.admin, bool(story.sms), story.about
+    user.eligible = story.eligible
     return user
 
 
@@ -162,6 +166,26 @@ def _give(user: User, kind: str, space: str) -> None:
         return
     method_id = new_id(space, f"{user.id}/{kind}")
     user.methods[method_id] = Method(method_id, kind, dict(_OTHER[kind]), _REGISTERED)
+
+
+# What a profile may say when somebody joins or moves.
+PROPERTIES = frozenset(
+    [
+        "displayName", "userPrincipalName", "department", "jobTitle", "country", "usageLocation", "city", "mail",
+        "mobilePhone", "businessPhones", "otherMails", "accountEnabled", "userType", "employeeId", "createdDateTime",
+        "assignedLicenses", "onPremisesSyncEnabled", "companyName", "officeLocation", "preferredLanguage",
+    ]
+)  # fmt: skip
+
+
+def newcomer(profile: dict[str, Any], space: str) -> User:
+    """Return somebody new with that profile and nothing registered; displayName is needed, the rest follows from it."""
+    name, country = str(profile.get("displayName") or ""), str(profile.get("usageLocation") or "NL")
+    if not name or country not in names.COUNTRIES:
+        raise ValueError(f"a newcomer needs a displayName, and a usageLocation of {', '.join(names.COUNTRIES)}")
+    upn = str(profile.get("userPrincipalName") or f"{address(name)}@{names.DOMAINS[0]}")
+    filled = _profile(name, upn, country, "Engineering", "Specialist") | profile
+    return _blank(new_id(space, upn), filled | {"userPrincipalName": upn}, upn)
 
 
 def _someone(n: int, space: str, dice: random.Random) -> User:

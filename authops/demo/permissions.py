@@ -24,6 +24,16 @@ USERS_FULL = _DIRECTORY | {"User.Read.All", "User.ReadWrite.All"}
 USERS = USERS_FULL | {"User.ReadBasic.All"}
 REPORTS = frozenset({"AuditLog.Read.All"})
 POLICY = frozenset({"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"})
+POLICY_WRITE = frozenset({"Policy.ReadWrite.AuthenticationMethod"})
+GROUPS = _DIRECTORY | {"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "GroupMember.ReadBasic.All"}
+ROLES = _DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All"}
+ELIGIBILITY = (ROLES - _DIRECTORY) | {
+    "RoleEligibilitySchedule.Read.Directory", "RoleEligibilitySchedule.ReadWrite.Directory",
+}  # fmt: skip
+PASS_READ = _METHOD_READ | {"UserAuthMethod-TAP.Read.All", "UserAuthMethod-TAP.ReadWrite.All"}
+PASS_WRITE = _METHOD_WRITE | {"UserAuthMethod-TAP.ReadWrite.All"}
+METHODS_WRITE = _METHOD_WRITE
+LICENCES = _DIRECTORY | {"LicenseAssignment.Read.All", "Organization.Read.All"}
 ORGANIZATION = _DIRECTORY | {"Organization.Read.All", "Organization.ReadWrite.All"}
 # What User.ReadBasic.All shows of a user.
 BASIC = frozenset({"id", "displayName", "givenName", "surname", "mail", "userPrincipalName"})

@@ -1,6 +1,5 @@
-"""The registration report and the authentication methods policy.
-
-Source: authenticationmethodsroot-list-userregistrationdetails, authenticationmethodspolicy-get; both pages' properties.
+"""The registration report. Source: authenticationmethodsroot-list-userregistrationdetails, -usersregisteredbymethod,
+-usersregisteredbyfeature.
 """
 
 from __future__ import annotations
@@ -8,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from authops.demo import odata
-from authops.demo.calls import Answer, no_such, refuse_options
-from authops.demo.tenant import Refusal, new_id
+from authops.demo.calls import Answer, no_such, paged, refuse_options
+from authops.demo.tenant import Refusal
 
 if TYPE_CHECKING:
     from authops.demo.calls import Call
@@ -49,7 +48,7 @@ def _name(method: Method) -> str | None:
     return _PHONES[method.fields["phoneType"]] if method.kind == "phone" else _NAMES.get(method.kind)
 
 
-def row(user: User, refreshed: str) -> dict[str, Any]:
+def row(user: User, refreshed: str, *, eligible: bool = False) -> dict[str, Any]:
     """Return a user's row of the report: what is registered, never a number."""
     names = [n for n in map(_name, user.methods.values()) if n]
     mfa = any(n != "email" for n in names)
@@ -60,7 +59,7 @@ def row(user: User, refreshed: str) -> dict[str, Any]:
         "userPrincipalName": user.profile["userPrincipalName"],
         "userDisplayName": user.profile["displayName"],
         "userType": "guest" if user.profile["userType"] == "Guest" else "member",
-        "isAdmin": user.admin,
+        "isAdmin": user.admin or (eligible and user.eligible),
         "isSsprRegistered": sspr,
         "isSsprEnabled": True,
         "isSsprCapable": sspr,
@@ -89,7 +88,8 @@ class Report:
         tenant, now = call.tenant, call.tenant.now()
         if self._made is None or (now - self._made >= lag and tenant.version != self._version):
             refreshed = tenant.stamp()
-            self._rows = [row(u, refreshed) for u in tenant.living() if u.profile["accountEnabled"]]
+            both = tenant.assume["report_admin"] == "active-or-eligible"
+            self._rows = [row(u, refreshed, eligible=both) for u in tenant.living() if u.profile["accountEnabled"]]
             self._made, self._version = now, tenant.version
         return self._rows
 
@@ -107,14 +107,10 @@ class Reports:
             raise Refusal(400, "badRequest", "The query option $skip is not supported.")
         options = refuse_options(call, "$filter", "$top", "$orderby", "$select", "$skiptoken")
         limit = call.tenant.assume["report_max_top"]
-        size = odata.page_size(options.get("$top"), int(call.tenant.assume["report_page_size"]), int(limit))
+        sizes = int(call.tenant.assume["report_page_size"]), int(limit)
         rows = self._sorted(self._matching(call, options), options)
-        start, _ = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
-        body: dict[str, Any] = {"@odata.context": call.context("reports/authenticationMethods/userRegistrationDetails")}
-        if start + size < len(rows):
-            body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=False))
-        body["value"] = [_select(r, options) for r in rows[start : start + size]]
-        return Answer(body=body)
+        what = "reports/authenticationMethods/userRegistrationDetails"
+        return paged(call, rows, what, lambda r: _select(r, options), sizes)
 
     def get(self, call: Call, user_id: str) -> Answer:
         """Get one user's details."""
@@ -152,51 +148,47 @@ def _select(shown: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
     return {name: shown[name] for name in wanted}
 
 
-def get_policy(call: Call) -> Answer:
-    """Tell the authentication methods policy."""
+def by_method(reports: Reports, call: Call, users: str, roles: str) -> Answer:
+    """Count users by registered method (usersRegisteredByMethod)."""
+    rows = _included(reports.report.rows(call, reports.lag), users, roles)
+    counts: dict[str, int] = {}
+    for shown in rows:
+        for name in shown["methodsRegistered"]:
+            counts[name] = counts.get(name, 0) + 1
+    found = [{"authenticationMethod": name, "userCount": count} for name, count in sorted(counts.items())]
+    return _summary(call, "Method", rows, users, roles, found)
+
+
+def by_feature(reports: Reports, call: Call, users: str, roles: str) -> Answer:
+    """Count users by what they are capable of (usersRegisteredByFeature)."""
+    rows = _included(reports.report.rows(call, reports.lag), users, roles)
+    found = [{"feature": f, "userCount": sum(row[_FEATURES[f]] for row in rows)} for f in _FEATURES]
+    return _summary(call, "Feature", rows, users, roles, found)
+
+
+_FEATURES = {
+    "ssprRegistered": "isSsprRegistered",
+    "ssprEnabled": "isSsprEnabled",
+    "ssprCapable": "isSsprCapable",
+    "passwordlessCapable": "isPasswordlessCapable",
+    "mfaCapable": "isMfaCapable",
+}
+
+
+def _included(rows: list[dict[str, Any]], users: str, roles: str) -> list[dict[str, Any]]:
+    if users not in ("all", "member", "guest") or roles not in ("all", "privilegedAdmin", "admin", "user"):
+        raise Refusal(400, "badRequest", "Invalid value for includedUserTypes or includedUserRoles.")
+    kept = [row for row in rows if users in ("all", row["userType"])]
+    return [row for row in kept if roles == "all" or row["isAdmin"] is (roles != "user")]
+
+
+def _summary(call: Call, what: str, rows: list[Any], users: str, roles: str, found: list[dict[str, Any]]) -> Answer:
     refuse_options(call)
-    campaign = {"snoozeDurationInDays": 1, "state": "default", "excludeTargets": [], "includeTargets": [_CAMPAIGN]}
-    configurations = [_configuration(call, *known) for known in _configurations(call.tenant.meta)]
     body = {
-        "@odata.context": call.context("authenticationMethodsPolicy"),
-        "id": "authenticationMethodsPolicy",
-        "displayName": "Authentication Methods Policy",
-        "description": "The tenant-wide policy that controls which authentication methods are allowed in the tenant",
-        "lastModifiedDateTime": "2026-01-05T10:00:00Z",
-        "policyVersion": "1.5",
-        "policyMigrationState": "migrationComplete",
-        "reconfirmationInDays": None,
-        "registrationEnforcement": {"authenticationMethodsRegistrationCampaign": campaign},
-        "authenticationMethodConfigurations": configurations,
+        "@odata.context": call.context(f"microsoft.graph.userRegistration{what}Summary"),
+        "totalUserCount": len(rows),
+        "userTypes": users,
+        "userRoles": roles,
+        f"userRegistration{what}Counts": found,
     }
     return Answer(body=body)
-
-
-_CAMPAIGN = {"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": "microsoftAuthenticator"}
-_EVERYONE = {"targetType": "group", "id": "all_users", "isRegistrationRequired": False}
-
-
-def _configurations(meta: dict[str, Any]) -> list[tuple[str, str, str, list[dict[str, Any]], dict[str, Any]]]:
-    frontline = {**_EVERYONE, "id": new_id(str(meta["seed"]), "group/sms-sign-in"), "isUsableForSignIn": True}
-    sms = [{**_EVERYONE, "isUsableForSignIn": False}, frontline]
-    tap = {"defaultLength": 8, "defaultLifetimeInMinutes": 60, "minimumLifetimeInMinutes": 60}
-    tap |= {"maximumLifetimeInMinutes": 480, "isUsableOnce": False}
-    fido = {"isAttestationEnforced": True, "isSelfServiceRegistrationAllowed": True}
-    return [
-        ("Fido2", "fido2", "enabled", [_EVERYONE], fido),
-        ("MicrosoftAuthenticator", "microsoftAuthenticator", "enabled", [_EVERYONE], {"isSoftwareOathEnabled": True}),
-        ("Sms", "sms", "enabled", sms, {}),
-        ("TemporaryAccessPass", "temporaryAccessPass", "enabled", [_EVERYONE], tap),
-        ("SoftwareOath", "softwareOath", "enabled", [_EVERYONE], {}),
-        ("Voice", "voice", "enabled", [_EVERYONE], {"isOfficePhoneAllowed": True}),
-        ("Email", "email", "enabled", [_EVERYONE], {"allowExternalIdToUseEmailOtp": "default"}),
-    ]
-
-
-def _configuration(
-    call: Call, name: str, kind: str, state: str, targets: list[dict[str, Any]], extra: dict[str, Any]
-) -> dict[str, Any]:
-    odata_type = f"#microsoft.graph.{kind}AuthenticationMethodConfiguration"
-    context = call.context(f"policies/authenticationMethodsPolicy/authenticationMethodConfigurations('{name}')")
-    shown = {"@odata.type": odata_type, "id": name, "state": state, "excludeTargets": [], **extra}
-    return {**shown, "includeTargets@odata.context": f"{context}/includeTargets", "includeTargets": targets}

@@ -109,6 +109,7 @@ def prepare(
         access_log=False,
         lifespan="off",
         server_header=False,
+        timeout_graceful_shutdown=2,
     )
     server, text = _Server(config, idle_timeout), profile(built, number, host)
     ends.append(server)

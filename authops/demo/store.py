@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _TABLES = """
 create table if not exists users (id text primary key, position integer, body text not null);
 create table if not exists meta (key text primary key, value text not null);
+create table if not exists audits (number integer primary key, id text not null, body text not null);
 """
 
 
@@ -26,6 +27,7 @@ class Store:
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
         self._db.executescript(_TABLES)
+        self._audits: int = self._db.execute("select count(*) from audits").fetchone()[0]
 
     def meta(self) -> dict[str, Any]:
         """Return the facts about the tenant."""
@@ -42,6 +44,8 @@ class Store:
         self._db.execute("begin immediate")
         self._db.execute("delete from users")
         self._db.execute("delete from meta")
+        self._db.execute("delete from audits")
+        self._audits = 0
         self._db.executemany("insert into users values (?, ?, ?)", rows)
         self._db.executemany("insert into meta values (?, ?)", [(k, json.dumps(v)) for k, v in meta.items()])
         self._db.execute("commit")
@@ -49,6 +53,28 @@ class Store:
     def save(self, user: dict[str, Any]) -> None:
         """Write one changed user."""
         self._db.execute("update users set body = ? where id = ?", (json.dumps(user), user["id"]))
+
+    def add(self, user: dict[str, Any]) -> None:
+        """Write one new user, after all others."""
+        sql = "insert into users select ?, coalesce(max(position), 0) + 1, ? from users"
+        self._db.execute(sql, (user["id"], json.dumps(user)))
+
+    def set(self, key: str, value: Any) -> None:
+        """Write one fact about the tenant."""
+        self._db.execute("insert or replace into meta values (?, ?)", (key, json.dumps(value)))
+
+    def add_audit(self, audit_id: str, body: str) -> None:
+        """Append one record of the audit log."""
+        self._db.execute("insert into audits (id, body) values (?, ?)", (audit_id, body))
+        self._audits += 1
+
+    def count_audits(self) -> int:
+        """Return how many records there are."""
+        return self._audits
+
+    def audits(self) -> Iterable[tuple[str, str]]:
+        """Yield id and record, the oldest first."""
+        yield from self._db.execute("select id, body from audits order by number")
 
     def close(self) -> None:
         """Close the file."""

@@ -63,7 +63,9 @@ class User:
     default: str | None = None
     deleted: bool = False
     admin: bool = False
+    eligible: bool = False
     sms_policy: bool = False
+    voice: bool = False
     story: str = ""
     past: list[tuple[float, dict[str, Method]]] = field(default_factory=list)
 
@@ -72,6 +74,8 @@ class User:
         """The default as the registration report names it."""
         if self.default is None or self.default not in self.methods:
             return "none"
+        if self.voice and self.default == MOBILE:
+            return "voiceMobile"
         return PREFERRED.get(self.default) or _KIND_PREFERRED.get(self.methods[self.default].kind, "none")
 
     def mfa(self) -> list[Method]:
@@ -81,8 +85,8 @@ class User:
     def document(self) -> dict[str, Any]:
         """Return the stored form."""
         methods = [[m.id, m.kind, m.fields, m.created] for m in self.methods.values()]
-        flags = {"default": self.default, "deleted": self.deleted, "admin": self.admin, "sms_policy": self.sms_policy}
-        return {"id": self.id, "profile": self.profile, "methods": methods, "story": self.story, **flags}
+        names = ("id", "profile", "default", "deleted", "admin", "eligible", "sms_policy", "voice", "story")
+        return {**{name: getattr(self, name) for name in names}, "methods": methods}
 
 
 def revive(document: dict[str, Any]) -> User:
@@ -108,8 +112,14 @@ class Tenant:
         """Hold `users`; `now` and `stamp` tell seconds and the ISO time; `lag` is how late reads may be."""
         self.meta, self.now, self.stamp, self.lag = meta, now, stamp, lag
         self.assume, self.store = assume or Assumptions(), store or Store()
+        # Whether the policy lets a user sign in by SMS.
+        self.sms_sign_in_for: Callable[[User], bool] = lambda u: u.sms_policy and u.profile.get("userType") != "Guest"
+        # Told of every change of a user's methods: the audit log.
+        self.observe: Callable[[User, dict[str, Method], dict[str, Method]], None] = lambda *_: None
         # Counts changes of anything, so that what was derived from the world can be kept until the next.
         self.version = 0
+        # Counts changes of who is there and of their profiles.
+        self.staff_version = 0
         self.populate(users)
 
     def populate(self, users: list[User]) -> None:
@@ -117,6 +127,9 @@ class Tenant:
         self.users = {u.id: u for u in users}
         self._living: list[User] | None = None
         self.version += 1
+        self.staff_version += 1
+        # When each user last changed, for delta; who is not in it did not since the tenant was populated.
+        self.moved: dict[str, int] = {}
         self._by_upn = {u.profile["userPrincipalName"].lower(): u for u in users if not u.deleted}
         self._sms: dict[str, str] = {}
         for user in users:
@@ -127,8 +140,36 @@ class Tenant:
     def living(self) -> list[User]:
         """Return users that are not soft-deleted, ordered by id."""
         if self._living is None:
-            self._living = [u for u in self.users.values() if not u.deleted]
+            self._living = sorted((u for u in self.users.values() if not u.deleted), key=lambda u: u.id)
         return self._living
+
+    def join(self, user: User) -> None:
+        """Take somebody in."""
+        self.store.add(user.document())
+        self.users[user.id] = user
+        self._moved(user)
+
+    def leave(self, user: User) -> None:
+        """Soft-delete somebody: nobody sees them, though they keep what they had."""
+        user.deleted = True
+        self._by_upn.pop(user.profile["userPrincipalName"].lower(), None)
+        self.store.save(user.document())
+        self._moved(user)
+
+    def change_profile(self, user: User, profile: dict[str, Any]) -> None:
+        """Change properties of the directory profile."""
+        self._by_upn.pop(user.profile["userPrincipalName"].lower(), None)
+        user.profile = {**user.profile, **profile}
+        self.store.save(user.document())
+        self._moved(user)
+
+    def _moved(self, user: User) -> None:
+        if not user.deleted:
+            self._by_upn[user.profile["userPrincipalName"].lower()] = user
+        self._living = None
+        self.version += 1
+        self.staff_version += 1
+        self.moved[user.id] = self.staff_version
 
     def find(self, key: str) -> User | None:
         """Return a living user by object id or UPN; neither is case-sensitive."""
@@ -204,6 +245,25 @@ class Tenant:
         """Delete the email method."""
         self._drop(user, self._mine(user, method_id, "email"))
 
+    def delete_other(self, user: User, method_id: str, kind: str) -> None:
+        """Delete a method that is neither phone nor e-mail: not the default while others exist."""
+        current = self._mine(user, method_id, kind)
+        self._guard_default(user, current)
+        self._drop(user, current)
+
+    def put_pass(self, user: User, method_id: str, fields: dict[str, Any]) -> Method:
+        """Give a temporary access pass in place of any earlier one."""
+        kind = "temporaryAccessPass"
+        method = Method(method_id, kind, fields, self.stamp())
+        self._replace(user, {k: m for k, m in user.methods.items() if m.kind != kind} | {method_id: method})
+        return method
+
+    def prefer(self, user: User, method_id: str, *, voice: bool) -> None:
+        """Make a registered method the default; `voice`: by call rather than text."""
+        user.default, user.voice = method_id, voice
+        self.version += 1
+        self.store.save(user.document())
+
     def _mine(self, user: User, method_id: str, kind: str) -> Method:
         found = user.methods.get(method_id)
         return found if found and found.kind == kind else self._no_method(method_id)
@@ -241,7 +301,7 @@ class Tenant:
         return method
 
     def _sms_allowed(self, user: User) -> bool:
-        return user.sms_policy and user.profile.get("userType") != "Guest"
+        return self.sms_sign_in_for(user)
 
     def _sms_state(self, user: User, phone_type: str, number: str) -> str:
         if phone_type != "mobile":
@@ -294,7 +354,8 @@ class Tenant:
     def _replace(self, user: User, methods: dict[str, Method]) -> None:
         now, lag = self.now(), self.lag()
         user.past = [p for p in user.past if p[0] > now - lag] + ([(now, user.methods)] if lag else [])
-        user.methods = methods
+        before, user.methods = user.methods, methods
+        self.observe(user, before, methods)
         self.version += 1
         self.store.save(user.document())
 

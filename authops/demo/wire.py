@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import random
+import re
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from authops.demo import directory, methods, reports
 from authops.demo import permissions as p
+from authops.demo.audits import Actor, Audits
 from authops.demo.calls import JSON_TYPE, Answer, Call
+from authops.demo.groups import Groups, list_definitions
+from authops.demo.other_methods import (
+    COLLECTIONS,
+    adder,
+    change_preferences,
+    deleter,
+    get_preferences,
+    getter,
+    lister,
+)
+from authops.demo.policies import Policies
 from authops.demo.tenant import Refusal
 from authops.demo.throttle import Throttle
 
@@ -33,6 +47,7 @@ class Route:
     handler: Callable[..., Answer]
     permissions: frozenset[str]
     refusal: tuple[str, str]
+    version: str = "v1.0"
 
 
 @dataclass(slots=True)
@@ -44,10 +59,16 @@ class Origin:
     inner_id: str | None = None
 
 
-def _table(report: reports.Reports) -> list[Route]:
+def _table(wire: Wire) -> list[Route]:
+    report, groups, policies, audits = wire.reports, wire.groups, wire.policies, wire.audits
     user, auth = "/users/{}", "/users/{}/authentication"
     phones, emails = f"{auth}/phoneMethods", f"{auth}/emailMethods"
     details = "/reports/authenticationMethods/userRegistrationDetails"
+    policy = "/policies/authenticationMethodsPolicy"
+    configuration = f"{policy}/authenticationMethodConfigurations/{{}}"
+    counts = "/reports/authenticationMethods/usersRegisteredBy{}(includedUserTypes='{{}}',includedUserRoles='{{}}')"
+    directory_roles = "/roleManagement/directory"
+    user_cast = "microsoft.graph.user"
     rows: list[tuple[str, str, Callable[..., Answer], frozenset[str], tuple[str, str]]] = [
         ("GET", "/users", directory.list_users, p.USERS, p.DIRECTORY_REFUSAL),
         ("GET", "/users/$count", directory.count_users, p.USERS_FULL, p.DIRECTORY_REFUSAL),
@@ -68,9 +89,45 @@ def _table(report: reports.Reports) -> list[Route]:
         ("DELETE", f"{emails}/{{}}", methods.delete_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
         ("GET", details, report.list_all, p.REPORTS, p.REPORT_REFUSAL),
         ("GET", f"{details}/{{}}", report.get, p.REPORTS, p.REPORT_REFUSAL),
-        ("GET", "/policies/authenticationMethodsPolicy", reports.get_policy, p.POLICY, p.AUTHENTICATION_REFUSAL),
+        ("GET", counts.format("Method"), partial(reports.by_method, report), p.REPORTS, p.REPORT_REFUSAL),
+        ("GET", counts.format("Feature"), partial(reports.by_feature, report), p.REPORTS, p.REPORT_REFUSAL),
+        ("GET", "/auditLogs/directoryAudits", audits.list_all, p.REPORTS, p.REPORT_REFUSAL),
+        ("GET", policy, policies.get, p.POLICY, p.AUTHENTICATION_REFUSAL),
+        ("PATCH", policy, policies.change, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("GET", configuration, policies.get_configuration, p.POLICY, p.AUTHENTICATION_REFUSAL),
+        ("PATCH", configuration, policies.change_configuration, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("DELETE", configuration, policies.reset_configuration, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
+        ("GET", "/users/delta", directory.delta, p.USERS, p.DIRECTORY_REFUSAL),
+        ("GET", f"{user}/licenseDetails", directory.licence_details, p.USERS, p.DIRECTORY_REFUSAL),
+        ("GET", "/subscribedSkus", directory.list_skus, p.LICENCES, p.DIRECTORY_REFUSAL),
+        ("GET", "/groups", groups.list_groups, p.GROUPS, p.DIRECTORY_REFUSAL),
+        ("GET", "/groups/{}", groups.get_group, p.GROUPS, p.DIRECTORY_REFUSAL),
+        ("GET", "/groups/{}/members", groups.members, p.GROUPS, p.DIRECTORY_REFUSAL),
+        ("GET", f"/groups/{{}}/members/{user_cast}", groups.member_users, p.GROUPS, p.DIRECTORY_REFUSAL),
+        ("GET", "/groups/{}/transitiveMembers", groups.transitive, p.GROUPS, p.DIRECTORY_REFUSAL),
+        ("GET", f"/groups/{{}}/transitiveMembers/{user_cast}", groups.transitive_users, p.GROUPS, p.DIRECTORY_REFUSAL),
+        ("GET", f"{directory_roles}/roleAssignments", groups.assignments, p.ROLES, p.DIRECTORY_REFUSAL),
+        ("GET", f"{directory_roles}/roleDefinitions", list_definitions, p.ROLES, p.DIRECTORY_REFUSAL),
+        (
+            "GET", f"{directory_roles}/roleEligibilityScheduleInstances", groups.eligibilities, p.ELIGIBILITY,
+            p.DIRECTORY_REFUSAL,
+        ),
+        ("POST", f"{auth}/temporaryAccessPassMethods", adder(policies), p.PASS_WRITE, p.AUTHENTICATION_REFUSAL),
+    ]  # fmt: skip
+    for segment in COLLECTIONS:
+        where, key = f"{auth}/{segment}", f"{auth}/{segment}/{{}}"
+        passes = segment == "temporaryAccessPassMethods"
+        read, write = (p.PASS_READ, p.PASS_WRITE) if passes else (p.METHODS, p.METHODS_WRITE)
+        rows.append(("GET", where, lister(segment), read, p.AUTHENTICATION_REFUSAL))
+        rows.append(("GET", key, getter(segment), read, p.AUTHENTICATION_REFUSAL))
+        if segment != "passwordMethods":
+            rows.append(("DELETE", key, deleter(segment), write, p.AUTHENTICATION_REFUSAL))
+    preferences = f"{auth}/signInPreferences"
+    beta = [
+        ("GET", preferences, get_preferences, p.METHODS, p.AUTHENTICATION_REFUSAL, "beta"),
+        ("PATCH", preferences, change_preferences, p.METHODS_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
     ]
-    return [Route(*row) for row in rows]
+    return [*(Route(*row) for row in rows), *(Route(*row) for row in beta)]
 
 
 class Wire:
@@ -79,16 +136,18 @@ class Wire:
     def __init__(self, tenant: Tenant, weather: Weather, root: str, seed: int = 1) -> None:
         """Serve `tenant` under `root`, the address that links and contexts begin with."""
         self.tenant, self.weather, self.root = tenant, weather, root
-        self.reports = reports.Reports()
+        self.reports, self.groups, self.audits = reports.Reports(), Groups(), Audits(tenant)
+        self.policies = Policies(tenant, self.audits)
         self.dice = random.Random(seed)
         # Asked anew each time: a test may hand the tenant another clock.
         self.throttle = Throttle(lambda: tenant.now(), lambda: int(tenant.meta["users"]), tenant.assume)  # noqa: PLW0108
         weather.throttled_by(self.throttle)
         self.log: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
-        self._routes: dict[tuple[str, int], list[tuple[list[str], Route]]] = {}
-        for route in _table(self.reports):
-            parts = route.template.split("/")
-            self._routes.setdefault((route.method, len(parts)), []).append((parts, route))
+        self._routes: dict[tuple[str, str, int], list[tuple[re.Pattern[str], Route]]] = {}
+        for route in sorted(_table(self), key=lambda r: r.template.count("{}")):
+            pattern = re.compile(re.escape(route.template).replace(r"\{\}", "([^/]+)"))
+            key = route.version, route.method, route.template.count("/")
+            self._routes.setdefault(key, []).append((pattern, route))
 
     def answer(self, call: Call, origin: Origin) -> Answer:
         """Answer one request, alone or from a batch: weather, permission, world, log."""
@@ -116,6 +175,8 @@ class Wire:
         return Answer(429, body)
 
     def _really(self, call: Call, request_id: str, origin: Origin) -> Answer:
+        theirs = self.tenant.assume["audit_correlation"] == "client-request-id"
+        self.audits.actor = Actor(origin.client_request_id if theirs else request_id, self.tenant.meta["client_id"])
         try:
             return self._dispatch(call)
         except Refusal as no:
@@ -125,12 +186,14 @@ class Wire:
         call.masked = self.weather.settings.masked
         if self.weather.settings.short_pages and (empty := _empty_page(call)):
             return empty
-        parts = call.path.rstrip("/").split("/")
-        for template, route in self._routes.get((call.method, len(parts)), ()):
-            if all(t in ("{}", part) for t, part in zip(template, parts, strict=True)):
+        # OData has two spellings of a function without parameters and of a cast; the SDK writes the shorter cast.
+        path = call.path.rstrip("/").removesuffix("()").replace("/graph.user", "/microsoft.graph.user")
+        for pattern, route in self._routes.get((call.version, call.method, path.count("/")), ()):
+            if found := pattern.fullmatch(path):
                 self._permit(route, call)
-                return route.handler(call, *(unquote(x) for t, x in zip(template, parts, strict=True) if t == "{}"))
-        raise Refusal(501, "notImplemented", f"The demo tenant does not implement {call.method} {call.path}.")
+                return route.handler(call, *map(unquote, found.groups()))
+        what = f"{call.method} {call.path}" if call.version == "v1.0" else f"{call.method} /{call.version}{call.path}"
+        raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
 
     def _permit(self, route: Route, call: Call) -> None:
         wanted = route.permissions

@@ -18,6 +18,8 @@ class Door:
     transport: object
     verify: object
     token: str
+    profile: dict | None = None
+    world: World | None = None
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token or self.token}"}
@@ -79,12 +81,15 @@ def credential(profile: dict, kind, **changed):
 @pytest.fixture(scope="session")
 def https_door(https) -> Door:
     context = ssl.create_default_context(cafile=str(https.home / "ca.pem"))
-    return Door(https.url, None, context, _token(https))
+    import yaml
+
+    profile = yaml.safe_load((https.home / "connection.yaml").read_text())
+    return Door(https.url, None, context, _token(https), profile=profile)
 
 
 @pytest.fixture(scope="session")
 def inside_door(world) -> Door:
-    return Door(world.login.roots[0], httpx.ASGITransport(world.app), None, world.login.issue_token())
+    return Door(world.login.roots[0], httpx.ASGITransport(world.app), None, world.login.issue_token(), world=world)
 
 
 @pytest.fixture(params=["inside", "https"])

@@ -2,12 +2,13 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
 
 from authops.demo.assumptions import Assumptions
 from authops.demo.throttle import Throttle, cost
-from authops.demo.world import World
+from authops.demo.world import build
 
 PHONES = "/users/u/authentication/phoneMethods"
 
@@ -188,8 +189,8 @@ def test_weather_that_is_none_is_refused(door) -> None:
         assert door.call("PUT", "/_demo/weather", json=wrong).status_code == 400
 
 
-def test_revoked_tokens_get_a_challenge_that_says_from_when(world: World) -> None:
-    login = world.login
+def test_revoked_tokens_get_a_challenge_that_says_from_when(tmp_path: Path) -> None:
+    login = build(tmp_path, users=1).login
     able, plain = login.issue_token(capable=True), login.issue_token()
     assert login.permissions(f"Bearer {able}") == frozenset(login.registration.permissions)
     login.revoke()

@@ -1,0 +1,137 @@
+"""Requests on methods other than phone and e-mail: listed and deleted, hardly ever written; and which one is default.
+
+Source: the API pages of each method type, temporaryAccessPassAuthenticationMethod, authentication update (beta).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import string
+from functools import partial
+from typing import TYPE_CHECKING
+
+from authops.demo.calls import Answer, refuse_options
+from authops.demo.methods import collection, entity, rendered
+from authops.demo.tenant import ALTERNATE, MOBILE, OFFICE, Refusal, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authops.demo.calls import Call
+    from authops.demo.policies import Policies
+    from authops.demo.tenant import User
+
+# Collection under /users/{id}/authentication → Graph's type without `AuthenticationMethod`; password cannot be deleted.
+COLLECTIONS = {
+    "fido2Methods": "fido2",
+    "microsoftAuthenticatorMethods": "microsoftAuthenticator",
+    "softwareOathMethods": "softwareOath",
+    "temporaryAccessPassMethods": "temporaryAccessPass",
+    "windowsHelloForBusinessMethods": "windowsHelloForBusiness",
+    "passwordMethods": "password",
+}
+_TAP = "temporaryAccessPass"
+_PREFERENCES = {"sms": MOBILE, "voiceMobile": MOBILE, "voiceAlternateMobile": ALTERNATE, "voiceOffice": OFFICE}
+_PREFERENCE_FIELDS = frozenset(
+    {"userPreferredMethodForSecondaryAuthentication", "isSystemPreferredAuthenticationMethodEnabled", "@odata.type"}
+)
+_APPS = {"push": ("microsoftAuthenticator",), "oath": ("softwareOath", "microsoftAuthenticator")}
+
+
+def lister(segment: str) -> Callable[..., Answer]:
+    """Return the handler that lists one collection."""
+
+    def listed(call: Call, key: str) -> Answer:
+        refuse_options(call)
+        user = call.user(key)
+        rows = [rendered(call, m) for m in call.tenant.view(user).values() if m.kind == COLLECTIONS[segment]]
+        return collection(call, user, segment, rows)
+
+    return listed
+
+
+def getter(segment: str) -> Callable[..., Answer]:
+    """Return the handler that gets one method."""
+
+    def got(call: Call, key: str, method_id: str) -> Answer:
+        refuse_options(call)
+        user = call.user(key)
+        return entity(call, user, segment, call.tenant.method(user, method_id, COLLECTIONS[segment]))
+
+    return got
+
+
+def deleter(segment: str) -> Callable[..., Answer]:
+    """Return the handler that deletes one method: 204."""
+
+    def deleted(call: Call, key: str, method_id: str) -> Answer:
+        call.tenant.delete_other(call.user(key), method_id, COLLECTIONS[segment])
+        return Answer(204)
+
+    return deleted
+
+
+def add_pass(policies: Policies, call: Call, key: str) -> Answer:
+    """Give a temporary access pass: 201, and the only time the pass itself is shown; it replaces an earlier one."""
+    user, asked = call.user(key), call.body if isinstance(call.body, dict) else {}
+    rules = policies.current["configurations"]["TemporaryAccessPass"]
+    for name in sorted(set(asked) - {"startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"}):
+        raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
+    minutes = asked.get("lifetimeInMinutes", rules["defaultLifetimeInMinutes"])
+    shortest, longest = rules["minimumLifetimeInMinutes"], rules["maximumLifetimeInMinutes"]
+    if not isinstance(minutes, int) or not shortest <= minutes <= longest:
+        raise Refusal(400, "badRequest", f"lifetimeInMinutes must be between {shortest} and {longest}.")
+    begins = str(asked.get("startDateTime") or call.tenant.stamp())
+    allowed, early = rules["state"] == "enabled", begins > call.tenant.stamp()
+    reason = "DisabledByPolicy" if not allowed else "NotYetValid" if early else "EnabledByPolicy"
+    fields = {
+        "temporaryAccessPass": None,
+        "startDateTime": begins,
+        "lifetimeInMinutes": minutes,
+        "isUsableOnce": bool(asked.get("isUsableOnce", rules["isUsableOnce"])),
+        "isUsable": allowed and not early,
+        "methodUsabilityReason": reason,
+    }
+    method = call.tenant.put_pass(user, new_id(user.id, f"pass/{begins}/{dt.datetime.now(dt.UTC)}"), fields)
+    answer = entity(call, user, "temporaryAccessPassMethods", method, 201)
+    signs = string.ascii_letters + string.digits
+    answer.body["temporaryAccessPass"] = "".join(random.SystemRandom().choices(signs, k=rules["defaultLength"]))
+    return answer
+
+
+def get_preferences(call: Call, key: str) -> Answer:
+    """Tell the default method (beta signInPreferences)."""
+    refuse_options(call)
+    user = call.user(key)
+    context = call.context(f"users('{user.id}')/authentication/signInPreferences")
+    preferred = {"userPreferredMethodForSecondaryAuthentication": user.preferred}
+    return Answer(body={"@odata.context": context, "isSystemPreferredAuthenticationMethodEnabled": True, **preferred})
+
+
+def change_preferences(call: Call, key: str) -> Answer:
+    """Make a registered method the default: 204."""
+    user = call.user(key)
+    asked = call.body if isinstance(call.body, dict) else {}
+    wanted = asked.get("userPreferredMethodForSecondaryAuthentication")
+    for name in sorted(set(asked) - _PREFERENCE_FIELDS):
+        raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
+    if wanted is not None:
+        call.tenant.prefer(user, _registered(call, user, str(wanted)), voice=wanted == "voiceMobile")
+    return Answer(204)
+
+
+def _registered(call: Call, user: User, wanted: str) -> str:
+    if wanted in _PREFERENCES and _PREFERENCES[wanted] in user.methods:
+        return _PREFERENCES[wanted]
+    for kind in _APPS.get(wanted, ()):
+        for method in user.methods.values():
+            if method.kind == kind:
+                return method.id
+    status, code = call.tenant.assume.refusal("preference_unregistered")
+    raise Refusal(status, code, f"The user has no method registered for '{wanted}'.")
+
+
+def adder(policies: Policies) -> Callable[..., Answer]:
+    """Return the handler that gives a temporary access pass."""
+    return partial(add_pass, policies)

@@ -1,0 +1,98 @@
+"""Methods that are neither phone nor e-mail, and which one is the default."""
+
+import pytest
+
+BETA = "/beta"
+
+
+def methods(door, name: str) -> dict[str, str]:
+    found = door.call("GET", f"/users/{door.user(name)}/authentication/methods").json()["value"]
+    return {row["@odata.type"].removeprefix("#microsoft.graph."): row["id"] for row in found}
+
+
+def beta(door, method: str, user: str, **options):
+    return door.call(method, f"{door.root}/beta/users/{user}/authentication/signInPreferences", **options)
+
+
+def test_each_kind_has_its_collection_and_is_deleted_there(door) -> None:
+    auth = f"/users/{door.user('Finn Full')}/authentication"
+    key = methods(door, "Finn Full")["fido2AuthenticationMethod"]
+    listed = door.call("GET", f"{auth}/fido2Methods").json()["value"]
+    assert [row["id"] for row in listed] == [key]
+    assert door.call("GET", f"{auth}/fido2Methods/{key}").json()["model"] == "YubiKey 5"
+    assert door.call("DELETE", f"{auth}/methods/{key}").status_code == 501
+    assert door.call("DELETE", f"{auth}/microsoftAuthenticatorMethods/{key}").status_code == 404
+    assert door.call("DELETE", f"{auth}/fido2Methods/{key}").status_code == 204
+    assert "fido2AuthenticationMethod" not in methods(door, "Finn Full")
+
+
+def test_the_default_app_cannot_be_deleted_while_others_exist(door) -> None:
+    key = methods(door, "Finn Full")["microsoftAuthenticatorAuthenticationMethod"]
+    auth = f"/users/{door.user('Finn Full')}/authentication"
+    refused = door.call("DELETE", f"{auth}/microsoftAuthenticatorMethods/{key}")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "badRequest")
+
+
+def test_a_password_is_listed_and_cannot_be_deleted(door) -> None:
+    auth = f"/users/{door.user('Ben Mobile')}/authentication"
+    (password,) = door.call("GET", f"{auth}/passwordMethods").json()["value"]
+    assert password["password"] is None
+    assert door.call("DELETE", f"{auth}/passwordMethods/{password['id']}").status_code == 501
+
+
+def test_a_pass_is_shown_once_and_replaces_the_earlier(door) -> None:
+    passes = f"/users/{door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
+    first = door.call("POST", passes, json={"lifetimeInMinutes": 60, "isUsableOnce": True}).json()
+    assert len(first["temporaryAccessPass"]) == 8
+    assert (first["isUsable"], first["methodUsabilityReason"]) == (True, "EnabledByPolicy")
+    second = door.call("POST", passes, json={"startDateTime": "2099-01-01T00:00:00Z"}).json()
+    assert (second["isUsable"], second["methodUsabilityReason"]) == (False, "NotYetValid")
+    (kept,) = door.call("GET", passes).json()["value"]
+    assert (kept["id"], kept["temporaryAccessPass"]) == (second["id"], None)
+    assert door.call("DELETE", f"{passes}/{second['id']}").status_code == 204
+    assert door.call("GET", passes).json()["value"] == []
+
+
+@pytest.mark.parametrize("wrong", [{"lifetimeInMinutes": 5}, {"lifetimeInMinutes": 9999}, {"isUsable": True}])
+def test_a_pass_outside_the_policy_is_refused(door, wrong) -> None:
+    passes = f"/users/{door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
+    assert door.call("POST", passes, json=wrong).status_code == 400
+
+
+def test_the_default_is_changed_in_beta_only(door) -> None:
+    user = door.user("Dirk Default")
+    assert beta(door, "GET", user).json()["userPreferredMethodForSecondaryAuthentication"] == "sms"
+    wanted = {"userPreferredMethodForSecondaryAuthentication": "push"}
+    assert beta(door, "PATCH", user, json=wanted).status_code == 204
+    assert beta(door, "GET", user).json()["userPreferredMethodForSecondaryAuthentication"] == "push"
+    phone = f"/users/{user}/authentication/phoneMethods/3179e48a-750b-4051-897c-87b9720928f7"
+    assert door.call("DELETE", phone).status_code == 204
+    on_v1 = door.call("GET", f"/users/{user}/authentication/signInPreferences")
+    assert on_v1.status_code == 501
+
+
+def test_voice_can_be_the_default_of_a_mobile(door) -> None:
+    user = door.user("Ben Mobile")
+    beta(door, "PATCH", user, json={"userPreferredMethodForSecondaryAuthentication": "voiceMobile"})
+    assert beta(door, "GET", user).json()["userPreferredMethodForSecondaryAuthentication"] == "voiceMobile"
+
+
+def test_assumes_an_unregistered_default_is_refused(door) -> None:
+    wanted = {"userPreferredMethodForSecondaryAuthentication": "push"}
+    assert beta(door, "PATCH", door.user("Ben Mobile"), json=wanted).status_code == 400
+
+
+def test_the_report_counts_by_method_and_feature(door) -> None:
+    by = "(includedUserTypes='all',includedUserRoles='all')"
+    methods = door.call("GET", f"/reports/authenticationMethods/usersRegisteredByMethod{by}").json()
+    counts = {row["authenticationMethod"]: row["userCount"] for row in methods["userRegistrationMethodCounts"]}
+    details = []
+    url = "/reports/authenticationMethods/userRegistrationDetails?$top=999"
+    details += door.call("GET", url).json()["value"]
+    assert counts["mobilePhone"] == sum("mobilePhone" in row["methodsRegistered"] for row in details)
+    features = door.call("GET", f"/reports/authenticationMethods/usersRegisteredByFeature{by}").json()
+    found = {row["feature"]: row["userCount"] for row in features["userRegistrationFeatureCounts"]}
+    assert found["mfaCapable"] == sum(row["isMfaCapable"] for row in details)
+    assert features["totalUserCount"] == len(details)
+    wrong = "(includedUserTypes='robots',includedUserRoles='all')"
+    assert door.call("GET", f"/reports/authenticationMethods/usersRegisteredByMethod{wrong}").status_code == 400
