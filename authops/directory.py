@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
+from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
 
 from authops import requests
 from authops.errors import GraphError
-from authops.frames import CURRENT, REGISTRATIONS, USERS, frame
+from authops.frames import CURRENT, REGISTRATIONS, USERS, Gathered, frame
 from authops.graph import Answer, Graph, Request
 
 _log = logging.getLogger(__name__)
@@ -30,11 +32,11 @@ def _nothing(_: int) -> None:
 
 async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """Every user of the tenant (USERS), 999 to a page."""
-    rows = []
+    rows = Gathered(USERS)
     async for user in graph.pages(requests.users()):
-        rows.append(_user(user))
+        rows.add(_user(user))
         tick(len(rows))
-    return frame(USERS, rows)
+    return rows.frame()
 
 
 async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothing) -> pd.DataFrame:
@@ -83,35 +85,32 @@ async def current(
     ids = list(dict.fromkeys(user_ids))
     preferred = {} if defaults is None else dict(zip(defaults["user_id"], defaults["default_method"], strict=True))
     default_of = {user: _DEFAULTS.get(preferred.get(user, ""), "") for user in ids}
-    read = await _read_methods(graph, ids, methods, tick)
     others = await _others(graph, [user for user in ids if default_of[user]])
-    return frame(
-        CURRENT,
-        [
-            found | {"is_default": default_of[user] == found["method"], "others": others.get(user, -1)}
-            for user in ids
-            for found in read[user]
-        ],
-    )
-
-
-async def _read_methods(
-    graph: Graph, ids: Sequence[str], methods: Sequence[str], tick: Tick
-) -> dict[str, list[dict[str, Any]]]:
-    """Per user its rows of CURRENT, without default and others."""
     kinds = [k for k, wanted in (("phone", set(methods) - {"email"}), ("email", "email" in methods)) if wanted]
-    asked = {_methods_request(user, kind): (user, kind) for user in ids for kind in kinds}
-    read: dict[str, list[dict[str, Any]]] = {user: [] for user in ids}
-    async for answer in _answers(graph, asked, tick):
-        user, kind = asked[answer.request]
-        of_kind = [m for m in methods if (m == "email") == (kind == "email")]
+    rows = Gathered(CURRENT)
+    async for answer in _answers(graph, (_methods_request(user, kind) for user in ids for kind in kinds), tick):
+        user, email = _whose(answer.request), answer.request.path.endswith("/emailMethods")
         values = _values(answer) if answer.status == 200 else {}
-        read[user] += [_state(user, m, values, answer) for m in of_kind]
-    return read
+        for method in (m for m in methods if (m == "email") == email):
+            known = {"is_default": default_of[user] == method, "others": others.get(user, -1)}
+            rows.add(_state(user, method, values, answer) | known)
+    return _in_order(rows.frame(), ids, methods)
 
 
 def _methods_request(user_id: str, kind: str) -> Request:
     return requests.phone_methods(user_id) if kind == "phone" else requests.email_methods(user_id)
+
+
+def _whose(request: Request) -> str:
+    """The user a request is about: `/users/ID/…`."""
+    return unquote(request.path.split("/", 3)[2])
+
+
+def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
+    """Answers come in any order; rows stand as the users and methods were asked for."""
+    users = pd.Categorical(current["user_id"], categories=pd.Index(ids)).codes
+    kinds = pd.Categorical(current["method"], categories=pd.Index(list(methods))).codes
+    return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
 
 
 def _values(answer: Answer) -> dict[str, str]:
@@ -152,11 +151,11 @@ async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncI
 
 async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All."""
-    rows = []
+    rows = Gathered(REGISTRATIONS)
     async for item in graph.pages(requests.registrations()):
-        rows.append(_registration(item))
+        rows.add(_registration(item))
         tick(len(rows))
-    return frame(REGISTRATIONS, rows)
+    return rows.frame()
 
 
 async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:

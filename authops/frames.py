@@ -16,6 +16,7 @@ from authops.errors import FrameError
 
 type_of: Final = {"text": "str", "flag": "bool", "count": "int64", "time": "str"}
 Shape = Mapping[str, tuple[str, str]]
+_PACK: Final = 20_000
 
 
 def _shape(**columns: tuple[str, str]) -> Shape:
@@ -113,6 +114,32 @@ def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Rows (mappings) → a checked frame with the shape's dtypes."""
     data = pd.DataFrame(list(rows), columns=list(shape))
     return data.astype({name: type_of[kind] for name, (kind, _) in shape.items()})
+
+
+class Gathered:
+    """Rows on their way into a frame, packed every few thousand: a million never stand there as Python objects."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._rows: list[Mapping[str, Any]] = []
+        self._packed: list[pd.DataFrame] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take one row."""
+        self._rows.append(row)
+        self._count += 1
+        if len(self._rows) >= _PACK:
+            self._packed.append(frame(self.shape, self._rows))
+            self._rows = []
+
+    def frame(self) -> pd.DataFrame:
+        """All of them, in the order they came."""
+        packed = [*self._packed, frame(self.shape, self._rows)]
+        return pd.concat(packed, ignore_index=True) if len(packed) > 1 else packed[0]
 
 
 def check(data: pd.DataFrame, shape: Shape) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ import pytest
 
 from authops import frames, plan, run, runbook, source
 from authops.__main__ import main
+from authops.demo import knobs as knobs_module
+from authops.demo import weather
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
 
@@ -61,3 +64,24 @@ def test_every_option_of_the_command_line_is_on_the_page() -> None:
 
 def test_exit_codes_are_those_a_status_can_have() -> None:
     assert set(run.STATUSES.values()) == set(run.EXIT_CODES)
+
+
+def test_every_pinned_behaviour_of_the_demo_tenant_names_a_test_that_exists() -> None:
+    here = Path(__file__).parents[2]
+    page = (here / "docs" / "demo-tenant.md").read_text("utf-8")
+    known = {
+        name
+        for file in (here / "tests" / "contract").glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)
+    }
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named <= known
+    assert len(named) > 60
+
+
+def test_every_knob_and_weather_is_on_the_demo_tenants_page() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "demo-tenant.md").read_text("utf-8")
+    knobs = re.findall(r'\("([\w-]+)", self\.\w+, \[', (Path(knobs_module.__file__)).read_text("utf-8"))
+    assert [knob for knob in knobs if f"| `{knob}` |" not in page] == []
+    assert [kind for kind in weather.KINDS if kind.removeprefix("inner-").removeprefix("outer-") not in page] == []
+    assert [f.name for f in fields(weather.Settings) if f"`{f.name}`" not in page and f"{f.name}:" not in page] == []
