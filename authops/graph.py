@@ -153,9 +153,15 @@ class Graph:
     async def write(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
         """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back."""
         answers = await self._once(requests)
-        self.pace.heard([(a.request, a.status, a.headers) for a in answers], sent_at)
+        self._heard(answers, sent_at)
         _say(answers)
         return answers
+
+    def _heard(self, answers: Sequence[Answer], sent_at: float) -> None:
+        """Let the pace learn; a whole batch that was turned away was turned away once, not twenty times."""
+        outer = len({a.error.client_request_id for a in answers if a.error}) == 1 and all(a.error for a in answers)
+        heard = answers[:1] if outer else answers
+        self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
 
     async def pages(self, request: Request) -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only. Raises `GraphError`."""
@@ -191,7 +197,7 @@ class Graph:
         while waiting:
             count, sent_at = await self.pace.turn(waiting)
             answers = await self._once(waiting[:count])
-            self.pace.heard([(a.request, a.status, a.headers) for a in answers], sent_at)
+            self._heard(answers, sent_at)
             again: list[Answer] = []
             for answer in answers:
                 (again if _may_ask_again(answer, tried) else settled).append(answer)

@@ -28,6 +28,8 @@ _LONGEST_HOLD: Final = 600.0
 _GROWTH: Final = 1.02
 _NEAR: Final = 0.8
 _ENOUGH: Final = 60
+_LONGEST_TRIAL: Final = 2000
+_FORGET: Final = 0.998
 _WALL: Final = 5
 
 
@@ -104,6 +106,8 @@ class Rate:
     _backoffs: int = 0
     _trial: _Trial | None = None
     _noisy_until: float = float("-inf")
+    _lately: float = 0.0
+    _lately_refused: float = 0.0
 
     def __post_init__(self) -> None:
         self.per_second, self.tokens = self.limit.per_second, self.limit.burst
@@ -141,6 +145,7 @@ class Rate:
     def answered(self, sent_at: float, now: float, accepted: float, refused: int, after: float | None = None) -> None:
         """Learn from what left together: what was accepted, how many 429s there were, what they asked to wait."""
         self._advance(now)
+        self._remember(accepted, refused)
         self._let_through += accepted if sent_at >= self._emptied_at else 0
         if self._trial and sent_at >= self._trial.begun_at:
             self._judge(self._trial, accepted, refused, now)
@@ -156,8 +161,13 @@ class Rate:
         if self._in_vain >= _WALL or refused > accepted + _WALL:
             self._empty(now)
         elif self._trial is None and now > self._noisy_until:
-            self._trial = _Trial(self.per_second, now, refused / (accepted + refused))
+            self._trial = _Trial(self.per_second, now, self._lately_refused / self._lately)
             self.per_second = max(self._found(now, self._documented * 0.98), _FLOOR)
+
+    def _remember(self, accepted: float, refused: int) -> None:
+        kept = _FORGET ** (accepted + refused)
+        self._lately = self._lately * kept + accepted + refused
+        self._lately_refused = self._lately_refused * kept + refused
 
     def _empty(self, now: float) -> None:
         """Most was refused: the bucket is empty, and what it let through since it last was is its refill."""
@@ -179,7 +189,7 @@ class Rate:
     def _judge(self, trial: _Trial, accepted: float, refused: int, now: float) -> None:
         """Going slower is kept to when it helped; else the refusals have nothing to do with the pace."""
         trial.answers, trial.refused = trial.answers + accepted + refused, trial.refused + refused
-        if trial.answers < _ENOUGH:
+        if trial.answers < max(_ENOUGH, min(3 / trial.share_before, _LONGEST_TRIAL)):
             return
         if trial.refused / trial.answers > trial.share_before / 2:
             self.per_second, self._noisy_until = max(self.per_second, trial.per_second), now + _LONGEST_HOLD
