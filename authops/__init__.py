@@ -10,20 +10,25 @@ from types import ModuleType
 
 __all__ = [
     "apply",
+    "audit_log",
+    "breaker",
     "connection",
     "coverage",
     "directory",
     "errors",
     "frames",
     "graph",
+    "guards",
     "journal",
     "phone",
     "plan",
     "plan_file",
+    "protection",
     "report",
     "review",
     "run",
     "source",
+    "undo",
     "verify",
 ]
 

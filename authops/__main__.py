@@ -41,17 +41,51 @@ def main() -> None:
 @click.option("-f", "files", multiple=True, type=click.Path(path_type=Path), help="YAML file with parameters.")
 @click.option("-p", "pairs", multiple=True, nargs=2, metavar="NAME VALUE", help="One parameter.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Go on in this run folder instead of a new one.")
+@click.option("--resume", metavar="RUN", help="Go on with an apply that was stopped or killed: its folder or its name.")
+@click.option("--require-second-person", is_flag=True, help="Whoever made the plan may not have approved it.")
 def run(
     runbooks: tuple[str, ...],
     connection: str | None,
     files: tuple[Path, ...],
     pairs: tuple[tuple[str, str], ...],
     run_dir: Path | None,
+    resume: str | None,
+    require_second_person: bool,
 ) -> None:
-    """Run RUNBOOKS (audit preview apply verify) headlessly, in order, into one run folder."""
+    """Run RUNBOOKS (audit preview apply verify undo) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
+    given += [("require_second_person", "true")] if require_second_person else []
+    if resume:
+        run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
     parameters = runbook.effective(runbooks, files, _absolute(given))
     sys.exit(_execute(runbooks, parameters, run_dir))
+
+
+def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
+    from authops.run import find
+
+    if runbooks[0] != "apply":
+        raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
+    return find(name)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--note", default="", help="Why, for the record.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def approve(folder: Path, note: str, yes: bool) -> None:
+    """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
+    from authops import plan_file
+    from authops.run import author
+
+    made = plan_file.load(folder)
+    for name, value in (plan_file.seal(made) | {k: f"{v:,}" for k, v in made.counts.items()}).items():
+        click.echo(f"  {name:<12}{value}")
+    if not yes:
+        click.confirm(f"Approve {len(made.writes):,} writes as {author()}?", abort=True)
+    by, now = author(), plan_file.utc_now()
+    path = plan_file.approve(made, folder, list(made.writes["change_id"]), by=by, now=now, note=note)
+    click.echo(f"approved by {by}: {path}")
 
 
 @main.command()
@@ -65,7 +99,7 @@ def demo(users: int) -> None:
     os.environ["AUTHOPS_DEMO_HOME"] = str(started)
     connection.start_demo(users=users)
     try:
-        runbooks = list(runbook.RUNBOOKS)
+        runbooks = list(runbook.WHOLE_JOB)
         file = project() / "parameters" / "onboarding.yaml"
         code = _execute(runbooks, runbook.effective(runbooks, [file], [("connection", "demo")]), None)
     finally:

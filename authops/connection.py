@@ -226,7 +226,7 @@ def _certificate_password(connection: Connection) -> str | None:
     return os.environ.get(variable) if variable else None
 
 
-def _check_certificate(connection: Connection, password: str | None) -> None:
+def _certificate(connection: Connection, password: str | None) -> Any:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import pkcs12
 
@@ -243,11 +243,24 @@ def _check_certificate(connection: Connection, password: str | None) -> None:
             f"{path} holds no usable certificate ({type(error).__name__})",
             remedy="it should be PEM with the private key, or PFX with certificate_password_env",
         ) from None
+    return certificate
+
+
+def _check_certificate(connection: Connection, password: str | None) -> None:
+    certificate = _certificate(connection, password)
     if certificate.not_valid_after_utc < datetime.now(UTC):
         raise ConnectionProfileError(
-            f"the certificate {path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}",
+            f"the certificate {connection.certificate_path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}",
             remedy="make a new one and register it with the application",
         )
+
+
+def certificate_days(connection: Connection) -> float | None:
+    """Days until the connection's certificate expires; None when it has none. Raises `ConnectionProfileError`."""
+    if connection.credential != "certificate":
+        return None
+    certificate = _certificate(connection, _certificate_password(connection))
+    return float((certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86400)
 
 
 def scope(connection: Connection) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import unquote
@@ -22,6 +23,7 @@ _DEFAULTS: Final = {
     "voiceAlternateMobile": "alternateMobile",
     "voiceOffice": "office",
 }
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
 Tick = Callable[[int], None]
 
@@ -156,6 +158,51 @@ async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
         rows.add(_registration(item))
         tick(len(rows))
     return rows.frame()
+
+
+async def role_holders(graph: Graph) -> set[str]:
+    """Ids of users with a directory role, active or eligible, held directly or through a group.
+
+    Without Entra ID P2 nobody is eligible and Graph refuses that question; then the active ones are all.
+    Raises `GraphError` when active roles may not be read (RoleManagement.Read.Directory).
+    """
+    held = [row async for row in graph.pages(requests.role_assignments())]
+    try:
+        held += [row async for row in graph.pages(requests.role_eligibilities())]
+    except GraphError as error:
+        if error.status not in (400, 403, 404, 501):
+            raise
+        _log.warning("eligible roles are not known, only active ones: HTTP %s %s", error.status, error.code)
+    people: set[str] = set()
+    for row in held:
+        kind = str((row.get("principal") or {}).get("@odata.type", "#microsoft.graph.user"))
+        if kind.endswith(".group"):
+            people |= await group_users(graph, str(row["principalId"]))
+        elif kind.endswith(".user"):
+            people.add(str(row["principalId"]))
+    return people
+
+
+async def group_id(graph: Graph, name: str) -> str:
+    """The id of a group named by id or display name. Raises `GraphError` (404) for none, or more than one."""
+    if _ID.fullmatch(name):
+        return name
+    found = [row["id"] async for row in graph.pages(requests.group_named(name))]
+    if len(found) != 1:
+        raise GraphError(f"{len(found)} groups are named {name!r}; name it by object id", status=404)
+    return str(found[0])
+
+
+async def group_users(graph: Graph, group: str) -> set[str]:
+    """Ids of the users in a group, at any depth (GroupMember.Read.All)."""
+    kinds = graph.pages(requests.group_members(group))
+    return {row["id"] async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
+
+
+async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
+    """The authentication methods policy's configurations by id; Policy.Read.AuthenticationMethod."""
+    policy = await graph.page(requests.methods_policy())
+    return {str(c.get("id")): c for c in policy.get("authenticationMethodConfigurations") or []}
 
 
 async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:

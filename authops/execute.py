@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -23,11 +24,18 @@ Say = Callable[[str], None]
 
 
 def execute(runbooks: Sequence[str], parameters: Mapping[str, Mapping[str, Any]], folder: Path, say: Say) -> int:
-    """Run them in order; stops after the first that did not end well. Returns the exit code, also in outcome.json."""
+    """Run them in order; stops after the first that did not end well. Returns the exit code, also in outcome.json.
+
+    SIGINT or SIGTERM stops an apply cleanly (what is in flight is settled and journalled, and a report written) and
+    interrupts any other runbook; a second one ends the kernel at once. No further runbook is begun then.
+    """
+    stop = folder / "stop"
+    stop.unlink(missing_ok=True)
     for runbook in runbooks:
         status = _one(runbook, parameters[runbook], folder, say)
-        if status not in ("done", "nothing to do", "attention"):
+        if status not in ("done", "nothing to do", "attention") or stop.exists():
             break
+    stop.unlink(missing_ok=True)
     outcome = json.loads((folder / "outcome.json").read_text("utf-8"))
     say("")
     for name, entry in outcome["runbooks"].items():
@@ -77,7 +85,7 @@ def _papermill(source: Path, out: Path, parameters: dict[str, Any], folder: Path
     from papermill.exceptions import PapermillExecutionError
 
     try:
-        with _headless(), _log_shown(folder / "log.jsonl", say), _kernel() as kernel:
+        with _headless(), _log_shown(folder / "log.jsonl", say), _kernel() as kernel, _signals(kernel, out, say):
             papermill.execute_notebook(
                 str(source),
                 str(out),
@@ -115,6 +123,34 @@ def _kernel() -> Iterator[dict[str, Any]]:
             # nbclient leaves a kernel that it was given running.
             if manager.has_kernel:
                 run_sync(manager.shutdown_kernel)(now=True)
+
+
+@contextmanager
+def _signals(kernel: Mapping[str, Any], out: Path, say: Say) -> Iterator[None]:
+    """Turn the first signal into a request to stop, the second into an end; the notebook's name tells which runbook."""
+    stop, applying = out.parent / "stop", out.name == notebook("apply").name
+
+    def asked(_number: int, _frame: object) -> None:
+        pid = getattr(getattr(kernel.get("km"), "provisioner", None), "pid", None)
+        again = stop.exists()
+        stop.touch()
+        if again and pid:
+            say("  ending at once; the journal knows what was written")
+            os.kill(pid, signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+        elif applying:
+            say("  stopping once the writes in flight are settled; ask again to end at once")
+        elif pid:
+            os.kill(pid, signal.SIGINT)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _status_of(class_name: str) -> str:

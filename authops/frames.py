@@ -92,6 +92,22 @@ OUTCOME_ROWS: Final = _shape(
     request_id=("text", "Graph's request id of the write"),
     at=("time", "UTC, ISO 8601"),
 )
+HELD: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "one of METHODS, empty = all of them"),
+    reason=("text", "one of plan.HOLDS: why nothing may be written"),
+)
+AUDITS: Final = _shape(
+    at=("time", "UTC, ISO 8601"),
+    user_id=("text", "whose method was changed"),
+    method=("text", "one of METHODS, empty = another kind or not told"),
+    activity=("text", "Graph's activityDisplayName"),
+    before=("text", "old value, as far as told"),
+    after=("text", "new value, as far as told"),
+    by=("text", "application (client) id, or user principal name"),
+    correlation_id=("text", ""),
+    audit_id=("text", ""),
+)
 REGISTRATIONS: Final = _shape(
     user_id=("text", "object id"),
     user_principal_name=("text", ""),

@@ -177,6 +177,10 @@ class Graph:
             if url in seen:
                 raise GraphError("the next page is a page that was already read", request=str(request))
 
+    async def page(self, request: Request) -> dict[str, Any]:
+        """The first page of a collection, or one entity. Raises `GraphError`."""
+        return await self._page(request, self.root + request.path)
+
     async def _page(self, request: Request, url: str) -> dict[str, Any]:
         tried: Counter[Request] = Counter()
         while True:

@@ -14,7 +14,7 @@ import pandas as pd
 from authops.errors import JournalError
 from authops.frames import OUTCOME_ROWS, frame
 
-VERSION: Final = 1
+VERSION: Final = 2
 _SCHEMA: Final = """
 create table intents (
     id integer primary key, change_id text not null, attempt integer not null, line integer not null,
@@ -25,6 +25,7 @@ create table outcomes (
     method text not null, action text not null, before text not null, after text not null,
     outcome text not null, found text not null, detail text not null, request_id text not null, at text not null);
 """
+_FACTS: Final = "create table facts (name text primary key, value text not null);"
 _INTENT: Final = (
     "change_id",
     "attempt",
@@ -57,8 +58,9 @@ class Journal:
             raise JournalError(
                 f"{self.path} was written by a newer authops (format {version})", remedy="update authops"
             )
-        if version == 0:
-            self._db.executescript(f"begin; {_SCHEMA} pragma user_version = {VERSION}; commit;")
+        if version < VERSION:
+            missing = _FACTS if version == 1 else _SCHEMA + _FACTS
+            self._db.executescript(f"begin immediate; {missing} pragma user_version = {VERSION}; commit;")
 
     def intend(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Record what is about to be written (CHANGES fields, `attempt`, `at`); returns once it is on the disk."""
@@ -75,6 +77,25 @@ class Journal:
         with self._faults("read"):
             found = self._db.execute(f"select {', '.join(OUTCOME_ROWS)} from outcomes order by rowid").fetchall()
         return frame(OUTCOME_ROWS, [dict(zip(OUTCOME_ROWS, row, strict=True)) for row in found])
+
+    def recorded(self) -> pd.DataFrame:
+        """Everything that may have been written (OUTCOME_ROWS): outcomes, and open intents as `unknown`."""
+        settled = self.outcomes()
+        waiting = self.open_intents().drop_duplicates("change_id", keep="last")
+        unsettled = {"outcome": "unknown", "found": "", "request_id": "", "detail": "the run ended before its answer"}
+        rows = [dict(row) | unsettled for row in waiting.to_dict("records")]
+        named = [{name: row[name] for name in OUTCOME_ROWS} for row in rows]
+        return pd.concat([settled, frame(OUTCOME_ROWS, named)], ignore_index=True) if named else settled
+
+    def note(self, **facts: str) -> None:
+        """Write down facts about the run itself; a later one replaces an earlier of the same name."""
+        rows = [{"name": name, "value": value} for name, value in facts.items()]
+        self._write("insert or replace into facts (name, value) values (:name, :value)", rows)
+
+    def facts(self) -> dict[str, str]:
+        """What was noted."""
+        with self._faults("read"):
+            return dict(self._db.execute("select name, value from facts"))
 
     def open_intents(self) -> pd.DataFrame:
         """Intents without an outcome: writes of which nobody knows what they did."""

@@ -1,4 +1,4 @@
-"""Where things stand on this machine: the notebooks, the parameters, the run folders."""
+"""Where things stand on this machine: the notebooks, the parameters, the run folders, the locks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ def project() -> Path:
     """Where `notebooks/` and `parameters/` stand: the checkout, or their copies inside an installed package."""
     package = Path(__file__).resolve().parent
     return package.parent if (package.parent / "notebooks").is_dir() else package / "_project"
+
+
+def state_folder() -> Path:
+    """What runs must know of each other (locks, applied plans): `AUTHOPS_STATE`, else the user's state folder."""
+    told = os.environ.get("AUTHOPS_STATE")
+    base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state"
+    return Path(told).resolve() if told else Path(base).expanduser() / "authops"
 
 
 def runs_folder() -> Path:

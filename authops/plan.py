@@ -11,10 +11,17 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.errors import GuardStop
 from authops.frames import CHANGES, CURRENT, METHODS, PROBLEMS, USERS, WANTED, WRITES, check, frame
 from authops.phone import fold
 
+HOLDS: Final = {
+    "administrator": "holds a directory role, active or eligible; allow_admins lets it pass",
+    "protected_group": "member of a group that protect_groups names",
+    "protected_user": "named by protect_users",
+    "guest": "a guest; allow_guests lets it pass",
+    "disabled_account": "the account is disabled; allow_disabled lets it pass",
+    "unusable_method": "the policy does not let this user use the method; allow_unusable lets it pass",
+}
 REASONS: Final = {
     "no_method": "no such method yet",
     "overwrite_allowed": "a different value, and ForcedUpdate is set",
@@ -27,13 +34,10 @@ REASONS: Final = {
     "alternate_needs_mobile": "Graph accepts an alternate mobile only beside a mobile",
     "mobile_held_by_alternate": "Graph refuses to remove the mobile while an alternate mobile stays",
     "current_unknown": "the present value could not be read",
-}
-GUARDS: Final = {
-    "max_changes": "writes in the whole plan",
-    "max_removals": "removals in the whole plan",
-    "on_problem": "rows with a problem, when `stop` is asked for",
-}
-BREACHES: Final = ("guard", "limit", "selected", "population", "message")
+    "not_as_written": "the present value is not what the run wrote that is to be undone",
+} | HOLDS
+# What judges a plan: counted up whenever the same inputs would be judged otherwise.
+RULES_VERSION: Final = 2
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,16 @@ class Plan:
     def writes(self) -> pd.DataFrame:
         """The rows that change something."""
         return self.changes[self.changes["action"].isin(WRITES)]
+
+    @property
+    def held(self) -> pd.DataFrame:
+        """The rows that a row guard stopped."""
+        return self.changes[self.changes["reason"].isin(HOLDS) & self.changes["action"].eq("blocked")]
+
+    @property
+    def left(self) -> pd.DataFrame:
+        """The rows that change nothing: kept or blocked."""
+        return self.changes[~self.changes["action"].isin(WRITES)]
 
     @property
     def complete(self) -> bool:
@@ -259,13 +273,6 @@ def part(plan: Plan, changes: pd.DataFrame) -> Plan:
     return Plan(changes, plan.problems.iloc[:0], plan.header)
 
 
-def enforce(broken: pd.DataFrame) -> None:
-    """Raise `GuardStop` when any guard is broken."""
-    if len(broken):
-        said = "; ".join(f"{b['guard']}: {b['message']}" for b in _records(broken))
-        raise GuardStop(said, remedy="nothing was written; if the plan is right, raise the limit in words")
-
-
 def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
     """(status, headline) of a preview."""
     said = ", ".join(f"{plan.counts.get(action, 0):,} {action}" for action in WRITES)
@@ -275,21 +282,3 @@ def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
     if not plan.applicable:
         return "nothing to do", f"nothing to change{aside}"
     return "done", f"planned: {said}; approved: {approve}{aside}"
-
-
-def breaches(
-    plan: Plan, *, max_changes: int | None = None, max_removals: int | None = None, on_problem: str = "report"
-) -> pd.DataFrame:
-    """Every guard that the plan violates (columns BREACHES). 0 means none allowed; None means no limit."""
-    removals = int(plan.changes["action"].eq("remove").sum())
-    limits = [
-        ("max_changes", max_changes, len(plan.writes), len(plan.changes)),
-        ("max_removals", max_removals, removals, len(plan.changes)),
-        ("on_problem", 0 if on_problem == "stop" else None, len(plan.problems), len(plan.changes)),
-    ]
-    rows = [
-        (guard, limit, selected, population, f"{selected:,} {GUARDS[guard]}, {limit:,} allowed")
-        for guard, limit, selected, population in limits
-        if limit is not None and selected > limit
-    ]
-    return pd.DataFrame(rows, columns=list(BREACHES))

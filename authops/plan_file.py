@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -17,31 +19,44 @@ import pandas as pd
 
 from authops.errors import PlanError
 from authops.frames import CHANGES, PROBLEMS, WRITES, check
-from authops.plan import Plan
+from authops.plan import RULES_VERSION, Plan
 
-VERSION: Final = 1
+VERSION: Final = 2
 _REMEDY: Final = "run preview again and approve its plan"
 
 
-def digest(changes: pd.DataFrame) -> str:
-    """SHA-256 over the declared columns of the changes, row by row."""
+def fingerprint(changes: pd.DataFrame) -> str:
+    """SHA-256 over the declared columns of changes, row by row."""
     rows = check(changes, CHANGES)[list(CHANGES)].to_json(orient="split", index=False)
     return hashlib.sha256(str(rows).encode()).hexdigest()
+
+
+def digest(plan: Plan, header: Mapping[str, Any]) -> str:
+    """SHA-256 over the changes, the problems and the header but its own digest: all that a plan says."""
+    said = {name: value for name, value in header.items() if name != "digest"}
+    parts = [
+        fingerprint(plan.changes),
+        check(plan.problems, PROBLEMS)[list(PROBLEMS)].to_json(orient="split", index=False),
+        json.dumps(said, sort_keys=True, ensure_ascii=False),
+    ]
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def save(plan: Plan, folder: Path, *, now: datetime, valid_hours: int = 24) -> Plan:
     """Write the plan into a run folder; returns it with its full header. Raises `PlanError` when one is there."""
     if (folder / "plan.json").exists():
         raise PlanError(f"{folder} already holds a plan", remedy="a plan is saved once; start a new run")
-    header = dict(plan.header) | {
+    header = json.loads(json.dumps(dict(plan.header), default=str)) | {
         "version": VERSION,
+        "plan_id": str(uuid.uuid4()),
+        "rules_version": RULES_VERSION,
         "made_at": now.isoformat(timespec="seconds"),
         "expires_at": (now + timedelta(hours=valid_hours)).isoformat(timespec="seconds"),
-        "digest": digest(plan.changes),
         "counts": plan.counts,
         "complete": plan.complete,
         "applicable": plan.applicable,
     }
+    header["digest"] = digest(plan, header)
     _private(folder / "plan.parquet", plan.changes)
     _private(folder / "problems.parquet", plan.problems)
     _write_json(folder / "plan.json", header)
@@ -60,9 +75,15 @@ def load(folder: Path) -> Plan:
         raise PlanError(
             f"{folder}: the plan's table cannot be read ({type(error).__name__})", remedy=_REMEDY
         ) from error
-    if digest(changes) != header["digest"]:
-        raise PlanError(f"{folder}: the plan was changed after it was saved", remedy=_REMEDY)
-    return Plan(changes, problems, header)
+    plan = Plan(changes, problems, header)
+    if digest(plan, header) != header.get("digest"):
+        raise PlanError(f"{folder}: the plan was edited after it was saved", remedy=_REMEDY)
+    if header["rules_version"] != RULES_VERSION:
+        raise PlanError(
+            f"{folder}: the plan was made under other rules (version {header['rules_version']}, now {RULES_VERSION})",
+            remedy=_REMEDY,
+        )
+    return plan
 
 
 def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: datetime, note: str = "") -> Path:
@@ -103,8 +124,13 @@ def seal(plan: Plan) -> dict[str, str]:
     }
 
 
-def approved(plan: Plan, folder: Path, *, tenant_id: str, now: datetime) -> pd.DataFrame:
-    """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant, plan, or too late."""
+def approved(
+    plan: Plan, folder: Path, *, tenant_id: str, now: datetime, require_second_person: bool = False
+) -> pd.DataFrame:
+    """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant, plan, or too late.
+
+    `require_second_person`: whoever made the plan may not be the one who approved it.
+    """
     approval = _read_json(folder / "approval.json", "approval")
     if plan.header.get("tenant_id") != tenant_id:
         raise PlanError(
@@ -116,6 +142,11 @@ def approved(plan: Plan, folder: Path, *, tenant_id: str, now: datetime) -> pd.D
     until = datetime.fromisoformat(approval["until"])
     if now > min(until, datetime.fromisoformat(plan.header["expires_at"])):
         raise PlanError(f"the plan expired at {approval['until']}", remedy=_REMEDY)
+    if require_second_person and str(approval["by"]).casefold() == str(plan.header.get("author", "")).casefold():
+        raise PlanError(
+            f"{approval['by']} made the plan and approved it; a second person is required",
+            remedy=f"let somebody else approve it: authops approve {folder}",
+        )
     writes = plan.writes
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
 

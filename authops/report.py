@@ -36,7 +36,8 @@ from authops.views import (
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart", "coverage_table",
-    "facts", "findings", "mask_numbers", "outcomes", "problems", "progress", "reason_words", "reasons", "to_html",
+    "facts", "findings", "holds", "mask_numbers", "outcomes", "problems", "progress", "reason_words", "reasons",
+    "to_html", "witness",
 ]  # fmt: skip
 SIGNS: Final = {"add": "+", "update": "~", "remove": "\u2212", "keep": "=", "blocked": "!"}
 _OUTCOME_KINDS: Final = {
@@ -153,6 +154,42 @@ def breaches(breaches: pd.DataFrame) -> View:
     cells = [("remove", [text(c) for c in row]) for row in rows]
     html = box(f"! {said}", "remove") + table(heads, cells, right=["limit", "selected", "population"])
     return View(html, f"{said}\n{plain_table(heads, rows)}")
+
+
+def holds(counts: Mapping[str, int], *, reasons: Mapping[str, str]) -> View:
+    """Each row guard with how many changes it stopped, also none."""
+    heads = ["guard", "stopped", "meaning"]
+    lines = [(name.replace("_", " "), number(n), reasons[name]) for name, n in counts.items()]
+    cells = [
+        ("blocked" if n else "keep", [text(c) for c in line]) for n, line in zip(counts.values(), lines, strict=True)
+    ]
+    return View(table(heads, cells, right=["stopped"]), plain_table(heads, lines))
+
+
+def witness(changes: pd.DataFrame, others: pd.DataFrame, why: str, *, reveal: bool = False, limit: int = 200) -> View:
+    """How many applied changes the audit log knows, and what somebody else did to the same people (AUDITS)."""
+    if why:
+        return View(box(f"! {text(why)}", "update"), why)
+    applied = changes[changes["outcome"].str.startswith("applied")]
+    known = int((applied["audit_id"] != "").sum())
+    numbers = {"in the audit log": known, "not there (yet)": len(applied) - known, "by somebody else": len(others)}
+    kinds = ("add", "keep", "blocked")
+    parts = [tile(name, n, kind) for (name, n), kind in zip(numbers.items(), kinds, strict=True)]
+    plain = " · ".join(f"{number(n)} {name}" for name, n in numbers.items())
+    if others.empty:
+        return View(tiles(parts), plain)
+    names = dict(zip(changes["user_id"], changes["user_principal_name"], strict=True))
+    rows = [_other(r, names, reveal) for r in _records(others.head(limit))]
+    heads = ["at", "user", "method", "activity", "by", "before", "after"]
+    said = f"{number(len(rows))} of {number(len(others))} shown"
+    cells = [("blocked", [text(c) for c in row]) for row in rows]
+    return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, rows)}")
+
+
+def _other(row: Mapping[str, Any], names: Mapping[str, str], reveal: bool) -> list[str]:
+    who = names.get(row["user_id"], row["user_id"])
+    values = [_shown(row["before"], reveal), _shown(row["after"], reveal)]
+    return [row["at"], who, row["method"], row["activity"], row["by"], *values]
 
 
 def outcomes(outcomes: pd.DataFrame, *, reveal: bool = False, limit: int = 200) -> View:

@@ -57,6 +57,71 @@ def registrations() -> Request:
     return Request("GET", _path(builder.to_get_request_information(_with(query))))
 
 
+def user_count() -> Request:
+    """How many users there are, beside one of them (Graph: advanced queries)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=["id"], top=1, count=True)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))), advanced=True)
+
+
+def role_assignments() -> Request:
+    """Active directory roles with who holds them (Graph: list unifiedRoleAssignments)."""
+    from msgraph.generated.role_management.directory.role_assignments import (
+        role_assignments_request_builder as module,
+    )
+
+    query = module.RoleAssignmentsRequestBuilder.RoleAssignmentsRequestBuilderGetQueryParameters(expand=["principal"])
+    builder = _api().role_management.directory.role_assignments
+    return Request("GET", _path(builder.to_get_request_information(_with(query))))
+
+
+def role_eligibilities() -> Request:
+    """Roles that somebody may activate (Graph: list roleEligibilityScheduleInstances)."""
+    from msgraph.generated.role_management.directory.role_eligibility_schedule_instances import (
+        role_eligibility_schedule_instances_request_builder as module,
+    )
+
+    kind = module.RoleEligibilityScheduleInstancesRequestBuilder
+    query = kind.RoleEligibilityScheduleInstancesRequestBuilderGetQueryParameters(expand=["principal"])
+    builder = _api().role_management.directory.role_eligibility_schedule_instances
+    return Request("GET", _path(builder.to_get_request_information(_with(query))))
+
+
+def group_named(name: str) -> Request:
+    """The groups of that name (Graph: list groups)."""
+    from msgraph.generated.groups.groups_request_builder import GroupsRequestBuilder as Builder
+
+    escaped = name.replace("'", "''")
+    query = Builder.GroupsRequestBuilderGetQueryParameters(filter=f"displayName eq '{escaped}'", select=["id"])
+    return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
+
+
+def group_members(group_id: str) -> Request:
+    """Members of a group at any depth, of any kind (Graph: list transitiveMembers)."""
+    from msgraph.generated.groups.item.transitive_members import transitive_members_request_builder as module
+
+    kind = module.TransitiveMembersRequestBuilder.TransitiveMembersRequestBuilderGetQueryParameters
+    builder = _api().groups.by_group_id(group_id).transitive_members
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(select=["id"], top=999)))))
+
+
+def methods_policy() -> Request:
+    """What the tenant allows whom (Graph: get authenticationMethodsPolicy)."""
+    return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))
+
+
+def audits(since: str) -> Request:
+    """Changes of methods since a moment (UTC, ISO 8601), as the service that made them tells (Graph: list
+    directoryAudits); the directory's own record of the same change is left out."""
+    from msgraph.generated.audit_logs.directory_audits import directory_audits_request_builder as module
+
+    clause = f"activityDateTime ge {since} and loggedByService eq 'Authentication Methods'"
+    kind = module.DirectoryAuditsRequestBuilder.DirectoryAuditsRequestBuilderGetQueryParameters
+    builder = _api().audit_logs.directory_audits
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause)))))
+
+
 def phone_methods(user_id: str) -> Request:
     """A user's phones."""
     return Request("GET", _for_user(_authentication_path("phone_methods"), user_id))

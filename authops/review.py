@@ -106,7 +106,7 @@ def review(changes: pd.DataFrame, problems: pd.DataFrame, *, reveal: bool = Fals
     Rows that write nothing are shown, not selectable. Numbers are masked unless `reveal`.
     """
     check(changes, CHANGES)
-    decision = memory.setdefault(plan_file.digest(changes), Decision())
+    decision = memory.setdefault(plan_file.fingerprint(changes), Decision())
     return Reviewer(Selection(changes, decision), len(problems), reveal, on_save)
 
 

@@ -12,7 +12,10 @@ import logging
 import os
 import platform
 import secrets
+import signal
+import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +24,11 @@ import pandas as pd
 
 from authops import apply, source
 from authops import connection as connections
-from authops.errors import ParameterError
+from authops.errors import ParameterError, PlanError
 from authops.graph import Graph
 from authops.journal import Journal
-from authops.places import runs_folder
+from authops.lock import TenantLock, claim
+from authops.places import runs_folder, state_folder
 from authops.plan import Plan
 from authops.views import View, box
 
@@ -39,7 +43,7 @@ EXIT_CODES: Final = {
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
     ("broke", "wrong use", "stopped"), "remove"
 )
-_NEEDS: Final = {"apply": "plan.json", "verify": "outcomes.parquet"}
+_NEEDS: Final = {"apply": "plan.json", "verify": "journal.sqlite"}
 _PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
 
 
@@ -54,6 +58,8 @@ class Run:
         self.started = datetime.now(UTC)
         self._graph: Graph | None = None
         self._journal: Journal | None = None
+        self._lock: TenantLock | None = None
+        self.claims: dict[str, Any] = {}
 
     @property
     def facts(self) -> dict[str, str]:
@@ -70,17 +76,83 @@ class Run:
     async def connect(self) -> Graph:
         """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
         if self._graph is None:
-            connections.sign_in(self.connection)
+            self.claims = connections.sign_in(self.connection)
             self._graph = await Graph.connect(self.connection).__aenter__()
         return self._graph
 
-    def journal(self, mode: str) -> Journal:
-        """This run's journal; a dry run gets one of its own that is thrown away."""
+    def take(self, plan: Plan, mode: str) -> Journal:
+        """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.
+
+        To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
+        there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
+        """
         if mode != "apply":
             for old in self.folder.glob("dry-run.sqlite*"):
                 old.unlink()
-        self._journal = Journal(self.folder / ("journal.sqlite" if mode == "apply" else "dry-run.sqlite"))
+            self._journal = Journal(self.folder / "dry-run.sqlite")
+            return self._journal
+        self._lock = TenantLock(
+            state_folder() / "locks", self.tenant_id, by=author(), run=str(self.folder.resolve())
+        ).acquire()
+        self._journal = Journal(self.folder / "journal.sqlite")
+        finished = self._journal.facts().get("finished_at")
+        if finished:
+            raise PlanError(
+                f"this plan was already applied, finished {finished}",
+                remedy="a plan is applied once; run verify on it, or preview again",
+            )
+        claim(state_folder() / "applied", str(plan.header["plan_id"]), self.folder)
+        begun = self._journal.facts().get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
+        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=begun, by=author())
+        self._stop_file.unlink(missing_ok=True)
+        self._listen()
         return self._journal
+
+    def stop_asked(self) -> bool:
+        """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
+        return self._stop_file.exists()
+
+    def _listen(self) -> None:
+        """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: self._stop_file.touch())
+
+    @property
+    def _stop_file(self) -> Path:
+        return self.folder / "stop"
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant's id as the token tells, else as the profile says."""
+        return str(self.claims.get("tid") or self.connection.tenant_id)
+
+    @property
+    def application_id(self) -> str:
+        """Who writes, as the audit log will name it."""
+        return str(self.claims.get("appid") or self.connection.client_id)
+
+    @property
+    def certificate_days(self) -> float | None:
+        """Days until the connection's certificate expires; None when it signs in otherwise."""
+        return connections.certificate_days(self.connection)
+
+    def recorded(self) -> pd.DataFrame:
+        """What this run's journal holds (OUTCOME_ROWS), open intents as `unknown`."""
+        return earlier(self.folder).recorded
+
+    def began(self) -> datetime:
+        """When this run began to write."""
+        return earlier(self.folder).began
+
+    def earlier(self, name: str) -> Earlier:
+        """An earlier run of this tenant, by path or name, else the latest. Raises `ParameterError`, `PlanError`."""
+        found = earlier(find(name))
+        if found.tenant_id not in (self.tenant_id, self.connection.tenant_id):
+            raise PlanError(
+                f"{found.folder.name} wrote to tenant {found.tenant_id}, this connection is {self.tenant_id}",
+                remedy="use that run's own connection",
+            )
+        return found
 
     def keep(self, name: str, data: pd.DataFrame) -> Path:
         """Write a frame as Parquet, readable by its owner only."""
@@ -107,15 +179,23 @@ class Run:
         """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
         read_at = datetime.now(UTC).isoformat(timespec="seconds")
         tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
-        return tenant | {"source": dict(source_facts), "read_at": read_at, "author": author(), "rules": rules}
+        return tenant | {"source": dict(source_facts), "read_at": read_at, "author": author(), "rules": dict(rules)}
 
     def keep_outcomes(self, outcomes: pd.DataFrame, plan: Plan, mode: str) -> dict[str, str]:
         """Keep the outcomes and `failed.csv`, the source rows to look at; returns what was kept, for people."""
+        if (
+            mode == "apply"
+            and self._journal
+            and set(outcomes["change_id"]) <= set(self._journal.outcomes()["change_id"])
+        ):
+            self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
         lines = {int(n) for n in [*plan.problems["line"], *apply.failed(outcomes)["line"]]}
         source_facts = plan.header["source"]
         if not lines:
             return kept | {"failed.csv": "not needed: nothing to look at"}
+        if "path" not in source_facts:
+            return kept | {"failed.csv": "not written: this plan came from no file"}
         if source.digest(source_facts["path"]) != source_facts["digest"]:
             return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
         path = self.folder / "failed.csv"
@@ -131,6 +211,9 @@ class Run:
         if self._journal is not None:
             self._journal.close()
             self._journal = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
         record(self.folder, self.runbook, status, headline, counts)
         return View(box(headline, _KINDS[status]), headline)
 
@@ -153,6 +236,58 @@ def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime 
     folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
     folder.mkdir(mode=0o700)
     return folder
+
+
+def find(name: str = "") -> Path:
+    """The folder of an earlier run that wrote: by path, by name, or the latest. Raises `ParameterError`."""
+    if not name:
+        return _latest("verify")
+    folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
+    if folder is None:
+        raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
+    return folder.resolve()
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run that wrote: what its journal holds (OUTCOME_ROWS, open intents as `unknown`) and notes beside it."""
+
+    folder: Path
+    recorded: pd.DataFrame
+    noted: Mapping[str, str]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the page: which run, by whom, when."""
+        return {"run": self.folder.name, "by": self.noted.get("by", ""), "began": self.noted.get("begun_at", "")}
+
+    @property
+    def tenant_id(self) -> str:
+        """Which tenant it wrote to."""
+        return self.noted.get("tenant_id", "")
+
+    @property
+    def began(self) -> datetime:
+        """When it began to write."""
+        return datetime.fromisoformat(self.noted["begun_at"])
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The protection it was planned under; careful defaults when its plan is gone."""
+        path = self.folder / "plan.json"
+        header = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return dict(header.get("rules", {}).get("protect", {}))
+
+
+def earlier(folder: Path) -> Earlier:
+    """What a run folder's journal holds. Raises `ParameterError` when there is none."""
+    if not (folder / "journal.sqlite").exists():
+        raise ParameterError(f"{folder} holds no journal: nothing was written there", remedy="apply first")
+    journal = Journal(folder / "journal.sqlite")
+    try:
+        return Earlier(folder, journal.recorded(), journal.facts())
+    finally:
+        journal.close()
 
 
 def _latest(runbook: str) -> Path:

@@ -24,7 +24,9 @@ RUNBOOKS: Final = {
     "preview": "2_preview.ipynb",
     "apply": "3_apply.ipynb",
     "verify": "4_verify.ipynb",
+    "undo": "5_undo.ipynb",
 }
+WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
 _LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)

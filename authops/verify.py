@@ -1,14 +1,17 @@
-"""Is the world what the journal says? Every written user is read again."""
+"""Is the world what the journal says? Every written user is read again, and Entra's audit log is asked."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, cast
 
 import pandas as pd
 
-from authops import directory
+from authops import audit_log, directory
 from authops.apply import failed
-from authops.frames import OUTCOME_ROWS, frame
+from authops.errors import GraphError
+from authops.frames import AUDITS, OUTCOME_ROWS, empty, frame
 from authops.graph import Graph
 from authops.phone import fold
 
@@ -42,12 +45,47 @@ def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     return row | {"found": found, "as_recorded": bool(expected) and row["outcome"] != "unknown"}
 
 
-def verified_ending(verified: pd.DataFrame) -> tuple[str, str]:
-    """(status, headline) of a verify."""
-    odd = int((~verified["as_recorded"]).sum())
-    if odd or len(failed(verified)):
-        return (
-            "attention",
-            f"{odd:,} of {len(verified):,} changes are not as recorded; {len(failed(verified)):,} need a look",
-        )
-    return ("done" if len(verified) else "nothing to do"), f"all {len(verified):,} changes are as recorded"
+@dataclass(frozen=True)
+class Witness:
+    """What the audit log says. `changes`: OUTCOME_ROWS plus `as_recorded` and `audit_id`; `others`: AUDITS of changes
+
+    to the same people that this run did not make; `why`: why it could not be asked, or empty.
+    """
+
+    changes: pd.DataFrame
+    others: pd.DataFrame
+    why: str = ""
+
+
+async def witnessed(graph: Graph, verified: pd.DataFrame, since: datetime, ours: str) -> Witness:
+    """Tie each applied change to its record in the audit log. `ours`: the application id that wrote.
+
+    An audit log that may not be read (AuditLog.Read.All) is said, and is no reason to fail.
+    """
+    nothing = Witness(verified.assign(audit_id=""), empty(AUDITS))
+    if verified.empty:
+        return nothing
+    try:
+        found = await audit_log.records(graph, since, verified["user_id"])
+    except GraphError as error:
+        if error.status not in (400, 401, 403, 404, 501):
+            raise
+        return replace(nothing, why=f"the audit log could not be read: HTTP {error.status} {error.message}")
+    audit_ids, others = audit_log.tie(verified, found, ours)
+    return Witness(verified.assign(audit_id=audit_ids), others)
+
+
+def verified_ending(verified: pd.DataFrame, witness: Witness | None = None) -> tuple[str, str]:
+    """(status, headline) of a verify; a change by somebody else deserves a look, a missing record may still come."""
+    odd, others = int((~verified["as_recorded"]).sum()), 0 if witness is None else len(witness.others)
+    if odd or len(failed(verified)) or others:
+        said = f"{odd:,} of {len(verified):,} changes are not as recorded; {len(failed(verified)):,} need a look"
+        return "attention", said + (f"; {others:,} changes by somebody else" if others else "")
+    said = f"all {len(verified):,} changes are as recorded"
+    if witness is not None and len(verified):
+        said += f"; {witness.why}" if witness.why else f"; {_tied(witness):,} have their audit record"
+    return ("done" if len(verified) else "nothing to do"), said
+
+
+def _tied(witness: Witness) -> int:
+    return int((witness.changes["audit_id"] != "").sum())

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from authops import frames, plan, run, runbook, source
+from authops import frames, guards, plan, run, runbook, source
 from authops.__main__ import main
 from authops.demo import knobs as knobs_module
 from authops.demo import weather
@@ -50,7 +50,7 @@ def table(heading: str) -> set[str]:
         ("Reasons", set(plan.REASONS)),
         ("Outcomes", set(frames.OUTCOMES)),
         ("Exit codes", {str(code) for code in run.EXIT_CODES}),
-        ("Guards", set(plan.GUARDS)),
+        ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(source.RULES)),
     ],
 )

@@ -32,13 +32,18 @@ ARROWS: dict[str, set[str]] = {
     "directory": WORDS | {"graph", "requests"},
     "journal": WORDS,
     "breaker": WORDS,
+    "guards": WORDS | {"plan"},
+    "undo": WORDS | {"plan"},
+    "lock": WORDS,
+    "protection": WORDS | {"graph", "requests", "directory"},
+    "audit_log": WORDS | {"graph", "requests"},
     "apply": WORDS | {"plan", "journal", "directory", "graph", "requests", "rate", "breaker"},
-    "verify": WORDS | {"apply", "directory", "graph"},
+    "verify": WORDS | {"apply", "directory", "graph", "audit_log"},
     "report": WORDS,
     "review": WORDS | {"report", "plan", "plan_file"},
-    "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify"},
+    "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock"},
     "execute": WORDS | {"run", "runbook", "report"},
-    "__main__": WORDS | {"runbook", "run", "execute", "connection"},
+    "__main__": WORDS | {"runbook", "run", "execute", "connection", "plan_file"},
 }
 MODULES = sorted(PACKAGE.glob("*.py"))
 EVERYTHING = sorted(PACKAGE.rglob("*.py"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from authops import plan
-from authops.errors import GuardStop, PlanError
+from authops import plan, plan_file
+from authops.errors import PlanError
 from authops.frames import CHANGES, CURRENT, PROBLEMS, USERS, WANTED, empty, frame
 from authops.plan_file import approve, approved, digest, load, save, utc_now
 
@@ -155,16 +156,6 @@ def test_the_reason_never_decides() -> None:
     assert list(blind.writes["change_id"]) == list(got.writes["change_id"])
 
 
-@pytest.mark.parametrize(("limit", "broken"), [(0, True), (1, True), (2, False), (None, False)])
-def test_zero_allows_none_and_only_null_is_no_limit(limit: int | None, broken: bool) -> None:
-    got = made([*row("u", mobile=A), *row("v", mobile=B)], [*has("u"), *has("v")])
-    breaches = plan.breaches(got, max_changes=limit)
-    assert (len(breaches) == 1) is broken
-    if broken:
-        with pytest.raises(GuardStop, match="2 writes in the whole plan"):
-            plan.enforce(breaches)
-
-
 def saved(folder: Path) -> plan.Plan:
     got = made([*row("u", mobile=A), *row("v", mobile=B)], [*has("u"), *has("v")])
     return save(plan.Plan(got.changes, got.problems, {"tenant_id": "t"}), folder, now=utc_now())
@@ -185,7 +176,7 @@ def test_an_edited_plan_is_refused(tmp_path: Path) -> None:
     edited = saved_changes(tmp_path)
     edited.loc[0, "after"] = "+31 600000000"
     edited.to_parquet(tmp_path / "plan.parquet")
-    with pytest.raises(PlanError, match="changed after it was saved"):
+    with pytest.raises(PlanError, match="edited after it was saved"):
         load(tmp_path)
 
 
@@ -211,7 +202,46 @@ def test_an_approval_is_refused_for_another_tenant_plan_or_too_late(tmp_path: Pa
         approve(got, tmp_path, ["c9999999"], by="frida", now=utc_now())
 
 
-def test_the_digest_sees_every_cell() -> None:
-    got = made(row("u", mobile=A), has("u")).changes
-    changed = {digest(got.assign(**{name: got[name].astype(object).map(lambda v: f"{v}!")})) for name in CHANGES}
-    assert len(changed | {digest(got)}) == len(CHANGES) + 1
+def test_the_digest_sees_every_cell_and_every_word_of_the_header() -> None:
+    got = made(row("u", mobile=A), has("u"))
+    header = {"tenant_id": "t", "author": "frida", "expires_at": "2026-01-01", "rules": {"max_changes": 1}}
+    changed = {
+        digest(
+            plan.Plan(
+                got.changes.assign(**{name: got.changes[name].astype(object).map(lambda v: f"{v}!")}), got.problems
+            ),
+            header,
+        )
+        for name in CHANGES
+    }
+    changed |= {digest(got, header | {name: "else"}) for name in header}
+    assert len(changed | {digest(got, header)}) == len(CHANGES) + len(header) + 1
+
+
+@pytest.mark.parametrize("name", ["tenant_id", "author", "expires_at", "plan_id"])
+def test_an_edited_header_is_refused(tmp_path: Path, name: str) -> None:
+    saved(tmp_path)
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: "2099-01-01T00:00:00+00:00"}))
+    with pytest.raises(PlanError, match="edited after it was saved"):
+        load(tmp_path)
+
+
+def test_a_plan_of_other_rules_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_file, "RULES_VERSION", 1)
+    saved(tmp_path)
+    monkeypatch.undo()
+    with pytest.raises(PlanError, match="made under other rules"):
+        load(tmp_path)
+
+
+def test_a_second_person_is_somebody_else_than_the_author(tmp_path: Path) -> None:
+    got = made([*row("u", mobile=A)], [*has("u")])
+    got = save(plan.Plan(got.changes, got.problems, {"tenant_id": "t", "author": "Frida"}), tmp_path, now=utc_now())
+    ids = list(got.writes["change_id"])
+    asked = {"tenant_id": "t", "now": utc_now(), "require_second_person": True}
+    approve(got, tmp_path, ids, by="frida", now=utc_now())
+    with pytest.raises(PlanError, match="a second person is required"):
+        approved(got, tmp_path, **asked)
+    approve(got, tmp_path, ids, by="gus", now=utc_now())
+    assert list(approved(got, tmp_path, **asked)["change_id"]) == ids

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from authops import plan, plan_file
+from authops import guards, plan, plan_file
 from authops import review as module
 from authops.errors import PlanError
 from authops.frames import CHANGES, PROBLEMS, empty, frame
@@ -140,7 +140,7 @@ def saved_plan(folder: Path) -> plan.Plan:
 
 def test_a_saved_plan_is_approved_into_its_folder(tmp_path: Path) -> None:
     made = saved_plan(tmp_path)
-    shown = review_plan(made, tmp_path, plan.breaches(made), by="ann")
+    shown = review_plan(made, tmp_path, guards.breaches(made), by="ann")
     shown.rows[1][0].value = True
     shown.save_button.click()
     approval = json.loads((tmp_path / "approval.json").read_text("utf-8"))
@@ -150,7 +150,7 @@ def test_a_saved_plan_is_approved_into_its_folder(tmp_path: Path) -> None:
 
 def test_a_broken_guard_saves_nothing(tmp_path: Path) -> None:
     made = saved_plan(tmp_path)
-    shown = review_plan(made, tmp_path, plan.breaches(made, max_removals=0), by="ann")
+    shown = review_plan(made, tmp_path, guards.breaches(made, max_removals=0), by="ann")
     shown.approve_all.click()
     shown.save_button.click()
     assert "max_removals would be broken" in shown.saved.value

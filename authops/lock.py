@@ -1,0 +1,109 @@
+"""One apply at a time for a tenant, and one application of a plan: both are remembered on this machine.
+
+The lock is the operating system's, so it ends with the process that holds it, however that ends. Machines that should
+know of each other share a folder by `AUTHOPS_STATE`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+from authops.errors import GuardStop, PlanError
+
+_ODD: Final = re.compile(r"[^\w.-]")
+
+
+class TenantLock:
+    """Held from `acquire` to `release`. Raises `GuardStop` naming the holder when another run has it."""
+
+    def __init__(self, folder: Path, tenant_id: str, *, by: str, run: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path = folder / f"{_ODD.sub('_', tenant_id.lower())}.lock"
+        self.tenant_id, self.by, self.run = tenant_id, by, run
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> Self:
+        """Take the lock, or say who has it."""
+        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+        if not _locked(file):
+            holder = _read(file)
+            file.close()
+            raise GuardStop(
+                f"tenant_lock: {holder.get('by', 'somebody')} (process {holder.get('pid', '?')}) is applying to tenant"
+                f" {self.tenant_id} since {holder.get('since', '?')}, run {holder.get('run', '?')}",
+                remedy="nothing was written; wait until that run has ended, then run apply again",
+            )
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps({"by": self.by, "run": self.run, "pid": os.getpid(), "since": since}))
+        file.flush()
+        self._file = file
+        return self
+
+    def release(self) -> None:
+        """Let go; harmless when it was never taken."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self.acquire()
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.release()
+
+
+def _read(file: IO[str]) -> dict[str, Any]:
+    try:
+        file.seek(0)
+        found: dict[str, Any] = json.loads(file.read())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the operating system's own lock, without waiting."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            # A byte beyond what is written, so that others can still read who holds it.
+            file.seek(1 << 20)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def claim(folder: Path, plan_id: str, run_folder: Path) -> None:
+    """Record that a plan is applied in this run folder. Raises `PlanError` when it was applied in another one."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / f"{_ODD.sub('_', plan_id)}.json"
+    mine = {"run": str(run_folder.resolve()), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(json.dumps(mine))
+        return
+    except FileExistsError:
+        pass
+    try:
+        known = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        known = mine  # a process died while it wrote this; nothing had been applied yet
+    if known["run"] != mine["run"]:
+        raise PlanError(
+            f"this plan was already applied, in {known['run']} since {known['since']}",
+            remedy="a plan is applied once; go on there (--resume), or preview again",
+        )

@@ -1,0 +1,75 @@
+"""One apply at a time for a tenant, one application of a plan; a dead process holds nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from authops.errors import GuardStop, PlanError
+from authops.lock import TenantLock, claim
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from authops.lock import TenantLock
+held = TenantLock(Path(sys.argv[1]), "contoso", by="frida", run="run-1").acquire()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def lock(folder: Path, tenant: str = "contoso") -> TenantLock:
+    return TenantLock(folder, tenant, by="gus", run="run-2")
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_the_second_one_is_told_who_has_it(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    with pytest.raises(GuardStop, match=rf"frida \(process {holder.pid}\).*contoso.*run-1"):
+        lock(tmp_path).acquire()
+
+
+def test_another_tenant_is_free(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    with lock(tmp_path, "fabrikam"):
+        assert holder.poll() is None
+
+
+def test_a_dead_process_holds_nothing(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with lock(tmp_path) as held:
+        assert "gus" in held.path.read_text()
+
+
+def test_it_is_free_again_after_release(tmp_path: Path) -> None:
+    with lock(tmp_path), pytest.raises(GuardStop, match="gus"):
+        lock(tmp_path).acquire()
+    lock(tmp_path).acquire().release()
+
+
+def test_the_same_tenant_by_another_spelling_is_the_same(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    assert holder.poll() is None
+    with pytest.raises(GuardStop):
+        lock(tmp_path, "CONTOSO").acquire()
+
+
+def test_a_plan_is_claimed_by_one_run_folder(tmp_path: Path) -> None:
+    claim(tmp_path / "applied", "plan-1", tmp_path / "run-1")
+    claim(tmp_path / "applied", "plan-1", tmp_path / "run-1")
+    claim(tmp_path / "applied", "plan-2", tmp_path / "run-2")
+    with pytest.raises(PlanError, match=r"already applied, in .*run-1"):
+        claim(tmp_path / "applied", "plan-1", tmp_path / "run-2")
