@@ -205,4 +205,6 @@ def create_app(
         Route("/beta/{rest:path}", front.graph, methods=_VERBS),
         Route("/{rest:path}", _unknown, methods=_VERBS),
     ]
-    return Starlette(routes=routes)
+    app = Starlette(routes=routes)
+    app.state.wire = wire
+    return app

@@ -56,7 +56,8 @@ class Groups:
         self._active: list[dict[str, Any]] = []
         self._eligible: list[dict[str, Any]] = []
 
-    def _of(self, tenant: Tenant) -> dict[str, Group]:
+    def of(self, tenant: Tenant) -> dict[str, Group]:
+        """Return the groups by id."""
         if self._made != tenant.staff_version:
             self._made, space = tenant.staff_version, str(tenant.meta["seed"])
             living = tenant.living()
@@ -70,7 +71,7 @@ class Groups:
     def list_groups(self, call: Call) -> Answer:
         """List groups."""
         options = refuse_options(call, "$top", "$select", "$filter", "$skiptoken")
-        rows = [group.row() for group in self._of(call.tenant).values()]
+        rows = [group.row() for group in self.of(call.tenant).values()]
         if "$filter" in options:
             equal = frozenset({"id", "displayName", "securityEnabled", "mailEnabled", "isAssignableToRole"})
             test = odata.parse(options["$filter"], odata.Rules(equal, frozenset({"displayName"})))
@@ -105,16 +106,16 @@ class Groups:
 
     def assignments(self, call: Call) -> Answer:
         """List active role assignments."""
-        self._of(call.tenant)
+        self.of(call.tenant)
         return self._roles(call, self._active, "roleManagement/directory/roleAssignments")
 
     def eligibilities(self, call: Call) -> Answer:
         """List eligible role assignments."""
-        self._of(call.tenant)
+        self.of(call.tenant)
         return self._roles(call, self._eligible, "roleManagement/directory/roleEligibilityScheduleInstances")
 
     def _group(self, call: Call, key: str) -> Group:
-        found = self._of(call.tenant).get(key.lower())
+        found = self.of(call.tenant).get(key.lower())
         if found is None:
             raise Refusal(404, "Request_ResourceNotFound", no_such(key))
         return found

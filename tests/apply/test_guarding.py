@@ -1,0 +1,159 @@
+"""Who must not be touched, as Graph tells it; and what happens when it does not tell."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from authops import directory, protection
+from authops.demo import policies
+from authops.demo.world import World, build
+from authops.graph import Graph
+from authops.protection import Protection, Rules
+from tests.apply.conftest import ROOT, Stage
+
+NOBODY = Rules(allow_admins=True, allow_guests=True, allow_disabled=True, allow_unusable=True)
+LEAST = ["User.Read.All", "UserAuthenticationMethod.ReadWrite.All"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Stage:
+    """The demo tenant with its own people, a hundred and twenty of them."""
+    found = Stage(tmp_path)
+    found.world = build(tmp_path / "big", (ROOT,), users=120)
+    return found
+
+
+def read(place: Stage, rules: Rules) -> tuple[Protection, dict[str, str]]:
+    """What protection says of everybody, and user principal names by id."""
+
+    async def both() -> tuple[Protection, pd.DataFrame]:
+        async with place.graph() as graph:
+            users = await directory.all_users(graph)
+            return await protection.read(graph, users, rules), users
+
+    found, users = asyncio.run(both())
+    return found, dict(zip(users["user_id"], users["user_principal_name"], strict=True))
+
+
+def held(place: Stage, reason: str, rules: Rules) -> set[str]:
+    found, names = read(place, rules)
+    return {names[user] for user in found.held.loc[found.held["reason"] == reason, "user_id"]}
+
+
+def truth(world: World, **wanted: object) -> set[str]:
+    return {
+        str(u.profile["userPrincipalName"])
+        for u in world.tenant.living()
+        if all(getattr(u, k, u.profile.get(k)) == v for k, v in wanted.items())
+    }
+
+
+def test_roles_count_directly_through_a_group_and_when_only_eligible(place: Stage) -> None:
+    admins = held(place, "administrator", Rules())
+    assert {"hugo.admin@contoso.example", "elin.eligible@contoso.example"} <= admins
+    assert admins == truth(place.world, admin=True) | truth(place.world, eligible=True)
+
+
+def test_without_the_role_permission_the_report_says_who_is_admin(place: Stage) -> None:
+    place.world.login.grant([*LEAST, "AuditLog.Read.All"])
+    enabled = truth(place.world, admin=True, accountEnabled=True)
+    assert held(place, "administrator", Rules()) == enabled
+
+
+def test_when_nothing_tells_who_is_admin_that_is_said(place: Stage) -> None:
+    place.world.login.grant(LEAST)
+    found, _ = read(place, Rules())
+    assert "RoleManagement.Read.Directory" in found.unread["allow_admins"]
+    assert read(place, Rules(allow_admins=True))[0].unread == {}
+
+
+def test_guests_and_disabled_accounts(place: Stage) -> None:
+    assert held(place, "guest", Rules()) == truth(place.world, userType="Guest")
+    assert held(place, "disabled_account", Rules()) == truth(place.world, accountEnabled=False)
+
+
+def test_named_people_by_upn_or_id_in_any_case(place: Stage) -> None:
+    ben = next(u for u in place.world.tenant.living() if u.profile["displayName"] == "Ben Mobile")
+    cleo = next(u for u in place.world.tenant.living() if u.profile["displayName"] == "Cleo Both")
+    names = [ben.profile["userPrincipalName"].upper(), cleo.id.upper()]
+    assert held(place, "protected_user", Rules(protect_users=names)) == {
+        ben.profile["userPrincipalName"],
+        cleo.profile["userPrincipalName"],
+    }
+
+
+def test_members_of_a_protected_group_at_any_depth(place: Stage) -> None:
+    sales = held(place, "protected_group", Rules(protect_groups=["Sales"]))
+    assert sales == truth(place.world, department="Sales", userType="Member")
+    assert sales < held(place, "protected_group", Rules(protect_groups=["All staff"]))
+    found, _ = read(place, Rules(protect_groups=["Sales", "Nonsense"]))
+    assert "Nonsense" in found.unread["protect_groups"]
+
+
+def policy(place: Stage, **changes: dict[str, object]) -> None:
+    known = policies.defaults(str(place.world.tenant.meta["seed"]))
+    configurations = {name: {**known["configurations"][name], **change} for name, change in changes.items()}
+    place.world.tenant.meta["policy"] = known | {"configurations": {**known["configurations"], **configurations}}
+
+
+def unusable(place: Stage) -> dict[str, set[str]]:
+    found, names = read(place, Rules())
+    rows = found.held[found.held["reason"] == "unusable_method"]
+    return {method: {names[u] for u in group["user_id"]} for method, group in rows.groupby("method")}
+
+
+def test_everything_is_usable_where_the_policy_allows_it_to_everybody(place: Stage) -> None:
+    assert unusable(place) == {}
+
+
+def test_a_mobile_is_usable_while_either_sms_or_voice_is(place: Stage) -> None:
+    everybody = truth(place.world)
+    policy(place, Sms={"state": "disabled"})
+    assert unusable(place) == {}
+    policy(place, Voice={"state": "disabled"})
+    assert unusable(place) == {"alternateMobile": everybody, "office": everybody}
+    policy(place, Sms={"state": "disabled"}, Voice={"state": "disabled"}, Email={"state": "disabled"})
+    assert unusable(place) == dict.fromkeys(("mobile", "alternateMobile", "office", "email"), everybody)
+
+
+def test_office_phones_can_be_forbidden_on_their_own(place: Stage) -> None:
+    policy(place, Voice={"isOfficePhoneAllowed": False})
+    assert unusable(place) == {"office": truth(place.world)}
+
+
+def test_a_policy_for_a_group_or_without_one(place: Stage) -> None:
+    groups = place.world.app.state.wire.groups.of(place.world.tenant).values()
+    sales = next(g for g in groups if g.name == "Sales")
+    target = {"targetType": "group", "id": sales.id}
+    members = truth(place.world, department="Sales", userType="Member")
+    policy(place, Email={"includeTargets": [target]})
+    assert unusable(place) == {"email": truth(place.world) - members}
+    policy(place, Email={"excludeTargets": [target]})
+    assert unusable(place) == {"email": members}
+
+
+def test_a_policy_that_may_not_be_read_is_not_looked_at(place: Stage) -> None:
+    policy(place, Email={"state": "disabled"})
+    place.world.login.grant([*LEAST, "AuditLog.Read.All"])
+    assert unusable(place) == {}
+
+
+def test_rules_that_allow_everything_ask_nothing(place: Stage) -> None:
+    found, _ = read(place, NOBODY)
+    assert found.held.empty
+    asked = {row["path"].partition("?")[0] for row in place.log()}
+    assert asked == {"/users"}
+
+
+def test_the_size_of_the_tenant(place: Stage) -> None:
+    async def size(graph: Graph) -> int | None:
+        async with graph:
+            return await protection.tenant_size(graph)
+
+    assert asyncio.run(size(place.graph())) == 120
+    place.world.login.grant(["UserAuthenticationMethod.ReadWrite.All"])
+    assert asyncio.run(size(place.graph())) is None

@@ -1,0 +1,238 @@
+"""What must not be written is not: every refusal, every guard; the tenant's own record of requests is the witness."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from authops import plan_file
+from authops.demo import ensure, stop
+from authops.lock import TenantLock
+from authops.plan import Plan
+from tests.running import HEADER, Tenant
+
+APPLY = ("-p", "mode", "apply")
+Copy = Callable[[], Path]
+
+
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+    home = tmp_path_factory.mktemp("home")
+    yield Tenant(ensure(home, users=120), tmp_path_factory.mktemp("runs"), {"AUTHOPS_AUTHOR": "frida"})
+    stop(home)
+
+
+def people(tenant: Tenant, count: int) -> list[str]:
+    """Members with an ordinary account and no phone, nor any role."""
+    found = [
+        u["userPrincipalName"]
+        for u in tenant.knob("state")["users"]
+        if u["userType"] == "Member" and u["accountEnabled"] and not (u["deleted"] or u["admin"] or u["story"])
+    ]
+    return found[:count]
+
+
+def csv(folder: Path, names: list[str], *, force: str = "TRUE") -> Path:
+    path = folder / "wanted.csv"
+    path.write_text(HEADER + "".join(f"{name},+31 61234{n:04d},,,{force},\n" for n, name in enumerate(names)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def prepared(tenant: Tenant, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with an approved plan of three changes that was never applied."""
+    file = csv(tmp_path_factory.mktemp("csv"), people(tenant, 3))
+    code, said, folder = tenant.run("preview", "-p", "source", str(file), "-p", "approve", "all")
+    assert code == 0, said
+    assert folder
+    return folder
+
+
+@pytest.fixture
+def copy(prepared: Path, tmp_path: Path, tenant: Tenant) -> Copy:
+    """A copy of the prepared run, as somebody might make one; the request record starts empty."""
+    tenant.knob("log", "DELETE")
+    return lambda: Path(shutil.copytree(prepared, tmp_path / "run"))
+
+
+def refused(tenant: Tenant, code: int, expected: str, folder: Path, *words: str, **more: Path) -> None:
+    found, said, _ = tenant.run("apply", "--run-dir", str(folder), *APPLY, *words, **more)
+    assert expected in said
+    assert found == code, said
+    assert tenant.writes() == []
+
+
+def test_an_edited_plan(tenant: Tenant, copy: Copy) -> None:
+    folder = copy()
+    header = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(header | {"expires_at": "2099-01-01T00:00:00+00:00"}))
+    refused(tenant, 2, "edited after it was saved", folder)
+
+
+def test_a_plan_of_another_tenant(tenant: Tenant, copy: Copy, tmp_path: Path) -> None:
+    other = tenant.changed(tmp_path, tenant_id="11111111-2222-3333-4444-555555555555")
+    refused(tenant, 2, "the plan was made for tenant", copy(), connection=other)
+
+
+def resealed(folder: Path, copied: Path, monkeypatch: pytest.MonkeyPatch, version: int, hours: int) -> None:
+    """The same changes in a new plan, made under other rules or expired."""
+    made = plan_file.load(copied)
+    header = {k: v for k, v in made.header.items() if k not in ("digest", "plan_id", "made_at", "expires_at")}
+    monkeypatch.setattr(plan_file, "RULES_VERSION", version)
+    folder.mkdir()
+    sealed = Plan(made.changes, made.problems, header)
+    sealed = plan_file.save(sealed, folder, now=plan_file.utc_now(), valid_hours=hours)
+    plan_file.approve(sealed, folder, list(sealed.writes["change_id"]), by="gus", now=plan_file.utc_now())
+
+
+def test_a_plan_made_under_other_rules(
+    tenant: Tenant, copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resealed(tmp_path / "old", copy(), monkeypatch, version=1, hours=24)
+    refused(tenant, 2, "was made under other rules", tmp_path / "old")
+
+
+def test_an_expired_plan(tenant: Tenant, copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resealed(tmp_path / "old", copy(), monkeypatch, version=plan_file.RULES_VERSION, hours=-1)
+    refused(tenant, 2, "the plan expired at", tmp_path / "old")
+
+
+def test_an_approval_by_the_author_where_a_second_person_is_required(tenant: Tenant, copy: Copy) -> None:
+    folder = copy()
+    refused(tenant, 2, "frida made the plan and approved it; a second person", folder, "--require-second-person")
+    plan_file.approve(
+        made := plan_file.load(folder),
+        folder,
+        list(made.writes["change_id"]),
+        by="gus",
+        now=plan_file.utc_now(),
+    )
+    code, said, _ = tenant.run("apply", "--run-dir", str(folder), "--require-second-person")
+    assert code == 0, said
+    assert "dry run, nothing was written: 3 skipped" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-p", "max_changes", "2"), "max_changes: 3 writes in the whole plan, 2 allowed"),
+        (("-p", "min_certificate_days", "99999"), "min_certificate_days: "),
+    ],
+)
+def test_a_limit_that_is_broken_at_apply(tenant: Tenant, copy: Copy, words: tuple[str, ...], expected: str) -> None:
+    refused(tenant, 4, expected, copy(), *words)
+
+
+def test_somebody_who_was_disabled_since_the_preview(tenant: Tenant, copy: Copy) -> None:
+    name = people(tenant, 1)[0]
+    tenant.knob("staff", "POST", {"change": {name: {"accountEnabled": False}}})
+    try:
+        refused(tenant, 4, "protected: 1 approved changes that became protected", copy())
+    finally:
+        tenant.knob("staff", "POST", {"change": {name: {"accountEnabled": True}}})
+
+
+def test_another_run_that_holds_the_tenants_lock(tenant: Tenant, copy: Copy) -> None:
+    tenant_id = tenant.content["tenant_id"]
+    with TenantLock(tenant.runs / "state" / "locks", tenant_id, by="hans", run="nightly"):
+        refused(tenant, 4, "tenant_lock: hans (process", copy())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("-p", "max_changes", "1"), "max_changes"),
+        (("-p", "max_removals", "0"), "max_removals"),
+        (("-p", "max_share", "0.1"), "max_share"),
+        (("-p", "min_certificate_days", "99999"), "min_certificate_days"),
+        (("-p", "protect_groups", "No such group"), "protect_groups"),
+    ],
+)
+def test_a_limit_that_is_broken_at_preview(
+    tenant: Tenant, tmp_path: Path, words: tuple[str, ...], expected: str
+) -> None:
+    tenant.knob("log", "DELETE")
+    holders = [u for u in tenant.knob("state")["users"] if u["story"].startswith("every phone")]
+    file = csv(tmp_path, people(tenant, 52))
+    file.write_text(file.read_text() + f"{holders[0]['userPrincipalName']},,,,,TRUE\n")
+    limits = words if "max_removals" in words else ("-p", "max_removals", "9", *words)
+    everything = ("-p", "source", str(file), "-p", "approve", "all", *APPLY, *limits)
+    code, said, folder = tenant.run("preview", "apply", *everything)
+    assert code == 4, said
+    assert f"a guard stopped it ({expected})" in said
+    assert folder
+    assert not (folder / "approval.json").exists()
+    assert tenant.writes() == []
+
+
+def test_roles_that_cannot_be_read_stop_the_plan_naming_the_permission(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    granted = ["User.Read.All", "UserAuthenticationMethod.ReadWrite.All"]
+    poor = Tenant(ensure(home, users=20, granted=granted), tmp_path)
+    try:
+        file = csv(tmp_path, people(poor, 1))
+        everything = ("-p", "source", str(file), "-p", "approve", "all", *APPLY)
+        code, said, _ = poor.run("preview", "apply", *everything)
+        assert code == 4, said
+        assert "a guard stopped it (allow_admins)" in said
+        assert poor.writes() == []
+        code, said, _ = poor.run("preview", *everything[:-3], "-p", "allow_admins", "true")
+        assert code == 0, said
+    finally:
+        stop(home)
+
+
+HELD = {
+    "Hugo Admin": ("administrator", "allow_admins"),
+    "Elin Eligible": ("administrator", "allow_admins"),
+    "Gina Guest": ("guest", "allow_guests"),
+    "Ivy Disabled": ("disabled_account", "allow_disabled"),
+}
+
+
+def test_rows_that_a_guard_holds_are_shown_and_never_written(tenant: Tenant, tmp_path: Path) -> None:
+    tenant.knob("log", "DELETE")
+    known = {u["displayName"]: u for u in tenant.knob("state")["users"]}
+    glass, service = known["Ben Mobile"]["userPrincipalName"], known["Svc Backup"]["userPrincipalName"]
+    file = csv(tmp_path, [*(known[name]["userPrincipalName"] for name in HELD), glass, service])
+    words = ("-p", "protect_users", glass, "-p", "protect_groups", "Break glass", *APPLY)
+    code, said, folder = tenant.run("preview", "apply", "-p", "source", str(file), "-p", "approve", "all", *words)
+    assert folder
+    changes = pd.read_parquet(folder / "plan.parquet").set_index("display_name")
+    changes = changes[changes["method"] == "mobile"]
+    assert {name: changes.loc[name, "reason"] for name in HELD} == {name: rule for name, (rule, _) in HELD.items()}
+    assert changes.loc["Ben Mobile", "reason"] == "protected_user"
+    assert changes.loc["Svc Backup", "reason"] == "protected_group"
+    assert set(changes["action"]) == {"blocked"}
+    assert tenant.writes() == []
+    assert "nothing to change" in said
+    assert code in (0, 2)
+    page = (folder / "2_preview.html").read_text("utf-8")
+    assert "What do the guards hold back?" in page
+    assert known["Hugo Admin"]["userPrincipalName"] in page
+
+
+@pytest.mark.parametrize("name", list(HELD))
+def test_each_row_guard_can_be_switched_off_by_its_own_parameter(tenant: Tenant, tmp_path: Path, name: str) -> None:
+    known = {u["displayName"]: u["userPrincipalName"] for u in tenant.knob("state")["users"]}
+    file = csv(tmp_path, [known[name]])
+    code, said, folder = tenant.run("preview", "-p", "source", str(file), "-p", HELD[name][1], "true")
+    assert code == 0, said
+    assert folder
+    changes = pd.read_parquet(folder / "plan.parquet").set_index("method")
+    assert changes.loc["mobile", "action"] == "update"
+
+
+def test_a_plan_is_applied_once_here_and_in_a_copy(tenant: Tenant, prepared: Path, copy: Copy) -> None:
+    elsewhere = copy()
+    code, said, _ = tenant.run("apply", "--run-dir", str(prepared), *APPLY)
+    assert code == 0, said
+    assert len(tenant.writes()) == 3
+    tenant.knob("log", "DELETE")
+    refused(tenant, 2, "already applied, finished", prepared)
+    refused(tenant, 2, f"already applied, in {prepared}", elsewhere)
