@@ -2,8 +2,8 @@
 
 An outcome says what Graph *shows*, not what it answered: a write that failed may have happened, one that was
 accepted may not have. After an answer that settles nothing the value is read before anything is written again.
-People are worked on in groups of one `$batch`, many groups at once; a group waits for its turn to write *before* it
-reads, so that what it read is fresh when it writes. What was stopped before its write stays open in the journal.
+People are worked on in groups of one `$batch`, ever more groups at once; a group waits for its turn to write *before*
+it reads, so that what it read is fresh when it writes. What was stopped before its write stays open in the journal.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Applier:
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
         groups = _groups([c for c in changes if c.change_id not in settled])
-        await self._to_the_end(asyncio.gather(*(self._worker(groups) for _ in range(_GROUPS))))
+        await self._to_the_end(asyncio.ensure_future(self._ever_more(groups)))
         if self._fault:
             raise self._fault
         return self._outcomes(changes)
@@ -123,13 +123,23 @@ class Applier:
                 if task := asyncio.current_task():
                     task.uncancel()
 
-    async def _worker(self, groups: Iterator[list[list[Change]]]) -> None:
-        for group in groups:
-            try:
-                await self._some(group)
-            except Exception as error:  # the other groups settle what they wrote before it is raised
-                self._fault = self._fault or error
-                self._end("an error")
+    async def _ever_more(self, groups: Iterator[list[list[Change]]]) -> None:
+        """One group first, then twice as many each time: what goes wrong goes wrong for a few."""
+        running: set[asyncio.Task[None]] = set()
+        width = 1
+        while True:
+            running |= {asyncio.ensure_future(self._safely(group)) for group in islice(groups, width - len(running))}
+            if not running:
+                return
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            width = min(width + len(done), _GROUPS)
+
+    async def _safely(self, group: list[list[Change]]) -> None:
+        try:
+            await self._some(group)
+        except Exception as error:  # the other groups settle what they wrote before it is raised
+            self._fault = self._fault or error
+            self._end("an error")
 
     def _end(self, why: str) -> None:
         self.stopped = self.stopped or why

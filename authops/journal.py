@@ -119,7 +119,9 @@ class Journal:
                 self._db.executemany(sql, [dict(row) for row in rows])
                 self._db.execute("commit")
             except BaseException:
-                self._db.execute("rollback")
+                # A full disk has rolled it back already.
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
                 raise
 
     @contextmanager

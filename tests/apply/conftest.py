@@ -149,7 +149,8 @@ def _person(name: str, has: dict[str, str]) -> User:
             _give_phone(user, IDS[method], phone)
     if has.get("app"):
         user.methods["app"] = Method("app", "microsoftAuthenticator", {"displayName": "Phone"}, "2026-01-01T00:00:00Z")
-    user.default = IDS.get(has.get("default", ""))
+    default = has.get("default", "")
+    user.default = IDS.get(default, default if default in user.methods else None)
     return user
 
 

@@ -1,0 +1,174 @@
+"""An apply that ends early ends well: everything written is settled, everything else is left for the next go."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from authops.apply import Applier, ending
+from authops.breaker import Breaker
+from authops.errors import JournalError
+from authops.journal import VERSION, Journal
+from tests.apply.conftest import Stage, user_id
+
+NAMES = [f"user{n:03d}" for n in range(120)]
+
+
+@pytest.fixture
+def crowd(stage: Stage) -> pd.DataFrame:
+    """A hundred and twenty first phones, planned."""
+    stage.people(**{name: {} for name in NAMES})
+    made = stage.plan("".join(f"{name}@contoso.example,+31 61234{n:04d},,,,\n" for n, name in enumerate(NAMES)))
+    stage.clear_log()
+    return made.writes
+
+
+def applier(stage: Stage, journal: Journal, graph: Any, **more: Any) -> Applier:
+    return Applier(graph, journal, lambda: datetime.now(UTC), mode="apply", sleep=stage.pause, **more)
+
+
+def go(stage: Stage, changes: pd.DataFrame, **more: Any) -> tuple[Applier, pd.DataFrame]:
+    """One apply into the stage's journal; returns how it ended."""
+
+    async def done() -> tuple[Applier, pd.DataFrame]:
+        journal = Journal(stage.folder / "journal.sqlite")
+        async with stage.graph() as graph:
+            it = applier(stage, journal, graph, **more)
+            try:
+                return it, await it.apply(changes)
+            finally:
+                journal.close()
+
+    return asyncio.run(done())
+
+
+def written(stage: Stage) -> set[str]:
+    return {user for user, phones in stage.phones().items() if phones}
+
+
+def test_a_stop_leaves_the_rest_open_and_the_next_go_finishes_it(stage: Stage, crowd: pd.DataFrame) -> None:
+    it, outcomes = go(stage, crowd, stop=lambda: len(written(stage)) >= 40)
+    assert it.stopped == "asked to stop"
+    some = written(stage)
+    assert 40 <= len(some) < 120
+    assert set(outcomes.loc[outcomes["outcome"] == "applied", "user_id"]) == some
+    assert set(outcomes.loc[outcomes["outcome"] == "skipped", "user_id"]) == {user_id(n) for n in NAMES} - some
+    assert ending(outcomes, "apply", it.stopped)[0] == "attention"
+    it, outcomes = go(stage, crowd)
+    assert it.stopped == ""
+    assert set(outcomes["outcome"]) == {"applied"}
+    assert {user: len(writes) for user, writes in stage.writes().items()} == {user_id(n): 1 for n in NAMES}
+
+
+def test_an_interrupt_of_the_cell_settles_what_is_in_flight(stage: Stage, crowd: pd.DataFrame) -> None:
+    async def interrupted() -> tuple[Applier, pd.DataFrame]:
+        journal = Journal(stage.folder / "journal.sqlite")
+        async with stage.graph() as graph:
+            it = applier(stage, journal, graph)
+            task = asyncio.ensure_future(it.apply(crowd))
+            while not written(stage):
+                await asyncio.sleep(0)
+            task.cancel()
+            outcomes = await task
+            assert journal.open_intents().empty
+            journal.close()
+            return it, outcomes
+
+    it, outcomes = asyncio.run(interrupted())
+    assert it.stopped == "interrupted"
+    assert set(outcomes.loc[outcomes["outcome"] == "applied", "user_id"]) == written(stage)
+
+
+@pytest.mark.parametrize(
+    ("breaker", "said"),
+    [(Breaker(consecutive=5, share=None), "in a row failed"), (Breaker(consecutive=None, share=0.1), "writes failed")],
+)
+def test_the_breaker_stops_what_goes_wrong(stage: Stage, crowd: pd.DataFrame, breaker: Breaker, said: str) -> None:
+    # Numbers that Graph will not take: every write is refused.
+    it, outcomes = go(stage, crowd.assign(after="+31 1"), breaker=breaker)
+    assert said in it.stopped
+    assert written(stage) == set()
+    assert len(stage.writes()) < 120
+    assert set(outcomes["outcome"]) == {"rejected", "skipped"}
+
+
+def test_no_breaker_goes_on_to_the_end(stage: Stage, crowd: pd.DataFrame) -> None:
+    it, outcomes = go(stage, crowd.assign(after="+31 1"), breaker=Breaker(consecutive=None, share=None))
+    assert it.stopped == ""
+    assert set(outcomes["outcome"]) == {"rejected"}
+
+
+def test_drift_is_no_failure(stage: Stage, crowd: pd.DataFrame) -> None:
+    it, outcomes = go(stage, crowd.assign(before="+31 600000000", action="update"))
+    assert it.stopped == ""
+    assert set(outcomes["outcome"]) == {"drifted"}
+    assert stage.writes() == {}
+
+
+def intents(stage: Stage) -> set[str]:
+    with sqlite3.connect(stage.folder / "journal.sqlite") as db:
+        return {row[0] for row in db.execute("select user_id from intents")}
+
+
+def test_a_full_disk_stops_before_the_write_that_could_not_be_journalled(stage: Stage, crowd: pd.DataFrame) -> None:
+    async def full() -> None:
+        journal = Journal(stage.folder / "journal.sqlite")
+        # SQLite's own "database or disk is full", a few pages from now.
+        pages = journal._db.execute("pragma page_count").fetchone()[0]
+        journal._db.execute(f"pragma max_page_count = {pages + 2}")
+        async with stage.graph() as graph:
+            try:
+                await applier(stage, journal, graph).apply(crowd)
+            finally:
+                journal.close()
+
+    with pytest.raises(JournalError, match=r"cannot be written: .*full"):
+        asyncio.run(full())
+    assert set(stage.writes()) <= intents(stage)
+    assert len(stage.writes()) < 120
+    it, outcomes = go(stage, crowd)
+    assert it.stopped == ""
+    assert outcomes["outcome"].str.startswith("applied").all()
+    assert {user: len(writes) for user, writes in stage.writes().items()} == {user_id(n): 1 for n in NAMES}
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything() -> None:
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Journal(Path("/proc/journal.sqlite"))
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    Journal(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"pragma user_version = {VERSION + 1}")
+    with pytest.raises(JournalError, match="newer authops"):
+        Journal(path)
+
+
+def test_a_journal_of_the_first_version_is_read_on(tmp_path: Path, stage: Stage, crowd: pd.DataFrame) -> None:
+    go(stage, crowd, stop=lambda: len(written(stage)) >= 20)
+    path = stage.folder / "journal.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("drop table facts")
+        db.execute("pragma user_version = 1")
+    journal = Journal(path)
+    journal.note(begun_at="2026-01-01T00:00:00+00:00")
+    assert journal.facts() == {"begun_at": "2026-01-01T00:00:00+00:00"}
+    assert len(journal.outcomes()) >= 20
+    journal.close()
+
+
+def test_open_intents_are_recorded_as_unknown(stage: Stage, crowd: pd.DataFrame) -> None:
+    journal = Journal(stage.folder / "journal.sqlite")
+    first = crowd.iloc[0].to_dict()
+    journal.intend([first | {"attempt": n, "at": f"2026-01-01T00:00:0{n}+00:00"} for n in (1, 2)])
+    (row,) = journal.recorded().to_dict("records")
+    assert (row["outcome"], row["user_id"]) == ("unknown", first["user_id"])
+    journal.close()
