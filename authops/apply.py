@@ -34,7 +34,7 @@ _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
 _PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNTIL_LAG_IS_KNOWN: Final = 8.0
-_ENOUGH_SHOWN: Final = 20
+_ENOUGH_SHOWN: Final = 10
 
 Report = Callable[[int, Counter[str]], None]
 Now = dict[tuple[str, str], str | None]

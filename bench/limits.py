@@ -1,6 +1,6 @@
 """What we get out of Graph's read limits: 8,000 resource units per 10 s, and 5 report requests per 10 s.
 
-.venv/bin/python bench/limits.py            # four minutes: the limits are in real time
+.venv/bin/python -m bench.limits            # four minutes: the limits are in real time
 """
 
 from __future__ import annotations
@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from stand import Stand, tenant
-
 from authops import directory
 from authops.graph import Graph
+from bench.stand import Stand, tenant
 
 USERS, READS, REPORT_SECONDS = 20_000, 60_000, 150
 

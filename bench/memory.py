@@ -1,6 +1,6 @@
 """A million users read through, with the memory it takes; the answers come from a stand-in for pages, in this process.
 
-.venv/bin/python bench/memory.py
+.venv/bin/python -m bench.memory
 """
 
 from __future__ import annotations

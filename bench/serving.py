@@ -1,6 +1,6 @@
 """The demo tenant itself: two hundred thousand users made, served again, and inner requests a second on one core.
 
-.venv/bin/python bench/serving.py
+.venv/bin/python -m bench.serving
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import httpx
-from stand import Stand
 
 from authops import connection
+from bench.stand import Stand
 
 USERS, BATCHES, AT_ONCE = 200_000, 1_500, 8
 

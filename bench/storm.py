@@ -1,6 +1,6 @@
 """Ten thousand changes through a storm: every tenth request fails in one of sixteen ways, reads lag behind writes.
 
-    .venv/bin/python bench/storm.py
+    .venv/bin/python -m bench.storm
 
 Afterwards the tenant's own record of requests and its true state are asked, not ours.
 """
@@ -15,12 +15,12 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pandas as pd
-from stand import Line, Stand, sins, tenant
 
 from authops.apply import Applier, tally
 from authops.graph import Graph
 from authops.journal import Journal
 from authops.phone import fold
+from bench.stand import Line, Stand, sins, tenant
 
 FAULTS = [
     *(f"{where}-{what}" for where in ("inner", "outer") for what in ("429", "429-bare", "500", "502", "503", "504")),

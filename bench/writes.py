@@ -1,7 +1,7 @@
 """Writing at 200 ms latency under Graph's write quota (3,000 at once, then 20 a second), and the seed script's way.
 
-    .venv/bin/python bench/writes.py            # 20,000 changes; quarter of an hour, as the quota has it
-    .venv/bin/python bench/writes.py 3000       # the burst alone
+    .venv/bin/python -m bench.writes            # 20,000 changes; quarter of an hour, as the quota has it
+    .venv/bin/python -m bench.writes 3000       # the burst alone
 
 The seed script's pattern (GET, DELETE, POST, one user after another) is timed on a sample at the same latency and
 extrapolated, which flatters it: it has no throttling, no failure and no default method to stumble over.
@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 
 import httpx
 import pandas as pd
-from stand import Line, Stand, sins, tenant
 
 from authops import connection
 from authops.apply import Applier, tally
 from authops.graph import Graph
 from authops.journal import Journal
+from bench.stand import Line, Stand, sins, tenant
 
 LATENCY, SAMPLE = 0.2, 25
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"

@@ -1,0 +1,31 @@
+"""An apply that is killed again and again, in a storm, ends as planned: nothing lost, nothing twice, nothing blind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bench.chaos import chaos, take_back, touched
+from bench.stand import sins, tenant
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_killed_resumed_right_in_the_end_and_taken_back(seed: int) -> None:
+    with tenant(80) as stand:
+        before = stand.phones()
+        got = chaos(stand, 80, 6, seed)
+        assert got.killed.total() >= 3
+        assert got.wrong == []
+        assert got.unattributed == []
+        assert got.sins == dict.fromkeys(sins([]), 0)
+        assert set(got.outcomes) <= {"applied", "applied_with_note"}
+        assert sum(got.outcomes.values()) == 80
+        theirs = touched(stand, 5)
+        changes = asyncio.run(take_back(stand))
+        after = stand.phones()
+        blocked = changes[changes["action"] == "blocked"]
+        assert set(blocked.loc[blocked["reason"] == "not_as_written", "user_id"]) == set(theirs)
+        left = set(blocked["user_id"])
+        assert {u: p for u, p in after.items() if u not in left} == {u: p for u, p in before.items() if u not in left}
+        assert {user: after[user]["mobile"] for user in theirs} == theirs
