@@ -72,7 +72,9 @@ async def witnessed(graph: Graph, verified: pd.DataFrame, since: datetime, ours:
             raise
         return replace(nothing, why=f"the audit log could not be read: HTTP {error.status} {error.message}")
     audit_ids, others = audit_log.tie(verified, found, ours)
-    return Witness(verified.assign(audit_id=audit_ids), others)
+    # What happened before the run began is no news: each value was read again just before its write.
+    meanwhile = pd.to_datetime(others["at"], utc=True, format="ISO8601") >= since
+    return Witness(verified.assign(audit_id=audit_ids), others[meanwhile])
 
 
 def verified_ending(verified: pd.DataFrame, witness: Witness | None = None) -> tuple[str, str]:
