@@ -9,7 +9,7 @@ help:
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make check  lint, format, types, clean notebooks"
-	@echo "make bench  measure, side by side"
+	@echo "make bench  measure, side by side (three quarters of an hour; one alone: .venv/bin/python -m bench.reads)"
 	@echo "make lock   renew requirements.lock from pyproject.toml"
 
 setup: $(READY)
@@ -34,7 +34,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	$(BIN)/python bench/reads.py
+	for name in reads writes limits storm serving memory chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \

@@ -31,6 +31,8 @@ def serve(home: Path) -> tuple[subprocess.Popen[str], float]:
     assert server.stdout
     while not server.stdout.readline().startswith("ca_bundle"):
         assert server.poll() is None
+    while not (home / "connection.yaml").exists():
+        time.sleep(0.05)
     return server, time.perf_counter() - begun
 
 
