@@ -390,7 +390,7 @@ def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, s
     said = ", ".join(f"{count:,} {name}" for name, count in tally(outcomes).items()) or "nothing to do"
     if outcomes.empty:
         return "nothing to do", said
-    said = f"stopped ({stopped}): {said}; run apply again on this run to go on" if stopped else said
+    said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said
     status = "attention" if len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
     return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
 

@@ -21,7 +21,7 @@ from authops.graph import Graph
 _log = logging.getLogger(__name__)
 _CONFIGURATIONS: Final = {"mobile": ("Sms", "Voice"), "alternateMobile": ("Voice",), "office": ("Voice",)}
 _EVERYBODY: Final = "all_users"
-_NOT_FOR_US: Final = (401, 403, 404, 501)
+_NOT_FOR_US: Final = (400, 401, 403, 404, 405, 501)
 
 
 @dataclass(frozen=True)

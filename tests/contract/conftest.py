@@ -1,12 +1,13 @@
 """Two doors to one demo tenant: in process, and over HTTPS as an end user meets it."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import httpx
 import pytest
 
 from authops.demo.server import Threaded
+from authops.demo.weather import Settings
 from authops.demo.world import World, build
 
 
@@ -98,4 +99,5 @@ def door(request) -> Door:
     assert found.call("POST", "/_demo/reset").status_code == 200
     defaults = {a["name"]: a["default"] for a in found.call("GET", "/_demo/assumptions").json()["assumptions"]}
     found.assume(**defaults)
+    assert found.call("PUT", "/_demo/weather", json=asdict(Settings())).status_code == 200
     return found
