@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from authops import runbook
-from authops.errors import AuthopsError
+from authops.errors import AuthopsError, UsageError
 from authops.places import project
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -106,6 +106,22 @@ def demo(users: int) -> None:
         connection.stop_demo()
         shutil.rmtree(started, ignore_errors=True)
     sys.exit(code)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def template(file: Path) -> None:
+    """Write an example CSV to FILE: a row for each thing a row can say. It is valid input; the people are invented."""
+    from authops import source
+
+    try:
+        with file.open("x", encoding="utf-8-sig", newline="") as out:
+            out.write(source.TEMPLATE)
+    except FileExistsError:
+        raise UsageError(f"{file} is there already", remedy="name another file") from None
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}", remedy="name another file") from None
+    click.echo(f"{file} written; replace the rows, then: authops run preview -p source {file}")
 
 
 @main.command()

@@ -40,15 +40,18 @@ def normalise(text: str, *, region: str = "", method: str = "mobile") -> str:
 def _plain(text: str) -> str:
     """Without the invisible characters that spreadsheets and address books leave behind."""
     folded = unicodedata.normalize("NFKC", text)
-    return "".join(" " if c.isspace() else c for c in folded if unicodedata.category(c) not in ("Cf", "Cc")).strip()
+    shown = "".join(" " if c.isspace() else c for c in folded if unicodedata.category(c) not in ("Cf", "Cc"))
+    return "".join("-" if unicodedata.category(c) == "Pd" else c for c in shown).strip()
 
 
 def _parse(text: str, region: str) -> phonenumbers.PhoneNumber:
-    if re.search(r"[0-9][.,][0-9]+E\+?[0-9]+", text, re.IGNORECASE):
+    if re.search(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", text, re.IGNORECASE):
         raise PhoneProblem("number_mangled", "a spreadsheet turned the number into 1.23E+10; format the column as text")
     if re.search(r"[*•#]", text):
         raise PhoneProblem("number_masked", "a masked number is not a number")
     international = text.startswith(("+", "00"))
+    if not international and _lost_its_plus(text, region):
+        raise PhoneProblem("plus_lost", "begins with a country code, but without +; a spreadsheet may have taken it")
     if not international and not region:
         raise PhoneProblem("no_country_code", "no country code; write +CC or set default_region")
     text = "+" + text[2:] if text.startswith("00") else text
@@ -60,6 +63,19 @@ def _parse(text: str, region: str) -> phonenumbers.PhoneNumber:
         return phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException as error:
         raise PhoneProblem("not_a_number", f"cannot be read as a number ({error._msg.lower().rstrip('.')})") from error
+
+
+def _lost_its_plus(text: str, region: str) -> bool:
+    """Bare digits that are a valid number with + in front, and none in the default region."""
+    digits = re.sub(r"[ ().\-/]", "", text)
+    if not re.fullmatch(r"[1-9][0-9]{8,14}", digits):
+        return False
+    try:
+        valid = phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
+        here = bool(region) and phonenumbers.is_valid_number(phonenumbers.parse(digits, region))
+    except phonenumbers.NumberParseException:
+        return False
+    return valid and not here
 
 
 def doubt(value: str) -> str:

@@ -200,7 +200,7 @@ class Run:
             return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
         path = self.folder / "failed.csv"
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
-            file.write(source.pick(source_facts["path"], lines))
+            file.write(source.pick(source_facts["path"], lines, source_facts))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
 
     async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:

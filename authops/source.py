@@ -6,17 +6,16 @@ A column that is missing is not considered at all; a blank cell is. A row with a
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from authops import table_file
 from authops.errors import SourceError
 from authops.frames import PROBLEMS, WANTED, frame
 from authops.phone import PhoneProblem, doubt, mask, normalise
@@ -38,6 +37,7 @@ RULES: Final = {
     "not_an_address": "the e-mail address cannot be one",
     "not_a_number": "the text cannot be read as a number",
     "number_mangled": "a spreadsheet turned the number into 1.23E+10",
+    "plus_lost": "a spreadsheet took the + away: the digits begin with a country code",
     "number_masked": "the number is masked",
     "no_country_code": "the number has no country code and no default region is set",
     "extension_not_allowed": "only an office phone may have an extension",
@@ -46,7 +46,17 @@ RULES: Final = {
     "unknown_user": "the tenant has no such user",
     "user_unreadable": "the user could not be read, so nothing is known of them",
 }
-_FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False, "": False}
+# Numbers of 555 01xx and the Dutch 06 1234 range: given to nobody. The last column is a comment: it is ignored.
+TEMPLATE: Final = """\
+UPN,Mobile,AlternateMobile,OfficePhone,Email,ForcedUpdate,ForcedRemoval,Remark
+frida@contoso.example,'+31 612345678,,,,,,a first mobile; the ' keeps Excel from taking the + away
+gus@contoso.example,'+31 612345679,'+31 612345680,,,,,mobile and alternate mobile
+hana@contoso.example,,,'+1 2065550100x12,,,,an office phone with extension
+ida@contoso.example,'+31 612345681,,,,TRUE,,another number takes the place of the present one
+jan@contoso.example,,,,,,TRUE,what is blank is removed
+kim@contoso.example,,,,kim@mail.example,,,an address for password reset
+"""
+_FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _SETTABLE: Final = ("mobile", "alternateMobile", "office", "email")
 
 
@@ -91,42 +101,77 @@ class _RowProblem(Exception):
         self.field, self.rule = field, rule
 
 
-def read(path: str | Path, *, default_region: str = "") -> Source:
-    """Read a CSV file of wanted values. Raises `SourceError` when it cannot be used at all.
+def read(
+    path: str | Path,
+    *,
+    default_region: str = "",
+    on_existing: str = "keep",
+    on_blank: str = "keep",
+    encoding: str = "auto",
+    delimiter: str = "auto",
+    sheet: str = "",
+) -> Source:
+    """Read a CSV file or Excel workbook of wanted values. Raises `SourceError` when it cannot be used at all.
 
-    `default_region`: two-letter country for numbers without a country code; "" refuses those.
+    `default_region`: two-letter country for numbers without a country code; "" refuses those. `on_existing` (keep,
+    update) and `on_blank` (keep, remove) are for rows whose own flag is blank or missing.
     """
     if not str(path):
-        raise SourceError("no source named", remedy="name the CSV file in parameter `source`")
+        raise SourceError("no source named", remedy="name the file in parameter `source`")
     path = Path(path)
-    data = _bytes(path)
-    text, encoding = _decode(data, path)
-    columns, rows, header, delimiter = _table(text, path)
-    wanted, problems = _judge(rows, columns, header, default_region)
-    used = {header[i] for i in columns.values()}
+    table = table_file.read(path, _known, encoding=encoding, delimiter=delimiter, sheet=sheet)
+    columns = _columns(table.header, path, strict=True)
+    rows = [_row(line, cells, columns, len(table.header)) for line, cells in table.rows]
+    defaults = {"overwrite": on_existing == "update", "remove": on_blank == "remove"}
+    wanted, problems = _judge(rows, columns, table.header, default_region, defaults)
+    used = {table.header[i] for i in columns.values()}
     facts = {
         "path": str(path.resolve()),
-        "digest": hashlib.sha256(data).hexdigest(),
-        "encoding": encoding,
-        "delimiter": delimiter,
+        "digest": digest(path),
+        **table.facts,
         "rows": len(rows),
-        "columns": [header[i] for i in columns.values()],
-        "ignored_columns": [name for name in header if name and name not in used],
+        "columns": [table.header[i] for i in columns.values()],
+        "ignored_columns": [name for name in table.header if name and name not in used],
         "methods": [m for m in _SETTABLE if m in columns],
         "default_region": default_region,
+        "on_existing": on_existing,
+        "on_blank": on_blank,
     }
-    return Source(frame(WANTED, wanted), frame(PROBLEMS, problems), facts)
+    return Source(_shared(frame(WANTED, wanted)), frame(PROBLEMS, problems), facts)
 
 
-def pick(path: str | Path, lines: set[int]) -> str:
-    """The header and those rows of a source file, as CSV text: the next input. Line numbers as in PROBLEMS."""
-    text, _ = _decode(_bytes(Path(path)), Path(path))
-    _, rows, header, delimiter = _table(text, Path(path))
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(row.raw for row in rows if row.line in lines)
-    return out.getvalue()
+def _known(header: list[str]) -> int:
+    return len(_columns(header, Path(), strict=False))
+
+
+def _row(line: int, cells: list[str], columns: dict[str, int], width: int) -> _Row:
+    named = {f: cells[i].strip() if i < len(cells) else "" for f, i in columns.items()}
+    return _Row(line, named, tuple(cells), width)
+
+
+def _shared(wanted: pd.DataFrame) -> pd.DataFrame:
+    """Notes on numbers that several users would get, and on an alternate that is the mobile once more."""
+    numbers = wanted[(wanted["intent"] == "set") & (wanted["method"] != "email")]
+    users = numbers.groupby("value")["user"].nunique()
+    many = wanted["value"].map(users).fillna(0) > 1
+    twice = numbers.duplicated(["line", "user", "value"], keep=False).reindex(wanted.index, fill_value=False)
+    notes = wanted["note"].where(~many, _joined(wanted["note"], "the same number for several users of this file"))
+    return wanted.assign(note=notes.where(~twice, _joined(notes, "the same number twice for one user")))
+
+
+def _joined(notes: pd.Series[str], more: str) -> pd.Series[str]:
+    return notes.map(lambda note: f"{note}; {more}" if note else more)
+
+
+def pick(path: str | Path, lines: set[int], facts: Mapping[str, Any]) -> str:
+    """The header and those rows of a source file, as CSV text: the next input. Line numbers as in PROBLEMS.
+
+    `facts`: how the file was read (`Source.facts`).
+    """
+    names = {mark: name for name, mark in table_file.DELIMITERS.items()}
+    how = {"delimiter": names[facts.get("delimiter", "")], "sheet": facts.get("sheet", "")}
+    table = table_file.read(Path(path), _known, encoding=facts.get("encoding", "auto"), **how)
+    return table_file.write(table, lines)
 
 
 def digest(path: str | Path) -> str:
@@ -135,55 +180,6 @@ def digest(path: str | Path) -> str:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def _bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise SourceError(f"{path} is a directory", remedy="name the CSV file in it")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror}", remedy="check parameter `source`") from error
-    if not data.strip():
-        raise SourceError(f"{path} is empty", remedy="export it again")
-    return data
-
-
-def _decode(data: bytes, path: Path) -> tuple[str, str]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return _try_decode(data, "utf-16", path), "utf-16"
-    if b"\0" in data:
-        raise SourceError(f"{path} is not a text file", remedy="save the sheet as CSV (UTF-8)")
-    try:
-        return data.decode("utf-8-sig"), "utf-8"
-    except UnicodeDecodeError:
-        return _try_decode(data, "cp1252", path), "cp1252"
-
-
-def _try_decode(data: bytes, encoding: str, path: Path) -> str:
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{path} is neither UTF-8, UTF-16 nor Windows-1252 text", remedy="save the sheet as CSV (UTF-8)"
-        ) from error
-
-
-def _table(text: str, path: Path) -> tuple[dict[str, int], list[_Row], list[str], str]:
-    lines = io.StringIO(text, newline="")
-    start = 1
-    for first in lines:
-        if first.strip():
-            break
-        start += 1
-    delimiter = max(",;\t|", key=lambda d: len(_columns(_header(first, d), path, strict=False)))
-    header = _header(first, delimiter)
-    columns = _columns(header, path, strict=True)
-    return columns, list(_rows(lines, start, header, columns, delimiter, path)), header, delimiter
-
-
-def _header(line: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
 
 
 def _columns(header: list[str], path: Path, *, strict: bool) -> dict[str, int]:
@@ -206,23 +202,8 @@ def _columns(header: list[str], path: Path, *, strict: bool) -> dict[str, int]:
     return found
 
 
-def _rows(
-    lines: Iterator[str], start: int, header: list[str], columns: dict[str, int], delimiter: str, path: Path
-) -> Iterator[_Row]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    line = start + 1
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                named = {f: cells[i].strip() if i < len(cells) else "" for f, i in columns.items()}
-                yield _Row(line, named, tuple(cells), len(header))
-            line = start + reader.line_num + 1
-    except csv.Error as error:
-        raise SourceError(f"{path}, from line {line}: {error}", remedy="look for a quote that is not closed") from error
-
-
 def _judge(
-    rows: list[_Row], columns: dict[str, int], header: list[str], region: str
+    rows: list[_Row], columns: dict[str, int], header: list[str], region: str, defaults: dict[str, bool]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     often = Counter(row.user.casefold() for row in rows)
     wanted: list[dict[str, Any]] = []
@@ -231,7 +212,7 @@ def _judge(
     for row in rows:
         try:
             _refuse_row(row, often)
-            wanted += _wants(row, columns, region, spelled)
+            wanted += _wants(row, columns, region, spelled, defaults)
         except _RowProblem as problem:
             column = header[columns[problem.field]] if problem.field in columns else ""
             problems.append(
@@ -264,9 +245,13 @@ def _refuse_row(row: _Row, often: Counter[str]) -> None:
 
 
 def _wants(
-    row: _Row, columns: dict[str, int], region: str, spelled: dict[tuple[str, str], str | PhoneProblem]
+    row: _Row,
+    columns: dict[str, int],
+    region: str,
+    spelled: dict[tuple[str, str], str | PhoneProblem],
+    defaults: dict[str, bool],
 ) -> list[dict[str, Any]]:
-    overwrite, remove = _flag(row, "overwrite"), _flag(row, "remove")
+    overwrite, remove = _flag(row, "overwrite", defaults), _flag(row, "remove", defaults)
     wants = []
     for method in _SETTABLE:
         if method in columns:
@@ -287,8 +272,10 @@ def _wants(
     return wants
 
 
-def _flag(row: _Row, field: str) -> bool:
+def _flag(row: _Row, field: str, defaults: dict[str, bool]) -> bool:
     text = row.cells.get(field, "")
+    if not text:
+        return defaults[field]
     if text.lower() not in _FLAGS:
         raise _RowProblem(field, "bad_flag", f"{text[:20]!r} is not a flag; write TRUE or FALSE")
     return _FLAGS[text.lower()]

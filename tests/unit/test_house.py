@@ -20,7 +20,8 @@ ARROWS: dict[str, set[str]] = {
     "phone": {"errors"},
     "places": set(),
     "views": set(),
-    "source": WORDS,
+    "table_file": WORDS,
+    "source": WORDS | {"table_file"},
     "plan": WORDS,
     "plan_file": WORDS | {"plan"},
     "coverage": WORDS,
@@ -43,7 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "review": WORDS | {"report", "plan", "plan_file"},
     "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock"},
     "execute": WORDS | {"run", "runbook", "report"},
-    "__main__": WORDS | {"runbook", "run", "execute", "connection", "plan_file"},
+    "__main__": WORDS | {"runbook", "run", "execute", "connection", "plan_file", "source"},
 }
 MODULES = sorted(PACKAGE.glob("*.py"))
 EVERYTHING = sorted(PACKAGE.rglob("*.py"))

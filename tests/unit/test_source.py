@@ -116,6 +116,6 @@ def test_a_directory_or_a_missing_file_is_said_to_be_one(tmp_path: Path) -> None
 
 
 def test_picked_rows_are_the_next_input(tmp_path: Path) -> None:
-    read(tmp_path, HEADER + "a@contoso.com,0612345678,,,,\nb@contoso.com,+31612345678,,,,\n")
-    again = read(tmp_path, source.pick(tmp_path / "wanted.csv", {2}))
+    got = read(tmp_path, HEADER + "a@contoso.com,0612345678,,,,\nb@contoso.com,+31612345678,,,,\n")
+    again = read(tmp_path, source.pick(tmp_path / "wanted.csv", {2}, got.facts))
     assert list(again.problems["user"]) == ["a@contoso.com"]

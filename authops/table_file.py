@@ -1,0 +1,205 @@
+"""A file → header and rows of text, with how it was read: CSV in its usual dialects, and Excel workbooks.
+
+What is detected is said; where two readings are possible the choices are named, and a parameter decides.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from authops.errors import SourceError
+
+ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
+DELIMITERS: Final = {"auto": "", "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_FORMULA_TEXT: Final = re.compile(r'="([^"]*)"')
+_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
+Recognise = Callable[[list[str]], int]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file holds. `rows`: (line, cells), blank lines left out; `facts`: encoding and delimiter, or sheet."""
+
+    header: list[str]
+    rows: list[tuple[int, list[str]]]
+    facts: dict[str, str]
+
+
+def read(
+    path: Path, recognise: Recognise, *, encoding: str = "auto", delimiter: str = "auto", sheet: str = ""
+) -> Table:
+    """Read a CSV file or an `.xlsx` workbook. `recognise` tells how many columns of a header are known.
+
+    Raises `SourceError` when the file cannot be read, or in two ways.
+    """
+    data = content(path)
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        return _workbook(data, path, recognise, sheet)
+    text, found = _decode(data, path, encoding)
+    return _csv(text, path, recognise, DELIMITERS[delimiter], {"encoding": found})
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a file that is there and not empty."""
+    if path.is_dir():
+        raise SourceError(f"{path} is a directory", remedy="name the CSV file in it")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path} cannot be read: {error.strerror}", remedy="check parameter `source`") from error
+    if not data.strip():
+        raise SourceError(f"{path} is empty", remedy="export it again")
+    return data
+
+
+def write(table: Table, lines: set[int]) -> str:
+    """The header and some rows as CSV that a spreadsheet opens without running anything, and that `read` reads again.
+
+    A cell that a spreadsheet would take for a formula, or a number that it would mangle, gets an apostrophe in front.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=table.facts.get("delimiter", ","), lineterminator="\n")
+    writer.writerow([_safe(name) for name in table.header])
+    writer.writerows([_safe(cell) for cell in cells] for line, cells in table.rows if line in lines)
+    return out.getvalue()
+
+
+def _safe(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_DANGEROUS) else cell
+
+
+def _clean(cell: str) -> str:
+    """A cell without what spreadsheets put around text: `="+31…"`, a leading apostrophe."""
+    formula = _FORMULA_TEXT.fullmatch(cell.strip())
+    text = formula[1] if formula else cell
+    return text[1:] if text.startswith("'") and text[1:].startswith((*_DANGEROUS, *"0123456789")) else text
+
+
+def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
+    if encoding != "auto":
+        return _decoded(data, encoding, path), encoding
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return _decoded(data, "utf-16", path), "utf-16"
+    if b"\0" in data:
+        wide = _wide(data)
+        if not wide:
+            raise SourceError(f"{path} is not a text file", remedy="save the sheet as CSV (UTF-8)")
+        return _decoded(data, wide, path), wide
+    try:
+        return data.decode("utf-8-sig"), "utf-8"
+    except UnicodeDecodeError:
+        return _decoded(data, "cp1252", path), "cp1252"
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 without a byte order mark: every second byte of mostly Latin text is zero."""
+    head = data[:2000]
+    even, odd = head[::2].count(0) / len(head[::2]), head[1::2].count(0) / max(len(head[1::2]), 1)
+    return "utf-16-le" if odd > 0.7 and even < 0.1 else "utf-16-be" if even > 0.7 and odd < 0.1 else ""
+
+
+def _decoded(data: bytes, encoding: str, path: Path) -> str:
+    try:
+        return data.decode("utf-8-sig" if encoding == "utf-8" else encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{path} is not {encoding} text (byte {error.start:,})",
+            remedy="save the sheet as CSV (UTF-8), or name its encoding in parameter `encoding`",
+        ) from error
+
+
+def _csv(text: str, path: Path, recognise: Recognise, delimiter: str, facts: dict[str, str]) -> Table:
+    lines = io.StringIO(text, newline="")
+    start = 1
+    for first in lines:
+        if first.strip():
+            break
+        start += 1
+    delimiter = delimiter or _delimiter(first, path, recognise)
+    header = _header(first, delimiter)
+    rows = list(_rows(lines, start, delimiter, path))
+    return Table(header, rows, facts | {"delimiter": delimiter})
+
+
+def _delimiter(first: str, path: Path, recognise: Recognise) -> str:
+    scores = {mark: recognise(_header(first, mark)) for mark in ",;\t|"}
+    best = max(scores.values())
+    likely = [mark for mark, score in scores.items() if score == best]
+    if best > 1 and len(likely) > 1:
+        names = [name for name, mark in DELIMITERS.items() if mark in likely]
+        raise SourceError(
+            f"{path} can be read with more than one delimiter: {' or '.join(names)}",
+            remedy="name the right one in parameter `delimiter`",
+        )
+    return likely[0]
+
+
+def _header(line: str, delimiter: str) -> list[str]:
+    return [_clean(name).strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+
+
+def _rows(lines: Iterator[str], start: int, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    line = start + 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, [_clean(cell) for cell in cells]
+            line = start + reader.line_num + 1
+    except csv.Error as error:
+        raise SourceError(f"{path}, from line {line}: {error}", remedy="look for a quote that is not closed") from error
+
+
+def _workbook(data: bytes, path: Path, recognise: Recognise, sheet: str) -> Table:
+    from openpyxl import load_workbook
+
+    try:
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        held = {name: list(_sheet(book[name].iter_rows(values_only=True))) for name in book.sheetnames}
+    except Exception as error:  # openpyxl raises whatever its parts raise
+        raise SourceError(
+            f"{path} is not an Excel workbook ({type(error).__name__})", remedy="save it as .xlsx or CSV (UTF-8)"
+        ) from error
+    name = sheet or _only_sheet({name: rows for name, rows in held.items() if rows}, path, recognise)
+    if not held.get(name):
+        raise SourceError(f"{path} has no filled sheet {name!r}", remedy=f"its sheets are: {', '.join(held)}")
+    (_, header), *rows = held[name]
+    return Table([cell.strip() for cell in header], rows, {"sheet": name})
+
+
+def _only_sheet(filled: dict[str, list[tuple[int, list[str]]]], path: Path, recognise: Recognise) -> str:
+    likely = [name for name, rows in filled.items() if recognise([c.strip() for c in rows[0][1]]) > 1] or list(filled)
+    if len(likely) != 1:
+        raise SourceError(
+            f"{path} has more than one sheet: {', '.join(likely) or 'all of them empty'}",
+            remedy="name the right one in parameter `sheet`",
+        )
+    return likely[0]
+
+
+def _sheet(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in enumerate(rows, 1):
+        texts = [_clean(_text(cell)) for cell in cells]
+        while texts and not texts[-1].strip():
+            texts.pop()
+        if texts:
+            yield line, texts
+
+
+def _text(cell: Any) -> str:
+    """A cell as a person reads it; a whole number has no `.0`, a flag is TRUE or FALSE."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return str(cell).upper()
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return cell.isoformat() if isinstance(cell, (date, datetime)) else str(cell)

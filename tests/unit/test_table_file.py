@@ -1,0 +1,188 @@
+"""Files as spreadsheets, scripts and people really write them; what is detected is said, what is ambiguous is asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook
+
+from authops import source
+from authops.errors import SourceError
+
+HEADER = ["UPN", "Mobile", "AlternateMobile", "OfficePhone", "ForcedUpdate", "ForcedRemoval"]
+ROW = ["zoë@contoso.example", "+31 612345678", "", "+31 206241111", "TRUE", ""]
+
+
+def text(rows: list[list[str]], delimiter: str = ",", quoting: Any = csv.QUOTE_MINIMAL, end: str = "\r\n") -> str:
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter, quoting=quoting, lineterminator=end).writerows(rows)
+    return out.getvalue()
+
+
+def read(tmp_path: Path, data: bytes, name: str = "wanted.csv", **options: str) -> source.Source:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return source.read(path, **options)
+
+
+def wanted(got: source.Source) -> dict[str, str]:
+    rows = got.wanted[got.wanted["intent"] == "set"]
+    return dict(zip(rows["method"], rows["value"], strict=True))
+
+
+DIALECTS = {
+    "Excel, CSV UTF-8": text([HEADER, ROW]).encode("utf-8-sig"),
+    "Excel in Dutch, CSV": text([HEADER, ROW], ";").encode("cp1252"),
+    "Excel, Unicode text": text([HEADER, ROW], "\t").encode("utf-16"),
+    "PowerShell 5 Export-Csv -Encoding Unicode": text([HEADER, ROW], quoting=csv.QUOTE_ALL).encode("utf-16"),
+    "PowerShell 7 Export-Csv": text([HEADER, ROW], quoting=csv.QUOTE_ALL, end="\n").encode(),
+    "UTF-16 without a mark": text([HEADER, ROW]).encode("utf-16-le"),
+    "a database's export": text([HEADER, ROW], "|", end="\n").encode(),
+    "trailing columns and blank lines": text([[*HEADER, "", ""], [], [*ROW, "", ""], ["", "", ""]], ";").encode(),
+    "a note with line breaks": text([[*HEADER, "Note"], [*ROW, 'one\ntwo "three"; four']]).encode(),
+    "Excel's text formula": text([HEADER, [ROW[0], '="+31612345678"', "", '="+31206241111"', "TRUE", ""]]).encode(),
+    "a leading apostrophe": text([HEADER, [ROW[0], "'+31 612345678", "", "'+31 206241111", "TRUE", ""]]).encode(),
+    "invisible characters": text(
+        [HEADER, [ROW[0], "\u202a+31\u00a0612345678\u202c", "", "+31\u00a020\u2011624\u201111\u201111", "TRUE", ""]]
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("name", list(DIALECTS))
+def test_every_dialect_says_the_same(tmp_path: Path, name: str) -> None:
+    got = read(tmp_path, DIALECTS[name])
+    assert got.problems.empty, got.problems.to_dict("records")
+    assert wanted(got) == {"mobile": "+31 612345678", "office": "+31 206241111"}
+    assert set(got.wanted["user"]) == {"zoë@contoso.example"}
+    assert set(got.wanted["overwrite"]) == {True}
+
+
+@pytest.mark.parametrize(
+    ("cell", "rule"),
+    [
+        ("3.16E+10", "number_mangled"),
+        ("3,16123E+10", "number_mangled"),
+        ("3E+10", "number_mangled"),
+        ("4915123000800", "plus_lost"),
+        ("49 1512 3000800", "plus_lost"),
+    ],
+)
+def test_what_excel_mangled_is_refused_with_its_own_rule(tmp_path: Path, cell: str, rule: str) -> None:
+    for region in ("", "NL"):
+        got = read(tmp_path, text([HEADER, [ROW[0], cell, "", "", "", ""]], ";").encode(), default_region=region)
+        assert list(got.problems["rule"]) == [rule]
+
+
+def test_two_delimiters_that_fit_alike_are_an_error_naming_both(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="more than one delimiter: comma or semicolon"):
+        read(tmp_path, b"UPN,Mobile,x;UPN;Mobile;x\n1,2,3\n")
+    got = read(tmp_path, text([HEADER, ROW], ";").encode(), delimiter="semicolon")
+    assert wanted(got)["mobile"] == "+31 612345678"
+
+
+def test_an_encoding_can_be_named_and_a_wrong_one_is_said(tmp_path: Path) -> None:
+    data = text([HEADER, ROW]).encode("cp1252")
+    assert set(read(tmp_path, data, encoding="cp1252").wanted["user"]) == {"zoë@contoso.example"}
+    with pytest.raises(SourceError, match="is not utf-8 text"):
+        read(tmp_path, data, encoding="utf-8")
+
+
+def workbook(**sheets: list[list[Any]]) -> bytes:
+    book = Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_workbook_is_read_with_its_numbers_flags_and_empty_cells(tmp_path: Path) -> None:
+    data = workbook(Blad1=[HEADER, [], ["zoë@contoso.example", "+31 612345678", None, "+31 206241111", True, False]])
+    got = read(tmp_path, data, "wanted.xlsx")
+    assert (got.facts["sheet"], list(got.wanted["line"].unique())) == ("Blad1", [3])
+    assert wanted(got) == {"mobile": "+31 612345678", "office": "+31 206241111"}
+    got = read(tmp_path, workbook(a=[HEADER, ["a@contoso.example", 31612345678, None, 206241111.0]]), "wanted.xlsx")
+    assert list(got.problems["rule"]) == ["plus_lost"]
+
+
+def test_the_sheet_that_fits_is_taken_and_two_are_asked_about(tmp_path: Path) -> None:
+    one = workbook(Readme=[["Hello"], ["there"]], People=[HEADER, ROW], Empty=[])
+    assert read(tmp_path, one, "a.xlsx").facts["sheet"] == "People"
+    two = workbook(Old=[HEADER, ROW], New=[HEADER, ROW])
+    with pytest.raises(SourceError, match="more than one sheet: Old, New"):
+        read(tmp_path, two, "b.xlsx")
+    assert read(tmp_path, two, "b.xlsx", sheet="New").facts["sheet"] == "New"
+    with pytest.raises(SourceError, match="no filled sheet 'Newer'"):
+        read(tmp_path, two, "b.xlsx", sheet="Newer")
+
+
+def test_a_damaged_workbook_is_one_clear_message(tmp_path: Path) -> None:
+    import zipfile
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("hello.txt", "no workbook")
+    with pytest.raises(SourceError, match="is not an Excel workbook"):
+        read(tmp_path, out.getvalue(), "wanted.xlsx")
+
+
+@pytest.mark.parametrize("name", ["wanted.csv", "wanted.xlsx"])
+def test_rows_to_look_at_are_valid_input_and_run_nothing_in_a_spreadsheet(tmp_path: Path, name: str) -> None:
+    bad = ["a@contoso.example", "+31 1", "", "", "", "", '=HYPERLINK("http://x","y")']
+    rows = [[*HEADER, "Note"], bad, ["b@contoso.example", "+31 612345678", "", "", "", "", "@x"]]
+    data = workbook(a=rows) if name.endswith("xlsx") else text(rows).encode()
+    got = read(tmp_path, data, name)
+    picked = source.pick(tmp_path / name, {2}, got.facts)
+    cells = [cell for row in csv.reader(io.StringIO(picked)) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    again = read(tmp_path, picked.encode(), "again.csv")
+    assert list(again.problems["line"]) == [2]
+    assert list(again.problems["value"]) == list(got.problems[got.problems["line"] == 2]["value"])
+
+
+@pytest.mark.parametrize(
+    ("flag", "on_existing", "overwrite"),
+    [("", "keep", False), ("", "update", True), ("FALSE", "update", False), ("TRUE", "keep", True)],
+)
+def test_a_blank_flag_follows_the_run_and_a_filled_one_does_not(
+    tmp_path: Path, flag: str, on_existing: str, overwrite: bool
+) -> None:
+    rows = text([HEADER, [ROW[0], "+31 612345678", "", "", flag, ""]]).encode()
+    assert set(read(tmp_path, rows, on_existing=on_existing).wanted["overwrite"]) == {overwrite}
+
+
+@pytest.mark.parametrize(("flag", "on_blank", "intent"), [("", "remove", "remove"), ("FALSE", "remove", "leave")])
+def test_a_blank_cell_follows_the_run_unless_its_row_says(
+    tmp_path: Path, flag: str, on_blank: str, intent: str
+) -> None:
+    rows = text([HEADER, [ROW[0], "", "", "", "", flag]]).encode()
+    assert set(read(tmp_path, rows, on_blank=on_blank).wanted["intent"]) == {intent}
+
+
+def test_one_number_for_several_people_or_twice_for_one_is_noted(tmp_path: Path) -> None:
+    rows = [
+        ["a@contoso.example", "+31 612345678", "+31 612345678", "", "", ""],
+        ["b@contoso.example", "+31 612345678", "", "", "", ""],
+        ["c@contoso.example", "+31 612345679", "", "", "", ""],
+    ]
+    notes = read(tmp_path, text([HEADER, *rows]).encode()).wanted.set_index(["user", "method"])["note"]
+    assert notes["a@contoso.example", "mobile"] == (
+        "the same number for several users of this file; the same number twice for one user"
+    )
+    assert notes["b@contoso.example", "mobile"] == "the same number for several users of this file"
+    assert notes["c@contoso.example", "mobile"] == ""
+
+
+def test_the_template_is_valid_input(tmp_path: Path) -> None:
+    got = read(tmp_path, source.TEMPLATE.encode("utf-8-sig"))
+    assert got.problems.empty, got.problems.to_dict("records")
+    assert got.wanted["user"].nunique() == 6
+    assert set(got.wanted["intent"]) == {"set", "remove", "leave"}
+    assert got.facts["ignored_columns"] == ["Remark"]
