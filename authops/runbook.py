@@ -33,7 +33,7 @@ FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "source": lambda text: text not in ("", "profile"),
     "mapping": lambda text: text.endswith((".yaml", ".yml")),
 }
-_LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
+_LOOKS_LIKE_NUMBER: Final = re.compile(r"(?!\d{4}-\d\d-\d\d$)\+?[0-9][0-9 ().-]{7,}")
 _LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
 
 
