@@ -109,6 +109,8 @@ def _now_held(writes: pd.DataFrame, held: pd.DataFrame | None) -> int:
 
 
 def _share(users: int, tenant_size: int | None, most: float | None) -> list[tuple[Any, ...]]:
+    if most is not None and not most and users:
+        return [("max_share", 0, users, tenant_size or 0, f"{users:,} users would be changed, none allowed")]
     if most is None or not tenant_size or users < _FEW or users <= most * tenant_size:
         return []
     said = f"{users:,} of {tenant_size:,} users ({users / tenant_size:.0%}) would be changed, {most:.0%} allowed"

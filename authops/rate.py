@@ -22,7 +22,7 @@ from itertools import takewhile
 from typing import Final, Protocol
 
 _FLOOR: Final = 0.05
-_LONGEST_PAUSE: Final = 120.0
+_LONGEST_PAUSE: Final = 600.0
 _HOLD: Final = 15.0
 _LONGEST_HOLD: Final = 600.0
 _GROWTH: Final = 1.02

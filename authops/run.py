@@ -86,6 +86,7 @@ class Run:
         To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
         there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
         """
+        self._let_go()
         if mode != "apply":
             for old in self.folder.glob("dry-run.sqlite*"):
                 old.unlink()
@@ -107,6 +108,15 @@ class Run:
         self._stop_file.unlink(missing_ok=True)
         self._listen()
         return self._journal
+
+    def _let_go(self) -> None:
+        """Close the journal and release the lock, also those of a cell that is run once more."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def stop_asked(self) -> bool:
         """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
@@ -208,12 +218,7 @@ class Run:
         if self._graph is not None:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._let_go()
         record(self.folder, self.runbook, status, headline, counts)
         return View(box(headline, _KINDS[status]), headline)
 

@@ -196,7 +196,8 @@ def test_what_a_request_costs(method: str, path: str, charged: tuple[str, int]) 
         ({}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
-        ({"Retry-After": "99999"}, 120.0),
+        ({"Retry-After": "150"}, 150.0),
+        ({"Retry-After": "99999"}, 600.0),
     ],
 )
 def test_retry_after_is_whole_fractional_a_date_or_missing(headers: dict[str, str], seconds: float | None) -> None:
