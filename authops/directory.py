@@ -66,9 +66,15 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
     return found.astype({"account_enabled": bool})
 
 
+def _id(value: Any) -> str:
+    """An object id in one spelling: Graph does not tell upper from lower case, our tables do."""
+    text = str(value or "")
+    return text.lower() if _ID.fullmatch(text) else text
+
+
 def _user(user: dict[str, Any]) -> dict[str, Any]:
     return {
-        "user_id": user.get("id") or "",
+        "user_id": _id(user.get("id")),
         "user_principal_name": user.get("userPrincipalName") or "",
         "display_name": user.get("displayName") or "",
         "account_enabled": bool(user.get("accountEnabled", True)),
@@ -195,7 +201,7 @@ async def role_holders(graph: Graph) -> set[str]:
             raise
         _log.warning("eligible roles are not known, only active ones: HTTP %s %s", error.status, error.code)
     people: set[str] = set()
-    for principal, kind in {str(r.get("principalId")): _kind(r.get("principal")) for r in held}.items():
+    for principal, kind in {_id(r.get("principalId")): _kind(r.get("principal")) for r in held}.items():
         if kind in ("group", ""):
             people |= await _members_if_group(graph, principal, certain=kind == "group")
         if kind in ("user", ""):
@@ -230,7 +236,7 @@ async def group_id(graph: Graph, name: str) -> str:
 async def group_users(graph: Graph, group: str) -> set[str]:
     """Ids of the users in a group, at any depth (GroupMember.Read.All)."""
     kinds = graph.pages(requests.group_members(group))
-    return {str(row.get("id")) async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
+    return {_id(row.get("id")) async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
 
 
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
@@ -254,7 +260,7 @@ async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
 def _registration(item: dict[str, Any]) -> dict[str, Any]:
     preferred = item.get("userPreferredMethodForSecondaryAuthentication") or ""
     return {
-        "user_id": item.get("id") or "",
+        "user_id": _id(item.get("id")),
         "user_principal_name": item.get("userPrincipalName") or "",
         "user_type": item.get("userType") or "",
         "is_admin": bool(item.get("isAdmin")),
