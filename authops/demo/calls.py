@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from authops.demo.tenant import Tenant, User
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+
+_KEY = re.compile(r"\((?:'|%27)([^'()/]+?)(?:'|%27)\)(?=/|$)")
 
 
 @dataclass(slots=True)
@@ -87,6 +91,11 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def plain(path: str) -> str:
+    """Return the path with keys as segments: OData writes `/users('id')` and `/users/id` alike."""
+    return _KEY.sub(r"/\1", path)
+
+
 def no_such(key: str) -> str:
     """Return Graph's text for an object that is not there."""
     return f"Resource '{key}' does not exist or one of its queried reference-property objects are not present."
@@ -108,12 +117,13 @@ def paged(call: Call, rows: Sequence[Any], what: str, render: Callable[[Any], An
     options = call.options
     size = odata.page_size(options.get("$top"), *sizes)
     start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
-    advanced = options.get("$count", "false").lower() == "true" and call.eventual
+    counted = options.get("$count", "false").lower() == "true" and call.eventual
+    advanced = counted or "$search" in options
     if continued and not call.eventual:
         # The header is not remembered by the link: it has to come with every page.
         raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
     body: dict[str, Any] = {"@odata.context": call.context(what)}
-    if advanced and not start:
+    if counted and not start:
         body["@odata.count"] = len(rows)
     if start + size < len(rows):
         body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))
