@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.errors import PlanError
+from authops.errors import FrameError, PlanError
 from authops.frames import CHANGES, PROBLEMS, WRITES, check
 from authops.plan import RULES_VERSION, Plan
 
@@ -71,7 +71,7 @@ def load(folder: Path) -> Plan:
     try:
         changes = check(pd.read_parquet(folder / "plan.parquet"), CHANGES)
         problems = check(pd.read_parquet(folder / "problems.parquet"), PROBLEMS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, FrameError) as error:
         raise PlanError(
             f"{folder}: the plan's table cannot be read ({type(error).__name__})", remedy=_REMEDY
         ) from error
