@@ -133,16 +133,21 @@ class Graph:
         await self.client.aclose()
 
     async def send(self, requests: Iterable[Request]) -> AsyncIterator[Answer]:
-        """Every request's answer, in any order; memory holds `concurrency` batches at most."""
+        """Every request's answer, in any order; memory holds `concurrency` batches at most.
+
+        One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
+        """
         chunks = _chunks(requests)
         running: set[asyncio.Task[list[Answer]]] = set()
+        width = 1
         try:
             while True:
-                while len(running) < self.concurrency and (chunk := next(chunks, None)):
+                while len(running) < width and (chunk := next(chunks, None)):
                     running.add(asyncio.ensure_future(self._settled(chunk)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                width = min(width + len(done), self.concurrency)
                 for task in done:
                     for answer in task.result():
                         yield answer

@@ -274,3 +274,21 @@ def test_a_token_that_entra_refuses_ends_the_work_with_its_own_words() -> None:
         ask_twice(Entra(error, 99))
     assert raised.value.message == "AADSTS700027: the certificate is not registered"
     assert "certificate" in raised.value.remedy
+
+
+def test_a_limit_far_below_the_documented_one_is_met_by_a_few_not_by_all() -> None:
+    tokens, at = 5.0, 0.0
+
+    def rule(_part: Inner, _time: int) -> tuple[int, dict[str, str], Any]:
+        nonlocal tokens, at
+        tokens, at = min(5.0, tokens + (standin.now - at) / 2), standin.now
+        if tokens < 1:
+            return 429, {"Retry-After": "2"}, {}
+        tokens -= 1
+        return 200, {}, {"value": []}
+
+    standin = Standin(rule)
+    assert all(a.status == 200 for a in send(standin, reads(200)).values())
+    refused = len(standin.seen) - 200
+    assert refused < 60
+    assert standin.now < 200 / 0.5 * 1.25
