@@ -68,7 +68,8 @@ class Call:
         """Return the body's properties, refusing those the type does not have or the caller may not send."""
         if not isinstance(self.body, dict):
             raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
-        body = dict(self.body)
+        # Annotations other than the type say nothing here: a model that was read may be sent back.
+        body = {k: v for k, v in self.body.items() if "@odata." not in k or k == "@odata.type"}
         if body.pop("@odata.type", odata_type) != odata_type:
             raise Refusal(400, "badRequest", f"The body is not a {odata_type}.")
         for name in ("id", "createdDateTime"):

@@ -40,6 +40,13 @@ def test_sms_state_may_not_be_sent(door):
     assert door.call("POST", phones(door, "Ada Empty"), json=body).status_code == 400
 
 
+def test_annotations_of_what_was_read_may_be_sent_back(door):
+    read = door.call("GET", f"{phones(door, 'Ben Mobile')}/{MOBILE}").json()
+    body = {k: v for k, v in read.items() if k.startswith("@") or k.startswith("phone")}
+    assert "@odata.context" in body
+    assert door.call("PATCH", f"{phones(door, 'Ben Mobile')}/{MOBILE}", json=body).status_code == 204
+
+
 def test_default_is_refused_while_others_exist(door):
     refused = door.call("DELETE", f"{phones(door, 'Dirk Default')}/{MOBILE}")
     assert error(refused) == (400, "badRequest")
