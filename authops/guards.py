@@ -18,7 +18,7 @@ from authops.plan import HOLDS, Plan
 GUARDS: Final = {
     "max_changes": "writes in the whole plan",
     "max_removals": "removals in the whole plan",
-    "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at)",
+    "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at, unless it is 0)",
     "on_problem": "rows with a problem, when `stop` is asked for",
     "allow_admins": "who holds a directory role could not be read",
     "protect_groups": "groups that are protected could not be read",

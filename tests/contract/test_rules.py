@@ -42,7 +42,7 @@ def test_sms_state_may_not_be_sent(door):
 
 def test_annotations_of_what_was_read_may_be_sent_back(door):
     read = door.call("GET", f"{phones(door, 'Ben Mobile')}/{MOBILE}").json()
-    body = {k: v for k, v in read.items() if k.startswith("@") or k.startswith("phone")}
+    body = {k: v for k, v in read.items() if k.startswith(("@", "phone"))}
     assert "@odata.context" in body
     assert door.call("PATCH", f"{phones(door, 'Ben Mobile')}/{MOBILE}", json=body).status_code == 204
 
