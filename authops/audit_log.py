@@ -28,12 +28,12 @@ async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.Dat
 
     Clocks differ, so it looks five minutes further back.
     """
-    wanted, rows = set(users), Gathered(AUDITS)
+    wanted, rows = {user.casefold(): user for user in users}, Gathered(AUDITS)
     moment = (since - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
     async for item in graph.pages(requests.audits(moment)):
         for target in item.get("targetResources") or []:
-            if target.get("id") in wanted:
-                rows.add(_record(item, target))
+            if user := wanted.get(str(target.get("id")).casefold()):
+                rows.add(_record(item, target) | {"user_id": user})
     return rows.frame().sort_values("at", kind="stable", ignore_index=True)
 
 
@@ -41,11 +41,11 @@ def _record(item: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str
     """The names of modifiedProperties are not documented, so values are known by what they look like."""
     changed = target.get("modifiedProperties") or []
     pairs = [(_plain(p.get("oldValue")), _plain(p.get("newValue"))) for p in changed]
-    method = next((_METHODS[v] for pair in pairs for v in pair if v in _METHODS), "")
+    method = next((_METHODS[v.lower()] for pair in pairs for v in pair if v.lower() in _METHODS), "")
     before, after = next(((b, a) for b, a in pairs if _is_value(b) or _is_value(a)), ("", ""))
     return {
         "at": str(item.get("activityDateTime") or ""),
-        "user_id": str(target["id"]),
+        "user_id": str(target.get("id") or ""),
         "method": method,
         "activity": str(item.get("activityDisplayName") or ""),
         "before": before,
@@ -57,14 +57,15 @@ def _record(item: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str
 
 
 def _plain(value: Any) -> str:
-    """Values come bare or JSON-encoded."""
+    """Values come bare or JSON-encoded, also as a list of one."""
     text = str(value or "")
-    if text[:1] == '"':
-        try:
-            return str(json.loads(text))
-        except ValueError:
-            return text
-    return text
+    if text[:1] not in ('"', "["):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return str(found[0] if isinstance(found, list) and len(found) == 1 else found)
 
 
 def _is_value(text: str) -> bool:
@@ -106,4 +107,4 @@ def _explains(record: Mapping[str, Any], change: Mapping[Any, Any], ours: str) -
     told = record["after"] if change["action"] != "remove" else record["before"]
     meant = change["after"] if change["action"] != "remove" else change["before"]
     same_value = not told or fold(str(told)) == fold(str(meant))
-    return same_method and same_kind and same_value and record["by"] in ("", ours)
+    return same_method and same_kind and same_value and record["by"].casefold() in ("", ours.casefold())

@@ -288,14 +288,19 @@ def sign_in(connection: Connection) -> dict[str, Any]:
     try:
         token = credential_of(connection).get_token(scope(connection)).token
     except AzureError as error:
-        said = str(error.message).split("Trace ID")[0].strip()
-        raise SignInError(f"{connection.name}: {said}", remedy=_remedy(said)) from None
+        raise refused(str(error.message), connection.name) from None
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
         return {}
     return {key: claims[key] for key in ("appid", "roles", "tid") if key in claims}
+
+
+def refused(said: str, name: str = "") -> SignInError:
+    """What to raise when Entra gave no token; `said` are its own words, of which the code and the text are kept."""
+    words = said.partition("Trace ID")[0].strip()
+    return SignInError(f"{name}: {words}" if name else words, remedy=_remedy(words))
 
 
 _REMEDIES: Final = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -23,8 +24,14 @@ _DEFAULTS: Final = {
     "voiceAlternateMobile": "alternateMobile",
     "voiceOffice": "office",
 }
+# A method that is there while its value is not shown: as good as masked.
+_UNSHOWN: Final = "*"
+_ENOUGH_REFUSED: Final = 20
+_METHODS: Final = {method_id: method for method, method_id in requests.METHOD_IDS.items()}
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
+# Statuses that say: this is not to be had here, with this permission or this licence.
+NOT_FOR_US: Final = (400, 401, 403, 404, 405, 501)
 Tick = Callable[[int], None]
 
 
@@ -59,10 +66,16 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
     return found.astype({"account_enabled": bool})
 
 
+def _id(value: Any) -> str:
+    """An object id in one spelling: Graph does not tell upper from lower case, our tables do."""
+    text = str(value or "")
+    return text.lower() if _ID.fullmatch(text) else text
+
+
 def user_row(user: dict[str, Any]) -> dict[str, Any]:
     """One user as Graph gives it → one row of USERS."""
     return {
-        "user_id": user.get("id") or "",
+        "user_id": _id(user.get("id")),
         "user_principal_name": user.get("userPrincipalName") or "",
         "display_name": user.get("displayName") or "",
         "account_enabled": bool(user.get("accountEnabled", True)),
@@ -85,18 +98,19 @@ async def current(
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
     else they have is read too (`others`, -1 when unknown).
     """
-    ids = list(dict.fromkeys(user_ids))
-    preferred = {} if defaults is None else dict(zip(defaults["user_id"], defaults["default_method"], strict=True))
-    default_of = {user: _DEFAULTS.get(preferred.get(user, ""), "") for user in ids}
+    ids = [user for user in dict.fromkeys(user_ids) if user]
+    told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
+    preferred = {user.casefold(): method for user, method in told}
+    default_of = {user: _DEFAULTS.get(preferred.get(user.casefold(), ""), "") for user in ids}
     others = await _others(graph, [user for user in ids if default_of[user]])
     kinds = [k for k, wanted in (("phone", set(methods) - {"email"}), ("email", "email" in methods)) if wanted]
     rows = Gathered(CURRENT)
     async for answer in _answers(graph, (_methods_request(user, kind) for user in ids for kind in kinds), tick):
         user, email = _whose(answer.request), answer.request.path.endswith("/emailMethods")
-        values = _values(answer) if answer.status == 200 else {}
+        values, why = await _values(graph, answer)
         for method in (m for m in methods if (m == "email") == email):
             known = {"is_default": default_of[user] == method, "others": others.get(user, -1)}
-            rows.add(_state(user, method, values, answer) | known)
+            rows.add(_state(user, method, values, why) | known)
     return _in_order(rows.frame(), ids, methods)
 
 
@@ -116,18 +130,21 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
     return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
 
 
-def _values(answer: Answer) -> dict[str, str]:
-    items = (answer.body or {}).get("value", [])
-    return {i.get("phoneType", "email"): str(i.get("phoneNumber") or i.get("emailAddress") or "") for i in items}
+async def _values(graph: Graph, answer: Answer) -> tuple[dict[str, str], str]:
+    """Method → value, and why they are not known: an answer that is no list is not "none"."""
+    try:
+        items = [i for i in await graph.items(answer) if isinstance(i, dict)]
+    except GraphError as error:
+        return {}, str(error)
+    values = {_METHODS.get(str(i.get("id")).lower(), str(i.get("phoneType") or "email")): i for i in items}
+    return {m: str(i.get("phoneNumber") or i.get("emailAddress") or _UNSHOWN) for m, i in values.items()}, ""
 
 
-def _state(user: str, method: str, values: dict[str, str], answer: Answer) -> dict[str, Any]:
+def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
     value = values.get(method, "")
-    error = str(answer.error) if answer.error else ""
     if "*" in value:
         error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
-    known = answer.status == 200 and not error
-    return {"user_id": user, "method": method, "known": known, "value": value if known else "", "error": error}
+    return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
 
 
 async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
@@ -135,21 +152,31 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     asked = {requests.authentication_methods(user): user for user in ids}
     found: dict[str, int] = {}
     async for answer in graph.send(asked):
-        if answer.status == 200:
-            kinds = [str(m.get("@odata.type", "")) for m in (answer.body or {}).get("value", [])]
+        with suppress(GraphError):
+            kinds = [str(m.get("@odata.type", "")) for m in await graph.items(answer)]
             found[asked[answer.request]] = sum(not kind.endswith(_NOT_SECOND_FACTORS) for kind in kinds)
     return found
 
 
 async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
-    """The answers, counted; a refusal that would hold for everybody is raised at once."""
-    done = 0
+    """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
+    whom only others may look at (delegated sign-in) is refused alone.
+    """
+    done, all_refused, held = 0, True, list[Answer]()
     async for answer in graph.send(asked):
-        if answer.error and answer.status in (401, 403):
-            raise answer.error
         done += 1
         tick(done)
-        yield answer
+        held.append(answer)
+        all_refused = all_refused and answer.status in (401, 403)
+        if all_refused and done < _ENOUGH_REFUSED:
+            continue
+        if all_refused:
+            break
+        for one in held:
+            yield one
+        held.clear()
+    if held:
+        raise held[0].error or GraphError("refused", status=held[0].status)
 
 
 async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
@@ -171,17 +198,30 @@ async def role_holders(graph: Graph) -> set[str]:
     try:
         held += [row async for row in graph.pages(requests.role_eligibilities())]
     except GraphError as error:
-        if error.status not in (400, 403, 404, 501):
+        if error.status not in NOT_FOR_US:
             raise
         _log.warning("eligible roles are not known, only active ones: HTTP %s %s", error.status, error.code)
     people: set[str] = set()
-    for row in held:
-        kind = str((row.get("principal") or {}).get("@odata.type", "#microsoft.graph.user"))
-        if kind.endswith(".group"):
-            people |= await group_users(graph, str(row["principalId"]))
-        elif kind.endswith(".user"):
-            people.add(str(row["principalId"]))
+    for principal, kind in {_id(r.get("principalId")): _kind(r.get("principal")) for r in held}.items():
+        if kind in ("group", ""):
+            people |= await _members_if_group(graph, principal, certain=kind == "group")
+        if kind in ("user", ""):
+            people.add(principal)
     return people
+
+
+def _kind(principal: Mapping[str, Any] | None) -> str:
+    """user, group, …, or "" when the answer does not say what holds the role."""
+    return str((principal or {}).get("@odata.type", "")).rpartition(".")[2]
+
+
+async def _members_if_group(graph: Graph, principal: str, *, certain: bool) -> set[str]:
+    try:
+        return await group_users(graph, principal)
+    except GraphError as error:
+        if certain or error.status not in NOT_FOR_US:
+            raise
+        return set()
 
 
 async def group_id(graph: Graph, name: str) -> str:
@@ -197,7 +237,7 @@ async def group_id(graph: Graph, name: str) -> str:
 async def group_users(graph: Graph, group: str) -> set[str]:
     """Ids of the users in a group, at any depth (GroupMember.Read.All)."""
     kinds = graph.pages(requests.group_members(group))
-    return {row["id"] async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
+    return {_id(row.get("id")) async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
 
 
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
@@ -207,12 +247,12 @@ async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
 
 
 async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
-    """The report, for the default methods; empty when it is not `needed`, or, with a warning, not allowed."""
+    """The report, for the default methods; empty when it is not `needed`, or, with a warning, not to be had."""
     if needed:
         try:
             return await registrations(graph)
         except GraphError as error:
-            if error.status != 403:
+            if error.status not in NOT_FOR_US:
                 raise
             _log.warning("default methods are not known, so Graph may refuse some removals: %s", error)
     return frame(REGISTRATIONS, [])
@@ -221,7 +261,7 @@ async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
 def _registration(item: dict[str, Any]) -> dict[str, Any]:
     preferred = item.get("userPreferredMethodForSecondaryAuthentication") or ""
     return {
-        "user_id": item["id"],
+        "user_id": _id(item.get("id")),
         "user_principal_name": item.get("userPrincipalName") or "",
         "user_type": item.get("userType") or "",
         "is_admin": bool(item.get("isAdmin")),

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from authops.connection import Connection, access_tokens
+from authops.connection import Connection, access_tokens, refused
 from authops.errors import GraphError, GraphUnreachable
 from authops.rate import Pace, retry_after
 
@@ -133,16 +133,21 @@ class Graph:
         await self.client.aclose()
 
     async def send(self, requests: Iterable[Request]) -> AsyncIterator[Answer]:
-        """Every request's answer, in any order; memory holds `concurrency` batches at most."""
+        """Every request's answer, in any order; memory holds `concurrency` batches at most.
+
+        One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
+        """
         chunks = _chunks(requests)
         running: set[asyncio.Task[list[Answer]]] = set()
+        width = 1
         try:
             while True:
-                while len(running) < self.concurrency and (chunk := next(chunks, None)):
+                while len(running) < width and (chunk := next(chunks, None)):
                     running.add(asyncio.ensure_future(self._settled(chunk)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                width = min(width + len(done), self.concurrency)
                 for task in done:
                     for answer in task.result():
                         yield answer
@@ -159,7 +164,7 @@ class Graph:
 
     def _heard(self, answers: Sequence[Answer], sent_at: float) -> None:
         """Let the pace learn; a whole batch that was turned away was turned away once, not twenty times."""
-        outer = len({a.error.client_request_id for a in answers if a.error}) == 1 and all(a.error for a in answers)
+        outer = answers[0].error is not None and all(a.error is answers[0].error for a in answers)
         heard = answers[:1] if outer else answers
         self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
 
@@ -168,14 +173,27 @@ class Graph:
         url, seen = self.root + request.path, set()
         while url:
             page = await self._page(request, url)
-            for item in page.get("value", []):
+            items = page.get("value")
+            if not isinstance(items, list):
+                raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
+            for item in items:
                 yield item
             seen.add(url)
-            url = page.get("@odata.nextLink", "")
-            if url and urlsplit(url)[:2] != urlsplit(self.root)[:2]:
+            url = page.get("@odata.nextLink") or ""
+            if url and _origin(url) != _origin(self.root):
                 raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
             if url in seen:
                 raise GraphError("the next page is a page that was already read", request=str(request))
+
+    async def items(self, answer: Answer) -> list[dict[str, Any]]:
+        """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
+        items, link = answer.body.get("value"), answer.body.get("@odata.nextLink")
+        if answer.status != 200 or not isinstance(items, list):
+            raise answer.error or GraphError("the answer is no collection", status=answer.status)
+        if not link:
+            return items
+        more = Request("GET", str(link).removeprefix(self.root), advanced=answer.request.advanced)
+        return items + [item async for item in self.pages(more)]
 
     async def page(self, request: Request) -> dict[str, Any]:
         """The first page of a collection, or one entity. Raises `GraphError`."""
@@ -222,21 +240,27 @@ class Graph:
         outer = await self._outer(_batch_request(by_id, names), f"{self.root}/$batch")
         if outer.status != 200:
             return [_because(outer, request) for request in requests]
-        found: dict[str, Answer] = {}
-        for part in outer.body.get("responses", []):
-            name = str(part.get("id"))
-            if name not in by_id or name in found:
-                raise GraphError(f"$batch answered request {name!r}, which was not asked once", request="POST /$batch")
-            headers, body = part.get("headers") or {}, part.get("body")
-            found[name] = _answer(by_id[name], int(part.get("status", 0)), headers, body, names[name])
+        parts = [part for part in outer.body.get("responses") or [] if isinstance(part, dict)]
+        times = Counter(str(part.get("id")) for part in parts)
+        # An answer to nothing that was asked, or a second one, tells nothing.
+        once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
+        found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
         return [found.get(name) or _unanswered(request) for name, request in by_id.items()]
 
     async def _outer(self, request: Request, url: str) -> Answer:
-        """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own."""
+        """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own.
+
+        Raises `SignInError` when Entra gives no further token.
+        """
+        from azure.core.exceptions import AzureError
+
         name = str(uuid.uuid4())
         try:
             response = await self._exchange(request, url, name)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.RequestError, httpx.InvalidURL, AzureError) as error:
+            # A new token was needed and Entra said no; that it could not be reached is like any other silence.
+            if "AADSTS" in str(error):
+                raise refused(str(error)) from error
             said = f"{type(error).__name__}: {error}".rstrip(": ")
             _log.warning("%s %s: %s", request, name, said)
             unreachable = GraphUnreachable(
@@ -359,6 +383,18 @@ def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any
         remedy=_REMEDIES.get(status, ""),
     )
     return Answer(request, status, headers, body, error)
+
+
+def _inner(request: Request, part: Mapping[str, Any], name: str) -> Answer:
+    """One answer of a batch; a status that is no number is no answer."""
+    status, headers = str(part.get("status")), part.get("headers")
+    told = {str(k): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
+    return _answer(request, int(status), told, part.get("body"), name) if status.isdigit() else _unanswered(request)
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or ""), parts.port or 443
 
 
 def _because(outer: Answer, request: Request) -> Answer:

@@ -21,7 +21,7 @@ from authops.plan import HOLDS, Plan
 GUARDS: Final = {
     "max_changes": "writes in the whole plan",
     "max_removals": "removals in the whole plan",
-    "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at)",
+    "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at, unless it is 0)",
     "on_problem": "rows with a problem, when `stop` is asked for",
     "allow_admins": "who holds a directory role could not be read",
     "protect_groups": "groups that are protected could not be read",
@@ -138,6 +138,8 @@ def _now_held(writes: pd.DataFrame, held: pd.DataFrame | None) -> int:
 
 
 def _share(users: int, tenant_size: int | None, most: float | None) -> list[tuple[Any, ...]]:
+    if most is not None and not most and users:
+        return [("max_share", 0, users, tenant_size or 0, f"{users:,} users would be changed, none allowed")]
     if most is None or not tenant_size or users < _FEW or users <= most * tenant_size:
         return []
     said = f"{users:,} of {tenant_size:,} users ({users / tenant_size:.0%}) would be changed, {most:.0%} allowed"

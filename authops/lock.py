@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
-from authops.errors import GuardStop, PlanError
+from authops.errors import GuardStop, PlanError, UsageError
 
 _ODD: Final = re.compile(r"[^\w.-]")
 
@@ -23,14 +25,14 @@ class TenantLock:
     """Held from `acquire` to `release`. Raises `GuardStop` naming the holder when another run has it."""
 
     def __init__(self, folder: Path, tenant_id: str, *, by: str, run: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = folder / f"{_ODD.sub('_', tenant_id.lower())}.lock"
         self.tenant_id, self.by, self.run = tenant_id, by, run
         self._file: IO[str] | None = None
 
     def acquire(self) -> Self:
-        """Take the lock, or say who has it."""
-        file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+        """Take the lock, or say who has it. Raises `UsageError` when the folder of locks cannot be used."""
+        with _usable(self.path.parent):
+            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
         if not _locked(file):
             holder = _read(file)
             file.close()
@@ -40,10 +42,11 @@ class TenantLock:
                 remedy="nothing was written; wait until that run has ended, then run apply again",
             )
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps({"by": self.by, "run": self.run, "pid": os.getpid(), "since": since}))
-        file.flush()
+        with _usable(self.path.parent):
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps({"by": self.by, "run": self.run, "pid": os.getpid(), "since": since}))
+            file.flush()
         self._file = file
         return self
 
@@ -87,23 +90,41 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """What must be remembered is remembered before any write, or the write does not happen."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be used to remember who applies what ({error.strerror}); nothing was written",
+            remedy="free the disk or the folder, or name another one in AUTHOPS_STATE",
+        ) from error
+
+
 def claim(folder: Path, plan_id: str, run_folder: Path) -> None:
     """Record that a plan is applied in this run folder. Raises `PlanError` when it was applied in another one."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{_ODD.sub('_', plan_id)}.json"
     mine = {"run": str(run_folder.resolve()), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(json.dumps(mine))
-        return
-    except FileExistsError:
-        pass
-    try:
-        known = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        known = mine  # a process died while it wrote this; nothing had been applied yet
-    if known["run"] != mine["run"]:
+    with _usable(folder):
+        known = _claimed(path, mine)
+    if known.get("run") != mine["run"]:
         raise PlanError(
-            f"this plan was already applied, in {known['run']} since {known['since']}",
+            f"this plan was already applied, in {known.get('run', '?')} since {known.get('since', '?')}",
             remedy="a plan is applied once; go on there (--resume), or preview again",
         )
+
+
+def _claimed(path: Path, mine: dict[str, str]) -> dict[str, str]:
+    """Who has it: `mine` when nobody had it, or a process died while it wrote this, before anything was applied."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        if isinstance(known, dict):
+            return known
+    except (FileNotFoundError, ValueError):
+        pass
+    new = path.with_suffix(f".{os.getpid()}")
+    new.write_text(json.dumps(mine), "utf-8")
+    new.replace(path)
+    return mine

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.errors import PlanError
+from authops.errors import FrameError, PlanError
 from authops.frames import CHANGES, PROBLEMS, WRITES, check
 from authops.plan import RULES_VERSION, Plan
 
@@ -71,7 +71,7 @@ def load(folder: Path) -> Plan:
     try:
         changes = check(pd.read_parquet(folder / "plan.parquet"), CHANGES)
         problems = check(pd.read_parquet(folder / "problems.parquet"), PROBLEMS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, FrameError) as error:
         raise PlanError(
             f"{folder}: the plan's table cannot be read ({type(error).__name__})", remedy=_REMEDY
         ) from error
@@ -99,7 +99,12 @@ def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: da
         "until": plan.header["expires_at"],
         "note": note,
     }
-    return _write_json(folder / "approval.json", approval)
+    return _write_json(folder / "approval.json", approval | {"digest": _digest_of(approval)})
+
+
+def _digest_of(approval: Mapping[str, Any]) -> str:
+    said = {name: value for name, value in approval.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def decide(plan: Plan, folder: Path, approve_what: str, broken: pd.DataFrame, *, by: str) -> str:
@@ -127,11 +132,14 @@ def seal(plan: Plan) -> dict[str, str]:
 def approved(
     plan: Plan, folder: Path, *, tenant_id: str, now: datetime, require_second_person: bool = False
 ) -> pd.DataFrame:
-    """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant, plan, or too late.
+    """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant or plan, an edited
+    approval, or too late.
 
     `require_second_person`: whoever made the plan may not be the one who approved it.
     """
     approval = _read_json(folder / "approval.json", "approval")
+    if approval.get("digest") != _digest_of(approval):
+        raise PlanError(f"{folder}: the approval was edited after it was given", remedy="approve the plan again")
     if plan.header.get("tenant_id") != tenant_id:
         raise PlanError(
             f"the plan was made for tenant {plan.header.get('tenant_id')}, this connection is {tenant_id}",
@@ -166,7 +174,9 @@ def _write_json(path: Path, content: dict[str, Any]) -> Path:
 
 def _read_json(path: Path, what: str) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no object")
     except FileNotFoundError as error:
         remedy = "run preview first" if what == "plan" else "approve it in preview (headless: -p approve all)"
         raise PlanError(f"{path.parent} holds no {what}", remedy=remedy) from error

@@ -66,7 +66,8 @@ async def read(
     sku = await _sku(graph, licence)
     people: list[dict[str, Any]] = []
     async for user in graph.pages(requests.profiles(filter)):
-        if (members is None or user["id"] in members) and _within(user, departments, sku, since):
+        member = members is None or directory.user_row(user)["user_id"] in members
+        if member and _within(user, departments, sku, since):
             people.append(user)
             tick(len(people))
     saying = [user for user in people if on_blank == "remove" or any(_text(user, p) for p in chosen.values())]

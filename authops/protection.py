@@ -21,7 +21,6 @@ from authops.graph import Graph
 _log = logging.getLogger(__name__)
 _CONFIGURATIONS: Final = {"mobile": ("Sms", "Voice"), "alternateMobile": ("Voice",), "office": ("Voice",)}
 _EVERYBODY: Final = "all_users"
-_NOT_FOR_US: Final = (400, 401, 403, 404, 405, 501)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,10 @@ class Protection:
 
 
 async def read(graph: Graph, users: pd.DataFrame, rules: Rules) -> Protection:
-    """Judge these users (USERS, of those found) by the rules."""
+    """Judge these users (USERS plus `asked`) by the rules.
+
+    Who could not be read just now has no `user_id`; asked for by id, they are still known as administrators or members.
+    """
     known = users[users["user_id"] != ""].drop_duplicates("user_id")
     rows: list[dict[str, str]] = []
     unread: dict[str, str] = {}
@@ -64,11 +66,18 @@ async def read(graph: Graph, users: pd.DataFrame, rules: Rules) -> Protection:
         _members(graph, rules.protect_groups, unread),
         _by_policy(graph, known, needed=not rules.allow_unusable),
     )
-    ids = set(known["user_id"])
-    rows += [_row(user, "", "administrator") for user in admins & ids]
-    rows += [_row(user, "", "protected_group") for user in groups & ids]
+    rows += [_row(user, "", "administrator") for user in _of(users, admins)]
+    rows += [_row(user, "", "protected_group") for user in _of(users, groups)]
     rows += unusable
     return Protection(frame(HELD, rows), unread, sms_sign_in)
+
+
+def _of(users: pd.DataFrame, ids: Iterable[str]) -> list[str]:
+    """Which of the users these ids mean, in whatever case."""
+    wanted = {user.casefold() for user in ids}
+    asked = users["asked"] if "asked" in users else users["user_id"]
+    here = users["user_id"].where(users["user_id"] != "", asked).drop_duplicates()
+    return [str(user) for user in here[here.str.casefold().isin(wanted)]]
 
 
 def _row(user: str, method: str, reason: str) -> dict[str, str]:
@@ -95,13 +104,13 @@ async def _admins(graph: Graph, unread: dict[str, str], *, needed: bool) -> set[
     try:
         return await directory.role_holders(graph)
     except GraphError as error:
-        if error.status not in _NOT_FOR_US:
+        if error.status not in directory.NOT_FOR_US:
             raise
         _log.warning("roles cannot be read (HTTP %s), so the registration report says who is admin", error.status)
     try:
         report = await directory.registrations(graph)
     except GraphError as error:
-        if error.status not in _NOT_FOR_US:
+        if error.status not in directory.NOT_FOR_US:
             raise
         unread["allow_admins"] = f"HTTP {error.status}; ask for RoleManagement.Read.Directory, or allow_admins"
         return set()
@@ -114,7 +123,7 @@ async def _members(graph: Graph, names: Iterable[str], unread: dict[str, str]) -
         try:
             found |= await directory.group_users(graph, await directory.group_id(graph, name))
         except GraphError as error:
-            if error.status not in _NOT_FOR_US:
+            if error.status not in directory.NOT_FOR_US:
                 raise
             unread["protect_groups"] = f"{name}: HTTP {error.status} {error.message}"
     return found
@@ -128,9 +137,10 @@ async def _by_policy(graph: Graph, users: pd.DataFrame, *, needed: bool) -> tupl
     try:
         policy = await directory.methods_policy(graph)
         allowed = await _allowed(graph, policy) if needed else {}
-        sign_in = await _sign_in(graph, policy.get("Sms", {}))
+        sms = next((c for name, c in policy.items() if name.casefold() == "sms"), {})
+        sign_in = await _sign_in(graph, sms)
     except GraphError as error:
-        if error.status not in _NOT_FOR_US:
+        if error.status not in directory.NOT_FOR_US:
             raise
         _log.warning("the authentication methods policy is not known (HTTP %s), so it is not looked at", error.status)
         return [], frozenset()
@@ -155,13 +165,15 @@ class _Allowed:
     never: frozenset[str]
 
     def has(self, user: str) -> bool:
-        return user not in self.never and (self.everybody or user in self.some)
+        who = user.casefold()
+        return who not in self.never and (self.everybody or who in self.some)
 
 
 async def _allowed(graph: Graph, policy: Mapping[str, Any]) -> dict[str, _Allowed]:
     """Method → whom it is for; a mobile is usable when either SMS or voice is."""
-    by_name = {name: await _targets(graph, policy.get(name, {})) for name in ("Sms", "Voice", "Email")}
-    if not policy.get("Voice", {}).get("isOfficePhoneAllowed", True):
+    found = {name.casefold(): configuration for name, configuration in policy.items()}
+    by_name = {name: await _targets(graph, found.get(name.casefold(), {})) for name in ("Sms", "Voice", "Email")}
+    if not found.get("voice", {}).get("isOfficePhoneAllowed", True):
         office = _Allowed(False, frozenset(), frozenset())
     else:
         office = by_name["Voice"]
@@ -190,10 +202,10 @@ async def _people(graph: Graph, targets: Iterable[Mapping[str, Any]]) -> frozens
     found: set[str] = set()
     for target in targets:
         if target.get("targetType") == "user":
-            found.add(str(target["id"]))
+            found.add(str(target.get("id")))
         elif target.get("id") != _EVERYBODY:
-            found |= await directory.group_users(graph, str(target["id"]))
-    return frozenset(found)
+            found |= await directory.group_users(graph, str(target.get("id")))
+    return frozenset(user.casefold() for user in found)
 
 
 async def tenant_size(graph: Graph) -> int | None:
@@ -201,6 +213,6 @@ async def tenant_size(graph: Graph) -> int | None:
     try:
         page = await graph.page(requests.user_count())
         return int(page["@odata.count"])
-    except (GraphError, KeyError, ValueError) as error:
+    except (GraphError, KeyError, ValueError, TypeError) as error:
         _log.warning("how many users there are is not known, so max_share is not looked at: %s", error)
         return None

@@ -22,7 +22,7 @@ from itertools import takewhile
 from typing import Final, Protocol
 
 _FLOOR: Final = 0.05
-_LONGEST_PAUSE: Final = 120.0
+_LONGEST_PAUSE: Final = 600.0
 _HOLD: Final = 15.0
 _LONGEST_HOLD: Final = 600.0
 _GROWTH: Final = 1.02
@@ -30,6 +30,8 @@ _NEAR: Final = 0.8
 _ENOUGH: Final = 60
 _LONGEST_TRIAL: Final = 2000
 _FORGET: Final = 0.998
+_FORGET_QUICKLY: Final = 0.8
+_MOST: Final = 0.5
 _WALL: Final = 5
 
 
@@ -102,7 +104,7 @@ class Rate:
     _heard_at: float = float("-inf")
     _hold: float = _HOLD
     _last_found: float = 1.0
-    _in_vain: int = 0
+    _just_refused: float = 0.0
     _backoffs: int = 0
     _trial: _Trial | None = None
     _noisy_until: float = float("-inf")
@@ -150,21 +152,23 @@ class Rate:
         if self._trial and sent_at >= self._trial.begun_at:
             self._judge(self._trial, accepted, refused, now)
         if not refused:
-            self._in_vain = self._backoffs = 0
+            self._backoffs = 0
             return
         self._backoffs += now >= self.paused_until
         pause = after if after is not None else min(2.0 ** (self._backoffs - 1), 30.0)
         self.paused_until = max(self.paused_until, now + pause)
-        self._in_vain += 0 if accepted else refused
         if sent_at < self._emptied_at:
             return
-        if self._in_vain >= _WALL or refused > accepted + _WALL:
+        if self._just_refused > _MOST or refused > accepted + _WALL:
             self._empty(now)
         elif self._trial is None and now > self._noisy_until:
             self._trial = _Trial(self.per_second, now, self._lately_refused / self._lately)
             self.per_second = max(self._found(now, self._documented * 0.98), _FLOOR)
 
     def _remember(self, accepted: float, refused: int) -> None:
+        quickly = _FORGET_QUICKLY ** (accepted + refused)
+        share = refused / (accepted + refused) if refused else 0.0
+        self._just_refused = self._just_refused * quickly + share * (1 - quickly)
         kept = _FORGET ** (accepted + refused)
         self._lately = self._lately * kept + accepted + refused
         self._lately_refused = self._lately_refused * kept + refused
@@ -176,7 +180,7 @@ class Rate:
         self.per_second = max(found, _FLOOR)
         self._found_again(now)
         self._noisy_until = float("-inf")
-        self._trial = None
+        self._trial, self._just_refused = None, 0.0
         self.tokens, self._let_through = 0.0, 0.0
         self._emptied_at, self._resumes_at = now, self.paused_until
 

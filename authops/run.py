@@ -86,31 +86,58 @@ class Run:
         To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
         there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
         """
-        if mode != "apply":
-            for old in self.folder.glob("dry-run.sqlite*"):
-                old.unlink()
-            self._journal = Journal(self.folder / "dry-run.sqlite")
-            return self._journal
-        self._lock = TenantLock(
-            state_folder() / "locks", self.tenant_id, by=author(), run=str(self.folder.resolve())
-        ).acquire()
+        self._let_go()
+        try:
+            return self._taken(plan) if mode == "apply" else self._rehearsed()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _rehearsed(self) -> Journal:
+        for old in self.folder.glob("dry-run.sqlite*"):
+            old.unlink()
+        self._journal = Journal(self.folder / "dry-run.sqlite")
+        return self._journal
+
+    def _taken(self, plan: Plan) -> Journal:
+        where = {"by": author(), "run": str(self.folder.resolve())}
+        self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
+        claim(state_folder() / "applied", str(plan.header["plan_id"]), self.folder)
         self._journal = Journal(self.folder / "journal.sqlite")
-        finished = self._journal.facts().get("finished_at")
-        if finished:
+        facts = self._journal.facts()
+        if facts.get("plan", plan.header["digest"]) != plan.header["digest"]:
+            raise PlanError(
+                f"the journal in {self.folder} is of another plan", remedy="put back the plan that it belongs to"
+            )
+        if finished := facts.get("finished_at"):
             raise PlanError(
                 f"this plan was already applied, finished {finished}",
                 remedy="a plan is applied once; run verify on it, or preview again",
             )
-        claim(state_folder() / "applied", str(plan.header["plan_id"]), self.folder)
-        begun = self._journal.facts().get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
+        begun = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
         self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=begun, by=author())
-        self._stop_file.unlink(missing_ok=True)
+        self._forget_an_old_stop()
         self._listen()
         return self._journal
+
+    def _let_go(self) -> None:
+        """Close the journal and release the lock, also those of a cell that is run once more."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def stop_asked(self) -> bool:
         """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
         return self._stop_file.exists()
+
+    def _forget_an_old_stop(self) -> None:
+        """What was asked of an earlier go; headless, `execute` has done that before the first signal could come."""
+        stop = self._stop_file
+        if not self.headless and stop.exists() and stop.stat().st_mtime < self.started.timestamp():
+            stop.unlink(missing_ok=True)
 
     def _listen(self) -> None:
         """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
@@ -147,6 +174,8 @@ class Run:
     def earlier(self, name: str) -> Earlier:
         """An earlier run of this tenant, by path or name, else the latest. Raises `ParameterError`, `PlanError`."""
         found = earlier(find(name))
+        if found.recorded.empty:
+            raise ParameterError(f"{found.folder.name} wrote nothing", remedy="name the run to take back: -p run RUN")
         if found.tenant_id not in (self.tenant_id, self.connection.tenant_id):
             raise PlanError(
                 f"{found.folder.name} wrote to tenant {found.tenant_id}, this connection is {self.tenant_id}",
@@ -208,12 +237,7 @@ class Run:
         if self._graph is not None:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._let_go()
         record(self.folder, self.runbook, status, headline, counts)
         return View(box(headline, _KINDS[status]), headline)
 
@@ -268,8 +292,10 @@ class Earlier:
 
     @property
     def began(self) -> datetime:
-        """When it began to write."""
-        return datetime.fromisoformat(self.noted["begun_at"])
+        """When it began to write; a journal that does not say is as old as its file."""
+        told = self.noted.get("begun_at")
+        changed = (self.folder / "journal.sqlite").stat().st_mtime
+        return datetime.fromisoformat(told) if told else datetime.fromtimestamp(changed, UTC)
 
     @property
     def rules(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from authops.demo import batch
-from authops.demo.calls import JSON_TYPE, Answer, Call
+from authops.demo.calls import JSON_TYPE, Answer, Call, plain
 from authops.demo.knobs import Knobs
 from authops.demo.login import Denied, LoginError
 from authops.demo.tenant import Refusal
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from authops.demo.tenant import Tenant
     from authops.demo.weather import Strike, Weather
 
-_VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
+_VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"]
 
 
 class Front:
@@ -96,7 +96,7 @@ class Front:
     ) -> Call:
         wire = self.wire
         wire.reports.lag, wire.audits.lag = wire.weather.settings.report_lag, wire.weather.settings.audit_lag
-        return Call(wire.tenant, wire.root, method, path, query, headers, body, granted, version=version)
+        return Call(wire.tenant, wire.root, method, plain(path), query, headers, body, granted, version=version)
 
     def _batch(self, request: Request, body: Any, origin: Origin, make: Callable[..., Call]) -> Answer:
         if request.method != "POST":

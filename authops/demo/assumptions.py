@@ -41,6 +41,7 @@ ALL = (
     _refusal("sms_outside_policy", "400 badRequest", "enableSmsSignIn for a user outside the SMS sign-in policy"),
     _refusal("preference_unregistered", "400 badRequest", "PATCH of signInPreferences to a method the user lacks"),
     _refusal("sms_wrong_type", "400 badRequest", "enableSmsSignIn on a phone that is not mobile"),
+    _refusal("generic_method_write", "404 UnknownError", "PATCH, PUT or DELETE of /authentication/methods/{id}"),
     Assumption("sms_taken_text", "The phone number is already in use for SMS sign-in.", ("*",), "text of the 409"),
     Assumption("sms_taken_stores", "yes", ("no",), "whether a 409 phoneNumberNotUnique stores the phone all the same"),
     Assumption(
@@ -64,6 +65,11 @@ ALL = (
     ),
     Assumption("throttle_shape", "bucket", ("window",), "whether a limit refills steadily or all at once"),
     Assumption("throttled_requests_count", "yes", ("no",), "whether a refused request uses the limit up all the same"),
+    Assumption("tenant_licence", "premium", ("free",), "free: the report refuses as the sign-in reports do"),
+    Assumption(
+        "registered_by_application", "works", ("refused",), "usersRegisteredByMethod and -ByFeature for an application"
+    ),
+    Assumption("campaign_enforce", "absent", ("present",), "enforceRegistrationAfterAllowedSnoozes in v1.0"),
     Assumption("report_admin", "active", ("active-or-eligible",), "whose isAdmin the registration report shows"),
     Assumption(
         "audit_correlation", "client-request-id", ("request-id",), "what a directory audit's correlationId repeats"

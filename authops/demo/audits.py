@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from authops.demo import odata
-from authops.demo.calls import Answer, paged, refuse_options
+from authops.demo.calls import Answer, no_such, paged, refuse_options
 from authops.demo.tenant import PHONE_TYPES, Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ class Audits:
     def list_all(self, call: Call) -> Answer:
         """List records, the newest first; those of the last seconds do not show yet."""
         options = refuse_options(call, "$filter", "$top", "$orderby", "$skiptoken")
-        if options.get("$orderby", "activityDateTime desc") not in ("activityDateTime desc", "activityDateTime"):
+        oldest_first = options.get("$orderby") in ("activityDateTime", "activityDateTime asc")
+        if not oldest_first and options.get("$orderby", "activityDateTime desc") != "activityDateTime desc":
             raise Refusal(400, "BadRequest", f"The query option $orderby={options['$orderby']} is not supported.")
         test = odata.parse(options["$filter"], _RULES) if "$filter" in options else None
         horizon = self.tenant.now() - self.lag
@@ -124,8 +125,16 @@ class Audits:
         asked = (options.get("$filter"), options.get("$orderby"), *world)
         if asked != self._asked:
             rows = [row for row in self._visible() if test is None or test(row)]
-            self._asked, self._found = asked, rows if options.get("$orderby") == "activityDateTime" else rows[::-1]
+            self._asked, self._found = asked, rows if oldest_first else rows[::-1]
         return paged(call, self._found, "auditLogs/directoryAudits", dict, _SIZES)
+
+    def get(self, call: Call, key: str) -> Answer:
+        """Get one record."""
+        refuse_options(call)
+        found = next((row for row in self._visible() if row["id"] == key), None)
+        if found is None:
+            raise Refusal(404, "Request_ResourceNotFound", no_such(key))
+        return Answer(body={"@odata.context": call.context("auditLogs/directoryAudits/$entity"), **found})
 
     def _visible(self) -> Iterator[dict[str, Any]]:
         late = {name for _, name in self._hidden}

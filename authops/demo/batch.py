@@ -54,10 +54,14 @@ def _requests(body: Any) -> list[dict[str, Any]]:
 def _check(request: dict[str, Any]) -> None:
     if not isinstance(request.get("id"), str) or not request["id"]:
         raise _bad("Request Id is required for each request in the batch.")
-    if request.get("method") not in _VERBS:
+    # What is null is as good as left out.
+    for name in [name for name, value in request.items() if value is None]:
+        del request[name]
+    request["method"] = str(request.get("method", "")).upper()
+    if request["method"] not in _VERBS:
         raise _bad(f"Invalid method for request Id: {request['id']}")
     url = request.get("url")
-    if not isinstance(url, str) or not url or "://" in url:
+    if not isinstance(url, str) or not url or "://" in url.partition("?")[0]:
         raise _bad(f"Invalid url for request Id: {request['id']}; it must be relative to the version.")
     headers = request.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(v, str) for v in headers.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from authops.demo.tenant import Tenant, User
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
+
+
+_KEY = re.compile(r"\((?:'|%27)([^'()/]+?)(?:'|%27)\)(?=/|$)")
 
 
 @dataclass(slots=True)
@@ -64,7 +68,8 @@ class Call:
         """Return the body's properties, refusing those the type does not have or the caller may not send."""
         if not isinstance(self.body, dict):
             raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
-        body = dict(self.body)
+        # Annotations other than the type say nothing here: a model that was read may be sent back.
+        body = {k: v for k, v in self.body.items() if "@odata." not in k or k == "@odata.type"}
         if body.pop("@odata.type", odata_type) != odata_type:
             raise Refusal(400, "badRequest", f"The body is not a {odata_type}.")
         for name in ("id", "createdDateTime"):
@@ -85,6 +90,11 @@ class Answer:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def plain(path: str) -> str:
+    """Return the path with keys as segments: OData writes `/users('id')` and `/users/id` alike."""
+    return _KEY.sub(r"/\1", path)
 
 
 def no_such(key: str) -> str:
@@ -108,12 +118,13 @@ def paged(call: Call, rows: Sequence[Any], what: str, render: Callable[[Any], An
     options = call.options
     size = odata.page_size(options.get("$top"), *sizes)
     start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
-    advanced = options.get("$count", "false").lower() == "true" and call.eventual
+    counted = options.get("$count", "false").lower() == "true" and call.eventual
+    advanced = counted or "$search" in options
     if continued and not call.eventual:
         # The header is not remembered by the link: it has to come with every page.
         raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
     body: dict[str, Any] = {"@odata.context": call.context(what)}
-    if advanced and not start:
+    if counted and not start:
         body["@odata.count"] = len(rows)
     if start + size < len(rows):
         body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from authops.demo import odata
 from authops.demo.calls import Answer, no_such, paged, refuse_options
@@ -150,10 +151,9 @@ def _render(call: Call, row: dict[str, Any], chosen: tuple[str, ...]) -> dict[st
     return shown
 
 
-def shown_user(call: Call, user: User) -> dict[str, Any]:
-    """Return a user as this request's `$select` and permissions show it, for collections of directory objects."""
-    allowed = {name: text for name, text in call.options.items() if name == "$select"}
-    return _render(call, _row(user), _chosen(call, allowed))
+def shown_user(call: Call, user: User, options: dict[str, str]) -> dict[str, Any]:
+    """Return a user as `$select` and the permissions show it, for collections of directory objects."""
+    return _render(call, _row(user), _chosen(call, options))
 
 
 def _needs_header(call: Call, options: dict[str, str]) -> bool:
@@ -163,6 +163,9 @@ def _needs_header(call: Call, options: dict[str, str]) -> bool:
         if call.tenant.assume["count_without_header"] == "refused":
             raise odata.unsupported("$count is not supported without the header ConsistencyLevel: eventual.")
         return False
+    if "$search" in options and not call.eventual:
+        text = "Request with $search query parameter only works through MSGraph with a special request header"
+        raise odata.unsupported(f"{text}: 'ConsistencyLevel: eventual'")
     sorted_filter = "$orderby" in options and "$filter" in options
     if sorted_filter and not counting:
         raise odata.unsupported("Sorting is not supported for the current query.")
@@ -174,6 +177,9 @@ def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[di
     if "$filter" in options:
         test = odata.parse(options["$filter"], odata.Rules(_EQUAL, _STARTS, _ANY, _TIMES, advanced=advanced))
         rows = [row for row in rows if test(row)]
+    if "$search" in options:
+        found = odata.search(options["$search"], _STARTS)
+        rows = [row for row in rows if found(row)]
     return _sorted(rows, options["$orderby"]) if "$orderby" in options else rows
 
 
@@ -189,10 +195,10 @@ def list_users(call: Call) -> Answer:
     """List users, page by page."""
     if "$skip" in call.options:
         raise Refusal(400, "Request_BadRequest", "'$skip' is not supported by the service.")
-    options = refuse_options(call, "$top", "$select", "$count", "$filter", "$orderby", "$skiptoken")
+    options = refuse_options(call, "$top", "$select", "$count", "$filter", "$orderby", "$search", "$skiptoken")
     advanced = _needs_header(call, options)
     chosen = _chosen(call, options)
-    plain = "$filter" not in options and "$orderby" not in options
+    plain = not {"$filter", "$orderby", "$search"} & set(options)
     rows: Sequence[Any] = call.tenant.living() if plain else _matching(call, options, advanced=advanced)
     shown: Callable[[Any], Any] = lambda row: _render(call, _row(row) if plain else row, chosen)  # noqa: E731
     return paged(call, rows, _context(options), shown, (_PAGE, _LIMIT))
@@ -222,16 +228,22 @@ def get_user(call: Call, key: str) -> Answer:
 
 def delta(call: Call) -> Answer:
     """List users, then what changed since the link of last time (user-delta); a link of another life is 410."""
-    options = refuse_options(call, "$select", "$skiptoken", "$deltatoken")
+    options = refuse_options(call, "$select", "$filter", "$top", "$skiptoken", "$deltatoken")
     tenant, chosen = call.tenant, _chosen(call, options)
     begun = f"{tenant.meta['seed']}-{id(tenant)}"
     since = -1
-    if "$deltatoken" in options:
+    if options.get("$deltatoken") == "latest":
+        since = tenant.staff_version
+    elif "$deltatoken" in options:
         life, _, number = options["$deltatoken"].rpartition(".")
         if life != begun:
             raise Refusal(410, "syncStateNotFound", "The sync state is not found; start over without a token.")
         since = int(number)
     users = tenant.living() if since < 0 else [tenant.users[k] for k, at in tenant.moved.items() if at > since]
+
+    if "$filter" in options:
+        test = odata.parse(options["$filter"], odata.Rules(frozenset({"id"})))
+        users = [user for user in users if test({"id": user.id})]
 
     def shown(user: User) -> dict[str, Any]:
         return {"id": user.id, "@removed": {"reason": "changed"}} if user.deleted else _render(call, _row(user), chosen)
@@ -239,8 +251,8 @@ def delta(call: Call) -> Answer:
     answer = paged(call, users, _context(options), shown, (_PAGE, _LIMIT))
     if "@odata.nextLink" not in answer.body:
         link = call.next_link("").partition("?")[0]
-        select = f"$select={options['$select']}&" if "$select" in options else ""
-        answer.body["@odata.deltaLink"] = f"{link}?{select}$deltatoken={begun}.{tenant.staff_version}"
+        kept = "".join(f"{name}={quote(options[name])}&" for name in ("$select", "$filter") if name in options)
+        answer.body["@odata.deltaLink"] = f"{link}?{kept}$deltatoken={begun}.{tenant.staff_version}"
     return answer
 
 

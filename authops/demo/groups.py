@@ -13,7 +13,7 @@ from authops.demo.directory import shown_user
 from authops.demo.tenant import Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from authops.demo.calls import Call
 
@@ -27,6 +27,7 @@ ROLES = {
 }
 _FIELDS = frozenset({"id", "displayName", "description", "securityEnabled", "isAssignableToRole", "mailEnabled"})
 _SIZES = (100, 999)
+_NO_PROPERTY = "Parsing OData Select and Expand failed: Could not find a property named"
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Groups:
 
     def list_groups(self, call: Call) -> Answer:
         """List groups."""
-        options = refuse_options(call, "$top", "$select", "$filter", "$skiptoken")
+        options = refuse_options(call, "$top", "$select", "$filter", "$count", "$skiptoken")
         rows = [group.row() for group in self.of(call.tenant).values()]
         if "$filter" in options:
             equal = frozenset({"id", "displayName", "securityEnabled", "mailEnabled", "isAssignableToRole"})
@@ -134,33 +135,51 @@ class Groups:
         if options.get("$count", "").lower() == "true" and not call.eventual:
             raise odata.unsupported("$count is not supported without the header ConsistencyLevel: eventual.")
         present = [key for key in ids if key in self._groups or call.tenant.find(key)]
-        return paged(call, present, "directoryObjects", lambda key: self._object(call, key, typed), _SIZES)
+        return paged(call, present, "directoryObjects", lambda key: self._object(call, key, typed, options), _SIZES)
 
-    def _object(self, call: Call, key: str, typed: bool) -> dict[str, Any]:
+    def _object(self, call: Call, key: str, typed: bool, options: dict[str, str]) -> dict[str, Any]:
         if key in self._groups:
-            return {"@odata.type": "#microsoft.graph.group", **_chosen(self._groups[key].row(), {})}
-        shown = shown_user(call, call.tenant.users[key])
+            # A property that only users have is left out of a group.
+            row = self._groups[key].row()
+            wanted = options.get("$select", ",".join(row)).split(",")
+            return {"@odata.type": "#microsoft.graph.group", **{k: row[k] for k in wanted if k in row}}
+        shown = shown_user(call, call.tenant.users[key], options)
         return {"@odata.type": "#microsoft.graph.user", **shown} if typed else shown
 
     def _roles(self, call: Call, rows: list[dict[str, Any]], what: str) -> Answer:
-        options = refuse_options(call, "$top", "$filter", "$expand", "$skiptoken")
+        options = refuse_options(call, "$top", "$filter", "$expand", "$select", "$skiptoken")
         if "$filter" in options:
             test = odata.parse(options["$filter"], odata.Rules(frozenset({"roleDefinitionId", "principalId"})))
             rows = [row for row in rows if test(row)]
         wanted = {name.strip() for name in options.get("$expand", "").split(",") if name.strip()}
-        if wanted - {"principal"}:
+        if wanted - {"principal", "roleDefinition"} or len(wanted) > 1:
             raise Refusal(501, "notImplemented", f"The demo tenant does not implement $expand={wanted} on {call.path}.")
-        if not wanted:
-            return paged(call, rows, what, dict, _SIZES)
-        full: Callable[[Any], Any] = lambda row: {**row, "principal": self._object(call, row["principalId"], True)}  # noqa: E731
+        named = options.get("$select", ",".join(rows[0] if rows else ())).split(",")
+        for name in named:
+            if rows and name not in rows[0]:
+                raise Refusal(400, "BadRequest", f"{_NO_PROPERTY} '{name}' on type 'microsoft.graph.{what}'.")
+
+        def full(row: dict[str, Any]) -> dict[str, Any]:
+            shown = {name: row[name] for name in named}
+            if "principal" in wanted:
+                shown["principal"] = self._object(call, row["principalId"], True, {})
+            if "roleDefinition" in wanted:
+                shown["roleDefinition"] = _definition(row["roleDefinitionId"])
+            return shown
+
         return paged(call, rows, what, full, _SIZES)
 
 
 def list_definitions(call: Call) -> Answer:
     """List the built-in roles that are used here."""
     refuse_options(call)
-    rows = [{"id": key, "displayName": name, "isBuiltIn": True, "isEnabled": True} for name, key in ROLES.items()]
+    rows = [_definition(key) for key in ROLES.values()]
     return paged(call, rows, "roleManagement/directory/roleDefinitions", dict, _SIZES)
+
+
+def _definition(role: str) -> dict[str, Any]:
+    name = next(name for name, key in ROLES.items() if key == role)
+    return {"id": role, "displayName": name, "isBuiltIn": True, "isEnabled": True}
 
 
 def _groups(space: str, living: list[User]) -> dict[str, Group]:
@@ -199,6 +218,5 @@ def _chosen(row: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
     wanted = options["$select"].split(",")
     for name in wanted:
         if name not in _FIELDS:
-            text = "Parsing OData Select and Expand failed: Could not find a property named"
-            raise Refusal(400, "BadRequest", f"{text} '{name}' on type 'microsoft.graph.group'.")
+            raise Refusal(400, "BadRequest", f"{_NO_PROPERTY} '{name}' on type 'microsoft.graph.group'.")
     return {name: row.get(name) for name in wanted}

@@ -204,7 +204,7 @@ class Login:
                 "invalid_client", 700023, "Client assertion audience claim does not match Realm issuer.", 401
             )
         now = self._now()
-        if not (claims.get("nbf", now) - _LEEWAY <= now < claims["exp"] + _LEEWAY):
+        if not (max(claims.get("nbf", now), claims.get("iat", now)) - _LEEWAY <= now < claims["exp"] + _LEEWAY):
             text = "Client assertion is not within its valid time range."
             raise LoginError("invalid_client", 700024, text, 401)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from authops.demo import odata
+from authops.demo import odata, passes
 from authops.demo.calls import Answer, refuse_options
 from authops.demo.tenant import PHONE_IDS, Refusal
 
@@ -19,6 +19,8 @@ _EMAIL = "#microsoft.graph.emailAuthenticationMethod"
 def rendered(call: Call, method: Method) -> dict[str, Any]:
     """Return a method as this request shows it."""
     shown = {"id": method.id, **method.fields}
+    if method.kind == passes.NAME:
+        shown |= passes.usability(shown, call.tenant.stamp(), allowed=call.tenant.passes_allowed())
     if call.masked and method.kind == "phone":
         shown["phoneNumber"] = _masked(shown["phoneNumber"], call.tenant.assume["masked_number"])
     if call.tenant.assume["created_date_time"] == "present":
@@ -57,6 +59,23 @@ def list_methods(call: Call, key: str) -> Answer:
         for m in call.tenant.view(user).values()
     ]
     return collection(call, user, "methods", rows)
+
+
+def get_method(call: Call, key: str, method_id: str) -> Answer:
+    """Get one method of whatever type."""
+    refuse_options(call)
+    user = call.user(key)
+    method = call.tenant.any_method(user, method_id)
+    answer = entity(call, user, "methods", method)
+    answer.body |= {"@odata.type": f"#microsoft.graph.{method.kind}AuthenticationMethod"}
+    return answer
+
+
+def not_writable(call: Call, key: str, method_id: str) -> Answer:
+    """Refuse to write a method without saying its type, in the words that were seen in practice."""
+    status, code = call.tenant.assume.refusal("generic_method_write")
+    where = f"https://mface.windowsazure.com/odata/users('{key}')/authentication/methods('{method_id}')"
+    raise Refusal(status, code, f"No HTTP resource was found that matches the request URI '{where}'.")
 
 
 def list_phones(call: Call, key: str) -> Answer:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import json
 import re
 from collections.abc import Callable
@@ -17,9 +18,11 @@ from authops.demo.tenant import Refusal
 
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
-_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\dT[\d:.]+Z|[(),:]|[\w./-]+)")
+_A_TIME = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)"
+_TOKEN = re.compile(rf"\s*('(?:[^']|'')*'|{_A_TIME}|[(),:]|[\w./-]+)")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+_TIME = re.compile(_A_TIME)
+_TERM = re.compile(r'\s*"(\w+):([^"]*)"\s*(AND|OR|$)')
 
 
 def unsupported(text: str) -> Refusal:
@@ -116,14 +119,17 @@ class _Parser:
         if operator == "in":
             return self.within(name)
         if operator in ("ge", "le") and name in self.rules.orders:
-            # Times of one spelling sort as text.
-            limit = str(self.literal())
-            return lambda row: (str(row[name]) >= limit) if operator == "ge" else (str(row[name]) <= limit)
+            limit = _moment(self.literal())
+            return lambda row: (_moment(row[name]) >= limit) if operator == "ge" else (_moment(row[name]) <= limit)
         if operator not in ("eq", "ne"):
             raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
         if operator == "ne":
             self.advanced("ne")
-        wanted = _fold(self.literal())
+        wanted = self.literal()
+        if name in self.rules.orders:
+            at = _moment(wanted)
+            return lambda row: (_moment(row[name]) == at) is (operator == "eq")
+        wanted = _fold(wanted)
         return lambda row: (_fold(_reach(row, name)) == wanted) is (operator == "eq")
 
     def within(self, name: str) -> Test:
@@ -156,6 +162,37 @@ def _reach(row: Any, path: str) -> Any:
     for name in path.split("/"):
         row = row.get(name) if isinstance(row, dict) else None
     return row
+
+
+def _moment(value: Any) -> dt.datetime:
+    try:
+        return dt.datetime.fromisoformat(value)
+    except (ValueError, TypeError) as error:
+        raise Refusal(400, "BadRequest", f"Invalid filter clause: {value!r} is not a date and time.") from error
+
+
+def search(text: str, names: frozenset[str]) -> Test:
+    """Return the test that `$search=text` stands for: displayName by the beginnings of its words, others by theirs.
+
+    Terms are `"name:value"`, joined by AND and OR (AND binds tighter; user-list, $search).
+    """
+    either: list[list[tuple[str, str]]] = [[]]
+    at, word = 0, "AND"
+    while word:
+        found = _TERM.match(text, at)
+        if not found or found[1] not in names or not found[2]:
+            raise unsupported(f'The $search clause {text!r} is not a list of "property:value".')
+        either[-1].append((found[1], found[2].lower()))
+        at, word = found.end(), found[3]
+        if word == "OR":
+            either.append([])
+    return lambda row: any(all(_begins(row, *term) for term in terms) for terms in either)
+
+
+def _begins(row: Row, name: str, value: str) -> bool:
+    text = str(row.get(name) or "").lower()
+    words = text.split() if name == "displayName" else [text]
+    return all(any(word.startswith(part) for word in words) for part in value.split())
 
 
 def _fold(value: Any) -> Any:

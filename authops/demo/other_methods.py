@@ -5,12 +5,12 @@ Source: the API pages of each method type, temporaryAccessPassAuthenticationMeth
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 import string
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from authops.demo import passes
 from authops.demo.calls import Answer, refuse_options
 from authops.demo.methods import collection, entity, rendered
 from authops.demo.tenant import ALTERNATE, MOBILE, OFFICE, Refusal, new_id
@@ -30,12 +30,14 @@ COLLECTIONS = {
     "temporaryAccessPassMethods": "temporaryAccessPass",
     "windowsHelloForBusinessMethods": "windowsHelloForBusiness",
     "passwordMethods": "password",
+    "platformCredentialMethods": "platformCredential",
+    "externalAuthenticationMethods": "external",
 }
-_TAP = "temporaryAccessPass"
 _PREFERENCES = {"sms": MOBILE, "voiceMobile": MOBILE, "voiceAlternateMobile": ALTERNATE, "voiceOffice": OFFICE}
 _PREFERENCE_FIELDS = frozenset(
     {"userPreferredMethodForSecondaryAuthentication", "isSystemPreferredAuthenticationMethodEnabled", "@odata.type"}
 )
+_MFA_STATES = ("disabled", "enabled", "enforced")
 _APPS = {"push": ("microsoftAuthenticator",), "oath": ("softwareOath", "microsoftAuthenticator")}
 
 
@@ -74,30 +76,48 @@ def deleter(segment: str) -> Callable[..., Answer]:
 
 def add_pass(policies: Policies, call: Call, key: str) -> Answer:
     """Give a temporary access pass: 201, and the only time the pass itself is shown; it replaces an earlier one."""
-    user, asked = call.user(key), call.body if isinstance(call.body, dict) else {}
+    user, asked = call.user(key), _asked(call)
     rules = policies.current["configurations"]["TemporaryAccessPass"]
     for name in sorted(set(asked) - {"startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"}):
         raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
     minutes = asked.get("lifetimeInMinutes", rules["defaultLifetimeInMinutes"])
     shortest, longest = rules["minimumLifetimeInMinutes"], rules["maximumLifetimeInMinutes"]
-    if not isinstance(minutes, int) or not shortest <= minutes <= longest:
+    if type(minutes) is not int or not shortest <= minutes <= longest:
         raise Refusal(400, "badRequest", f"lifetimeInMinutes must be between {shortest} and {longest}.")
-    begins = str(asked.get("startDateTime") or call.tenant.stamp())
-    allowed, early = rules["state"] == "enabled", begins > call.tenant.stamp()
-    reason = "DisabledByPolicy" if not allowed else "NotYetValid" if early else "EnabledByPolicy"
+    once = asked.get("isUsableOnce", rules["isUsableOnce"])
+    if not isinstance(once, bool) or (rules["isUsableOnce"] and not once):
+        raise Refusal(400, "badRequest", "isUsableOnce must be true or false, and true where the policy says so.")
     fields = {
         "temporaryAccessPass": None,
-        "startDateTime": begins,
+        "startDateTime": _begins(call, asked.get("startDateTime")),
         "lifetimeInMinutes": minutes,
-        "isUsableOnce": bool(asked.get("isUsableOnce", rules["isUsableOnce"])),
-        "isUsable": allowed and not early,
-        "methodUsabilityReason": reason,
+        "isUsableOnce": once,
+        "isUsable": True,
+        "methodUsabilityReason": "EnabledByPolicy",
     }
-    method = call.tenant.put_pass(user, new_id(user.id, f"pass/{begins}/{dt.datetime.now(dt.UTC)}"), fields)
+    # Repeatable, like everything here: a pass of the demo tenant opens nothing.
+    method = call.tenant.put_pass(user, new_id(user.id, f"pass/{call.tenant.version}"), fields)
     answer = entity(call, user, "temporaryAccessPassMethods", method, 201)
     signs = string.ascii_letters + string.digits
-    answer.body["temporaryAccessPass"] = "".join(random.SystemRandom().choices(signs, k=rules["defaultLength"]))
+    answer.body["temporaryAccessPass"] = "".join(random.Random(method.id).choices(signs, k=rules["defaultLength"]))
     return answer
+
+
+def _asked(call: Call) -> dict[str, Any]:
+    """Return the body: an object, or nothing at all."""
+    if call.body is not None and not isinstance(call.body, dict):
+        raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
+    return dict(call.body or {})
+
+
+def _begins(call: Call, text: Any) -> str:
+    if text is None:
+        return call.tenant.stamp()
+    try:
+        passes.moment(text)
+    except (ValueError, TypeError) as error:
+        raise Refusal(400, "badRequest", "startDateTime must be a date and time.") from error
+    return str(text)
 
 
 def get_preferences(call: Call, key: str) -> Answer:
@@ -106,18 +126,40 @@ def get_preferences(call: Call, key: str) -> Answer:
     user = call.user(key)
     context = call.context(f"users('{user.id}')/authentication/signInPreferences")
     preferred = {"userPreferredMethodForSecondaryAuthentication": user.preferred}
-    return Answer(body={"@odata.context": context, "isSystemPreferredAuthenticationMethodEnabled": True, **preferred})
+    system = {"isSystemPreferredAuthenticationMethodEnabled": user.system_preferred}
+    return Answer(body={"@odata.context": context, **system, **preferred})
 
 
 def change_preferences(call: Call, key: str) -> Answer:
     """Make a registered method the default: 204."""
     user = call.user(key)
-    asked = call.body if isinstance(call.body, dict) else {}
+    asked = _asked(call)
     wanted = asked.get("userPreferredMethodForSecondaryAuthentication")
     for name in sorted(set(asked) - _PREFERENCE_FIELDS):
         raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
+    system = asked.get("isSystemPreferredAuthenticationMethodEnabled", user.system_preferred)
+    if not isinstance(system, bool):
+        raise Refusal(400, "badRequest", "isSystemPreferredAuthenticationMethodEnabled must be true or false.")
+    call.tenant.settle(user, system_preferred=system)
     if wanted is not None:
         call.tenant.prefer(user, _registered(call, user, str(wanted)), voice=wanted == "voiceMobile")
+    return Answer(204)
+
+
+def get_requirements(call: Call, key: str) -> Answer:
+    """Tell the per-user multifactor state (beta strongAuthenticationRequirements)."""
+    refuse_options(call)
+    user = call.user(key)
+    context = call.context(f"users('{user.id}')/authentication/requirements")
+    return Answer(body={"@odata.context": context, "perUserMfaState": user.per_user_mfa})
+
+
+def change_requirements(call: Call, key: str) -> Answer:
+    """Set the per-user multifactor state: 204."""
+    user, asked = call.user(key), _asked(call)
+    if set(asked) - {"@odata.type"} != {"perUserMfaState"} or asked["perUserMfaState"] not in _MFA_STATES:
+        raise Refusal(400, "badRequest", f"perUserMfaState must be one of {', '.join(_MFA_STATES)}.")
+    call.tenant.settle(user, per_user_mfa=asked["perUserMfaState"])
     return Answer(204)
 
 

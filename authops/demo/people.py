@@ -46,7 +46,7 @@ STORIES = (
           ("microsoftAuthenticator", "fido2", "email")),
     Story("Gina Guest", "a B2B guest with a mobile", {MOBILE: "+49 15123000800"}, MOBILE, guest=True),
     Story("Hugo Admin", "a global administrator", {MOBILE: "+31 612340009"}, "microsoftAuthenticator",
-          ("microsoftAuthenticator", "fido2"), admin=True),
+          ("microsoftAuthenticator", "fido2", "platformCredential", "external"), admin=True),
     Story("Ivy Disabled", "a disabled account that still has a phone", {MOBILE: "+31 612340010"}, MOBILE,
           profile=(("accountEnabled", False),)),
     Story("Jack Shared", "shares a mobile with Kim", {MOBILE: "+31 612340011"}, MOBILE),
@@ -147,6 +147,8 @@ _OTHER: dict[str, dict[str, Any]] = {
         "displayName": "iPhone", "deviceTag": "SoftwareTokenActivated", "phoneAppVersion": "6.8.21",
     },
     "softwareOath": {"secretKey": None},
+    "platformCredential": {"displayName": "MacBook", "keyStrength": "normal", "platform": "macOS"},
+    "external": {"displayName": "Contoso MFA", "configurationId": "fc5b7a20-5b3f-4d29-9a4c-6f2b1f7e9d10"},
     "windowsHelloForBusiness": {"displayName": "Laptop", "keyStrength": "normal"},
     "fido2": {
         "displayName": "Security key", "aaGuid": "2fc0579f-8113-47ea-b116-bb5a8db9202a", "model": "YubiKey 5",

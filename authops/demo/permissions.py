@@ -30,9 +30,29 @@ ROLES = _DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite
 ELIGIBILITY = (ROLES - _DIRECTORY) | {
     "RoleEligibilitySchedule.Read.Directory", "RoleEligibilitySchedule.ReadWrite.Directory",
 }  # fmt: skip
-PASS_READ = _METHOD_READ | {"UserAuthMethod-TAP.Read.All", "UserAuthMethod-TAP.ReadWrite.All"}
-PASS_WRITE = _METHOD_WRITE | {"UserAuthMethod-TAP.ReadWrite.All"}
 METHODS_WRITE = _METHOD_WRITE
+# By collection under /authentication, the narrower permission's middle part.
+_FAMILIES = {
+    "fido2Methods": "Passkey",
+    "microsoftAuthenticatorMethods": "MicrosoftAuthApp",
+    "softwareOathMethods": "SoftwareOATH",
+    "windowsHelloForBusinessMethods": "WindowsHello",
+    "passwordMethods": "Password",
+    "platformCredentialMethods": "PlatformCred",
+    "externalAuthenticationMethods": "External",
+    "temporaryAccessPassMethods": "TAP",
+}
+
+
+def of_collection(segment: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what opens reading and writing one collection of methods."""
+    reads, writes = (f"UserAuthMethod-{_FAMILIES[segment]}.{verb}.All" for verb in ("Read", "ReadWrite"))
+    return _METHOD_READ | {reads, writes}, _METHOD_WRITE | {writes}
+
+
+# Delegated only: no application permission opens it (password reset).
+NOBODY = frozenset[str]()
+MFA_STATE_READ = frozenset({"Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"})
 LICENCES = _DIRECTORY | {"LicenseAssignment.Read.All", "Organization.Read.All"}
 ORGANIZATION = _DIRECTORY | {"Organization.Read.All", "Organization.ReadWrite.All"}
 # What User.ReadBasic.All shows of a user.

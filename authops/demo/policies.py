@@ -18,6 +18,7 @@ _CAMPAIGN_TARGET = {"id": "all_users", "targetType": "group", "targetedAuthentic
 _EVERYONE: dict[str, Any] = {"targetType": "group", "id": "all_users", "isRegistrationRequired": False}
 _STATES = ("enabled", "disabled")
 _CAMPAIGN_STATES = ("default", *_STATES)
+_ENFORCE = "enforceRegistrationAfterAllowedSnoozes"
 _CAMPAIGN_FIELDS = frozenset({"snoozeDurationInDays", "state", "includeTargets", "excludeTargets"})
 
 
@@ -40,6 +41,8 @@ def defaults(seed: str) -> dict[str, Any]:
             "TemporaryAccessPass": {"state": "enabled", "includeTargets": everyone, **tap},
             "SoftwareOath": {"state": "enabled", "includeTargets": everyone},
             "Voice": {"state": "enabled", "includeTargets": everyone, "isOfficePhoneAllowed": True},
+            "X509Certificate": {"state": "disabled", "includeTargets": everyone, "certificateUserBindings": []},
+            "QRCodePin": {"state": "disabled", "includeTargets": everyone, "pinLength": 8},
             "Email": {"state": "enabled", "includeTargets": everyone, "allowExternalIdToUseEmailOtp": "default"},
         },
     }
@@ -52,6 +55,7 @@ class Policies:
         """Rule `tenant`, and write changes down in `audits`."""
         self.tenant, self.audits = tenant, audits
         tenant.sms_sign_in_for = self.sms_sign_in_for
+        tenant.passes_allowed = lambda: self._of("TemporaryAccessPass")["state"] == "enabled"
 
     @property
     def current(self) -> dict[str, Any]:
@@ -81,11 +85,20 @@ class Policies:
         fields = _object(call)
         for name in sorted(set(fields) - {"registrationEnforcement"}):
             raise Refusal(400, "badRequest", f"The property '{name}' cannot be updated.")
-        asked = fields.get("registrationEnforcement", {}).get("authenticationMethodsRegistrationCampaign", {})
+        enforcement = _part(fields, "registrationEnforcement")
+        asked = _part(enforcement, "authenticationMethodsRegistrationCampaign")
         policy, old = dict(self.current), self.current["campaign"]
-        policy["campaign"] = {**old, **_campaign(asked)}
+        enforce = self.tenant.assume["campaign_enforce"] == "present"
+        policy["campaign"] = {**old, **_campaign(asked, _CAMPAIGN_FIELDS | ({_ENFORCE} if enforce else set()))}
         self._keep(policy, "Authentication Methods Policy Update", "registrationEnforcement", old, policy["campaign"])
         return Answer(body=self._shown(call))
+
+    def list_all(self, call: Call) -> Answer:
+        """Tell the configurations of all methods."""
+        refuse_options(call)
+        context = call.context("policies/authenticationMethodsPolicy/authenticationMethodConfigurations")
+        rows = [_configuration(call, name, known) for name, known in self.current["configurations"].items()]
+        return Answer(body={"@odata.context": context, "value": rows})
 
     def get_configuration(self, call: Call, name: str) -> Answer:
         """Tell the configuration of one method."""
@@ -104,6 +117,8 @@ class Policies:
             raise Refusal(400, "badRequest", f"The property '{unknown}' does not exist on {_type(known)}.")
         if fields.get("state", "enabled") not in _STATES:
             raise Refusal(400, "badRequest", f"The state '{fields['state']}' is not valid.")
+        for sent in {"includeTargets", "excludeTargets"} & set(fields):
+            _targets(fields[sent])
         fields.pop("id", None)
         self._put(known, {**self._of(known), **fields}, "Authentication Methods Policy Update")
         return Answer(204)
@@ -162,23 +177,39 @@ def _object(call: Call) -> dict[str, Any]:
     return {name: value for name, value in call.body.items() if name == "@odata.type" or "@odata" not in name}
 
 
-def _campaign(asked: dict[str, Any]) -> dict[str, Any]:
+def _part(fields: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return an inner object of a body, empty when it is left out."""
+    found = fields.get(name, {})
+    if not isinstance(found, dict):
+        raise Refusal(400, "badRequest", f"'{name}' must be an object.")
+    return {key: value for key, value in found.items() if "@odata" not in key}
+
+
+def _targets(found: Any) -> list[dict[str, Any]]:
+    if not isinstance(found, list) or not all(isinstance(t, dict) and isinstance(t.get("id"), str) for t in found):
+        raise Refusal(400, "badRequest", "Targets are a list of objects, each with an id.")
+    return found
+
+
+def _campaign(asked: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
     """Return the part of a campaign that may be sent, refusing what the type does not allow."""
-    for name in sorted(set(asked) - _CAMPAIGN_FIELDS):
+    for name in sorted(set(asked) - allowed):
         raise Refusal(400, "badRequest", f"The property '{name}' does not exist on a registration campaign.")
     days = asked.get("snoozeDurationInDays", 1)
-    if not isinstance(days, int) or not 0 <= days <= 14:
+    if type(days) is not int or not 0 <= days <= 14:
         raise Refusal(400, "badRequest", "snoozeDurationInDays must be between 0 and 14.")
     if asked.get("state", "default") not in _CAMPAIGN_STATES:
         raise Refusal(400, "badRequest", f"The state '{asked['state']}' is not valid.")
-    for target in asked.get("includeTargets", []):
+    _targets(asked.get("excludeTargets", []))
+    for target in _targets(asked.get("includeTargets", [])):
         if target.get("targetedAuthenticationMethod") != "microsoftAuthenticator":
             raise Refusal(400, "badRequest", "A campaign on v1.0 targets microsoftAuthenticator.")
     return asked
 
 
 def _type(name: str) -> str:
-    return f"#microsoft.graph.{name[0].lower()}{name[1:]}AuthenticationMethodConfiguration"
+    known = {"QRCodePin": "qrCodePin"}.get(name, name[0].lower() + name[1:])
+    return f"#microsoft.graph.{known}AuthenticationMethodConfiguration"
 
 
 def _configuration(call: Call, name: str, known: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from authops.demo import odata
 from authops.demo.calls import Answer, no_such, paged, refuse_options
+from authops.demo.permissions import REPORT_REFUSAL
 from authops.demo.tenant import Refusal
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ _NAMES = {
     "fido2": "passKeyDeviceBound",
     "windowsHelloForBusiness": "windowsHelloForBusiness",
     "temporaryAccessPass": "temporaryAccessPass",
+    "platformCredential": "macOsSecureEnclaveKey",
+    "external": "externalAuthMethod",
 }
+# As the sign-in reports answer; what this report says is not confirmed.
+_NOT_PREMIUM = (
+    "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+    "Neither tenant is B2C or tenant doesn't have premium license",
+)
 _PHONES = {"mobile": "mobilePhone", "alternateMobile": "alternateMobilePhone", "office": "officePhone"}
 _STRONG = ("passKeyDeviceBound", "windowsHelloForBusiness")
 _PREFERENCE = {
@@ -67,7 +75,7 @@ def row(user: User, refreshed: str, *, eligible: bool = False) -> dict[str, Any]
         "isMfaCapable": mfa,
         "isPasswordlessCapable": any(n in _STRONG for n in names),
         "methodsRegistered": names,
-        "isSystemPreferredAuthenticationMethodEnabled": True,
+        "isSystemPreferredAuthenticationMethodEnabled": user.system_preferred,
         "systemPreferredAuthenticationMethods": [best] if best else [],
         "userPreferredMethodForSecondaryAuthentication": user.preferred,
         "lastUpdatedDateTime": refreshed,
@@ -86,6 +94,8 @@ class Report:
     def rows(self, call: Call, lag: float) -> list[dict[str, Any]]:
         """Return the rows: no disabled users, no soft-deleted ones."""
         tenant, now = call.tenant, call.tenant.now()
+        if tenant.assume["tenant_licence"] == "free":
+            raise Refusal(403, *_NOT_PREMIUM)
         if self._made is None or (now - self._made >= lag and tenant.version != self._version):
             refreshed = tenant.stamp()
             both = tenant.assume["report_admin"] == "active-or-eligible"
@@ -184,6 +194,8 @@ def _included(rows: list[dict[str, Any]], users: str, roles: str) -> list[dict[s
 
 def _summary(call: Call, what: str, rows: list[Any], users: str, roles: str, found: list[dict[str, Any]]) -> Answer:
     refuse_options(call)
+    if call.tenant.assume["registered_by_application"] == "refused":
+        raise Refusal(403, *REPORT_REFUSAL)
     body = {
         "@odata.context": call.context(f"microsoft.graph.userRegistration{what}Summary"),
         "totalUserCount": len(rows),

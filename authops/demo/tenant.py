@@ -66,6 +66,8 @@ class User:
     eligible: bool = False
     sms_policy: bool = False
     voice: bool = False
+    system_preferred: bool = True
+    per_user_mfa: str = "disabled"
     story: str = ""
     past: list[tuple[float, dict[str, Method]]] = field(default_factory=list)
 
@@ -85,7 +87,8 @@ class User:
     def document(self) -> dict[str, Any]:
         """Return the stored form."""
         methods = [[m.id, m.kind, m.fields, m.created] for m in self.methods.values()]
-        names = ("id", "profile", "default", "deleted", "admin", "eligible", "sms_policy", "voice", "story")
+        names = ("id", "profile", "default", "deleted", "admin", "eligible", "sms_policy", "voice", "story",
+                 "system_preferred", "per_user_mfa")  # fmt: skip
         return {**{name: getattr(self, name) for name in names}, "methods": methods}
 
 
@@ -114,6 +117,8 @@ class Tenant:
         self.assume, self.store = assume or Assumptions(), store or Store()
         # Whether the policy lets a user sign in by SMS.
         self.sms_sign_in_for: Callable[[User], bool] = lambda u: u.sms_policy and u.profile.get("userType") != "Guest"
+        # Whether the policy lets anybody use a temporary access pass.
+        self.passes_allowed: Callable[[], bool] = lambda: True
         # Told of every change of a user's methods: the audit log.
         self.observe: Callable[[User, dict[str, Method], dict[str, Method]], None] = lambda *_: None
         # Counts changes of anything, so that what was derived from the world can be kept until the next.
@@ -185,7 +190,7 @@ class Tenant:
 
     def method(self, user: User, method_id: str, kind: str) -> Method:
         """Return one method as a read sees it."""
-        found = self.view(user).get(method_id)
+        found = self.view(user).get(method_id.lower())
         return found if found and found.kind == kind else self._no_method(method_id)
 
     def add_phone(self, user: User, phone_type: str, text: str) -> Method:
@@ -208,18 +213,19 @@ class Tenant:
     def delete_phone(self, user: User, method_id: str) -> None:
         """Delete a phone: alternate before mobile, and not the default while others exist."""
         current = self._mine(user, method_id, "phone")
-        if method_id == MOBILE and ALTERNATE in user.methods:
+        if current.id == MOBILE and ALTERNATE in user.methods:
             self._refuse(
                 "mobile_before_alternate", "Cannot delete mobile without first deleting alternate mobile number."
             )
         self._guard_default(user, current)
-        self._release(user)
+        if current.id == MOBILE:
+            self._release(user)
         self._drop(user, current)
 
     def sms_sign_in(self, user: User, method_id: str, *, enable: bool) -> None:
         """Enable or disable SMS sign-in (phoneAuthenticationMethod-enablesmssignin, -disablesmssignin)."""
         current = self._mine(user, method_id, "phone")
-        if method_id != MOBILE:
+        if current.id != MOBILE:
             self._refuse("sms_wrong_type", "SMS sign-in is supported for the mobile phone only.")
         if not enable:
             self._release(user)
@@ -264,9 +270,20 @@ class Tenant:
         self.version += 1
         self.store.save(user.document())
 
+    def settle(self, user: User, **preferences: Any) -> None:
+        """Keep what a user's sign-in preferences or requirements are set to."""
+        for name, value in preferences.items():
+            setattr(user, name, value)
+        self.version += 1
+        self.store.save(user.document())
+
     def _mine(self, user: User, method_id: str, kind: str) -> Method:
-        found = user.methods.get(method_id)
+        found = user.methods.get(method_id.lower())
         return found if found and found.kind == kind else self._no_method(method_id)
+
+    def any_method(self, user: User, method_id: str) -> Method:
+        """Return a method of whatever kind, as a read sees it."""
+        return self.view(user).get(method_id.lower()) or self._no_method(method_id)
 
     def _no_method(self, method_id: str) -> Method:
         status, code = self.assume.refusal("method_not_found")

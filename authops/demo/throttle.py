@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 MODES = ("off", "documented")
 STYLES = ("integer", "fraction", "missing")
 LIMITS = ("reads_units", "writes_burst", "writes_per_second", "reports")
-_AUTHENTICATION = re.compile(r"/users/[^/]+/authentication(/|$)")
-_REPORTS = re.compile(r"/(reports|auditLogs)/")
-_IDENTITY = re.compile(r"/(users|groups|directoryRoles|organization|subscribedSkus|roleManagement|directory)(/|$)")
+_AUTHENTICATION = re.compile(r"/users/[^/]+/authentication(/|$)", re.IGNORECASE)
+_REPORTS = re.compile(r"/(reports|auditLogs)/", re.IGNORECASE)
+_IDENTITY = re.compile(
+    r"/(users|groups|directoryRoles|organization|subscribedSkus|roleManagement|directory)(/|$)", re.IGNORECASE
+)
 _COSTS = (
     (re.compile(r"/groups/[^/]+/transitiveMembers"), 5),
     (re.compile(r"/groups/[^/]+/members"), 3),

@@ -20,8 +20,10 @@ from authops.demo.other_methods import (
     COLLECTIONS,
     adder,
     change_preferences,
+    change_requirements,
     deleter,
     get_preferences,
+    get_requirements,
     getter,
     lister,
 )
@@ -112,20 +114,33 @@ def _table(wire: Wire) -> list[Route]:
             "GET", f"{directory_roles}/roleEligibilityScheduleInstances", groups.eligibilities, p.ELIGIBILITY,
             p.DIRECTORY_REFUSAL,
         ),
-        ("POST", f"{auth}/temporaryAccessPassMethods", adder(policies), p.PASS_WRITE, p.AUTHENTICATION_REFUSAL),
+        (
+            "POST", f"{auth}/temporaryAccessPassMethods", adder(policies),
+            p.of_collection("temporaryAccessPassMethods")[1], p.AUTHENTICATION_REFUSAL,
+        ),
+        ("GET", f"{auth}/methods/{{}}", methods.get_method, p.METHODS, p.AUTHENTICATION_REFUSAL),
+        ("GET", f"{configuration.rpartition('/')[0]}", policies.list_all, p.POLICY, p.AUTHENTICATION_REFUSAL),
+        ("GET", "/auditLogs/directoryAudits/{}", audits.get, p.REPORTS, p.REPORT_REFUSAL),
     ]  # fmt: skip
+    for segment in ("methods", "passwordMethods"):
+        reset = f"{auth}/{segment}/{{}}/resetPassword"
+        rows.append(("POST", reset, methods.not_writable, p.NOBODY, p.AUTHENTICATION_REFUSAL))
+    for verb in ("PATCH", "PUT", "DELETE"):
+        one = f"{auth}/methods/{{}}"
+        rows.append((verb, one, methods.not_writable, p.METHODS_WRITE, p.AUTHENTICATION_REFUSAL))
     for segment in COLLECTIONS:
         where, key = f"{auth}/{segment}", f"{auth}/{segment}/{{}}"
-        passes = segment == "temporaryAccessPassMethods"
-        read, write = (p.PASS_READ, p.PASS_WRITE) if passes else (p.METHODS, p.METHODS_WRITE)
+        read, write = p.of_collection(segment)
         rows.append(("GET", where, lister(segment), read, p.AUTHENTICATION_REFUSAL))
         rows.append(("GET", key, getter(segment), read, p.AUTHENTICATION_REFUSAL))
         if segment != "passwordMethods":
             rows.append(("DELETE", key, deleter(segment), write, p.AUTHENTICATION_REFUSAL))
-    preferences = f"{auth}/signInPreferences"
+    preferences, requirements = f"{auth}/signInPreferences", f"{auth}/requirements"
     beta = [
         ("GET", preferences, get_preferences, p.METHODS, p.AUTHENTICATION_REFUSAL, "beta"),
         ("PATCH", preferences, change_preferences, p.METHODS_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
+        ("GET", requirements, get_requirements, p.MFA_STATE_READ, p.AUTHENTICATION_REFUSAL, "beta"),
+        ("PATCH", requirements, change_requirements, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
     ]
     return [*(Route(*row) for row in rows), *(Route(*row) for row in beta)]
 
@@ -145,7 +160,7 @@ class Wire:
         self.log: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
         self._routes: dict[tuple[str, str, int], list[tuple[re.Pattern[str], Route]]] = {}
         for route in sorted(_table(self), key=lambda r: r.template.count("{}")):
-            pattern = re.compile(re.escape(route.template).replace(r"\{\}", "([^/]+)"))
+            pattern = re.compile(re.escape(route.template).replace(r"\{\}", "([^/]+)"), re.IGNORECASE)
             key = route.version, route.method, route.template.count("/")
             self._routes.setdefault(key, []).append((pattern, route))
 
@@ -192,6 +207,8 @@ class Wire:
             if found := pattern.fullmatch(path):
                 self._permit(route, call)
                 return route.handler(call, *map(unquote, found.groups()))
+        if path == "/me" or path.startswith("/me/"):
+            raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
         what = f"{call.method} {call.path}" if call.version == "v1.0" else f"{call.method} /{call.version}{call.path}"
         raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
 

@@ -20,7 +20,7 @@ def test_each_kind_has_its_collection_and_is_deleted_there(door) -> None:
     listed = door.call("GET", f"{auth}/fido2Methods").json()["value"]
     assert [row["id"] for row in listed] == [key]
     assert door.call("GET", f"{auth}/fido2Methods/{key}").json()["model"] == "YubiKey 5"
-    assert door.call("DELETE", f"{auth}/methods/{key}").status_code == 501
+    assert door.call("DELETE", f"{auth}/methods/{key}").status_code == 404
     assert door.call("DELETE", f"{auth}/microsoftAuthenticatorMethods/{key}").status_code == 404
     assert door.call("DELETE", f"{auth}/fido2Methods/{key}").status_code == 204
     assert "fido2AuthenticationMethod" not in methods(door, "Finn Full")
@@ -53,10 +53,82 @@ def test_a_pass_is_shown_once_and_replaces_the_earlier(door) -> None:
     assert door.call("GET", passes).json()["value"] == []
 
 
-@pytest.mark.parametrize("wrong", [{"lifetimeInMinutes": 5}, {"lifetimeInMinutes": 9999}, {"isUsable": True}])
+WRONG = [
+    {"lifetimeInMinutes": 5},
+    {"lifetimeInMinutes": 9999},
+    {"lifetimeInMinutes": True},
+    {"isUsable": True},
+    {"isUsableOnce": "yes"},
+    {"startDateTime": 5},
+    {"startDateTime": "tomorrow"},
+    [],
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_a_pass_outside_the_policy_is_refused(door, wrong) -> None:
     passes = f"/users/{door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
     assert door.call("POST", passes, json=wrong).status_code == 400
+
+
+def test_a_pass_begins_ends_and_follows_the_policy(inside_door, world) -> None:
+    passes = f"/users/{inside_door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
+    clock = world.tenant.stamp
+
+    def reason(at: str) -> str:
+        world.tenant.stamp = lambda: at
+        return inside_door.call("GET", passes).json()["value"][0]["methodUsabilityReason"]
+
+    body = {"startDateTime": "2031-05-01T10:00:00.000Z", "lifetimeInMinutes": 60}
+    assert inside_door.call("POST", passes, json=body).status_code == 201
+    try:
+        times = ("2031-05-01T09:59:59Z", "2031-05-01T10:00:00Z", "2031-05-01T10:59:59Z", "2031-05-01T11:00:00Z")
+        assert [reason(at) for at in times] == ["NotYetValid", "EnabledByPolicy", "EnabledByPolicy", "Expired"]
+        token = world.login.issue_token(permissions=["Policy.ReadWrite.AuthenticationMethod"])
+        where = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass"
+        kind = "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration"
+        off = {"@odata.type": kind, "state": "disabled"}
+        assert inside_door.call("PATCH", where, token, json=off).status_code == 204
+        assert reason("2031-05-01T10:30:00Z") == "DisabledByPolicy"
+    finally:
+        world.tenant.stamp = clock
+        inside_door.call("DELETE", where, token)
+
+
+def test_every_collection_has_its_narrower_permission(inside_door, world) -> None:
+    from authops.demo.other_methods import COLLECTIONS
+    from authops.demo.permissions import of_collection
+
+    auth = f"/users/{inside_door.user('Hugo Admin')}/authentication"
+    for segment in COLLECTIONS:
+        reads, writes = of_collection(segment)
+        narrow = next(name for name in reads - writes if name.startswith("UserAuthMethod-"))
+        token = world.login.issue_token(permissions=[narrow])
+        shown = inside_door.call("GET", f"{auth}/{segment}", token)
+        assert shown.status_code == 200, narrow
+        for row in shown.json()["value"] if segment != "passwordMethods" else []:
+            assert inside_door.call("DELETE", f"{auth}/{segment}/{row['id']}", token).status_code == 403
+        other = world.login.issue_token(permissions=["UserAuthMethod-Phone.ReadWrite.All"])
+        assert inside_door.call("GET", f"{auth}/{segment}", other).status_code == 403
+
+
+def test_per_user_multifactor_state_is_beta_and_the_policys(inside_door, world) -> None:
+    where = f"{inside_door.root}/beta/users/{inside_door.user('Ben Mobile')}/authentication/requirements"
+    token = world.login.issue_token(permissions=["Policy.ReadWrite.AuthenticationMethod"])
+    assert inside_door.call("GET", where).status_code == 403
+    assert inside_door.call("GET", where, token).json()["perUserMfaState"] == "disabled"
+    assert inside_door.call("PATCH", where, token, json={"perUserMfaState": "enforced"}).status_code == 204
+    assert inside_door.call("GET", where, token).json()["perUserMfaState"] == "enforced"
+    assert inside_door.call("PATCH", where, token, json={"perUserMfaState": "on"}).status_code == 400
+
+
+def test_system_preferred_is_kept_and_shown_in_the_report(door) -> None:
+    user, name = door.user("Ben Mobile"), "isSystemPreferredAuthenticationMethodEnabled"
+    assert beta(door, "PATCH", user, json={name: False}).status_code == 204
+    assert beta(door, "GET", user).json()[name] is False
+    report = door.call("GET", f"/reports/authenticationMethods/userRegistrationDetails/{user}").json()
+    assert (report[name], report["userPreferredMethodForSecondaryAuthentication"]) == (False, "sms")
+    assert beta(door, "PATCH", user, json={name: "no"}).status_code == 400
 
 
 def test_the_default_is_changed_in_beta_only(door) -> None:

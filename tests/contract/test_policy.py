@@ -86,3 +86,38 @@ def test_sms_sign_in_follows_the_policy(door, allowed) -> None:
 def test_writing_needs_its_own_permission(door) -> None:
     assert door.call("PATCH", POLICY, json={}).status_code == 403
     assert door.call("GET", SMS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"registrationEnforcement": None},
+        {"registrationEnforcement": {CAMPAIGN: None}},
+        {"registrationEnforcement": {CAMPAIGN: {"includeTargets": None}}},
+        {"registrationEnforcement": {CAMPAIGN: {"includeTargets": ["all_users"]}}},
+        {"registrationEnforcement": {CAMPAIGN: {"excludeTargets": [{}]}}},
+        {"registrationEnforcement": {CAMPAIGN: {"snoozeDurationInDays": True}}},
+    ],
+)
+def test_a_body_of_another_shape_is_400(door, allowed, wrong) -> None:
+    before = campaign(door)
+    assert door.call("PATCH", POLICY, token=allowed, json=wrong).status_code == 400
+    assert campaign(door) == before
+    body = {"@odata.type": SMS_TYPE, "includeTargets": None}
+    assert door.call("PATCH", SMS, token=allowed, json=body).status_code == 400
+
+
+def test_configurations_are_listed_as_the_policy_shows_them(door) -> None:
+    listed = door.call("GET", f"{POLICY}/authenticationMethodConfigurations").json()["value"]
+    assert listed == door.call("GET", POLICY).json()["authenticationMethodConfigurations"]
+    types = {row["id"]: row["@odata.type"] for row in listed}
+    assert types["QRCodePin"] == "#microsoft.graph.qrCodePinAuthenticationMethodConfiguration"
+    assert types["X509Certificate"] == "#microsoft.graph.x509CertificateAuthenticationMethodConfiguration"
+
+
+def test_unconfirmed_the_limit_of_snoozes_on_v1(door, allowed) -> None:
+    body = {"registrationEnforcement": {CAMPAIGN: {"enforceRegistrationAfterAllowedSnoozes": True}}}
+    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 400
+    door.assume(campaign_enforce="present")
+    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 200
+    assert campaign(door)["enforceRegistrationAfterAllowedSnoozes"] is True

@@ -40,6 +40,13 @@ def test_sms_state_may_not_be_sent(door):
     assert door.call("POST", phones(door, "Ada Empty"), json=body).status_code == 400
 
 
+def test_annotations_of_what_was_read_may_be_sent_back(door):
+    read = door.call("GET", f"{phones(door, 'Ben Mobile')}/{MOBILE}").json()
+    body = {k: v for k, v in read.items() if k.startswith(("@", "phone"))}
+    assert "@odata.context" in body
+    assert door.call("PATCH", f"{phones(door, 'Ben Mobile')}/{MOBILE}", json=body).status_code == 204
+
+
 def test_default_is_refused_while_others_exist(door):
     refused = door.call("DELETE", f"{phones(door, 'Dirk Default')}/{MOBILE}")
     assert error(refused) == (400, "badRequest")
@@ -107,10 +114,50 @@ def test_guest_is_found_by_id_and_encoded_name(door):
     assert door.call("GET", f"/users/{upn}").status_code == 404
 
 
-def test_generic_method_is_not_writable_here(door):
-    answer = door.call("DELETE", f"/users/{door.user('Ben Mobile')}/authentication/methods/{MOBILE}")
+@pytest.mark.parametrize("verb", ["DELETE", "PATCH", "PUT"])
+def test_a_method_without_its_type_is_read_and_never_written(door, verb):
+    path = f"/users/{door.user('Ben Mobile')}/authentication/methods/{MOBILE}"
+    body = {} if verb == "DELETE" else {"json": {"phoneNumber": "+31 612345679"}}
+    answer = door.call(verb, path, **body)
+    assert error(answer) == (404, "UnknownError")
+    assert "No HTTP resource was found that matches the request URI" in answer.json()["error"]["message"]
+    shown = door.call("GET", path).json()
+    assert (shown["@odata.type"], shown["phoneNumber"]) == (
+        "#microsoft.graph.phoneAuthenticationMethod",
+        "+31 612340001",
+    )
+
+
+def test_ids_and_segments_are_not_told_apart_by_case(door):
+    user = door.user("Ben Mobile")
+    upper = f"/users/{user.upper()}/authentication/phonemethods/{MOBILE.upper()}"
+    assert door.call("GET", upper).json()["id"] == MOBILE
+    assert door.call("DELETE", upper).status_code == 204
+    assert door.call("GET", f"/users('{user}')/authentication/phoneMethods").json()["value"] == []
+
+
+@pytest.mark.parametrize("phone", [ALTERNATE, OFFICE])
+def test_removing_another_phone_leaves_the_sms_sign_in_number_taken(door, phone):
+    kind = {ALTERNATE: "alternateMobile", OFFICE: "office"}[phone]
+    number = "+31 207940099" if phone == OFFICE else "+31 612349999"
+    assert add(door, "Lara Signin", number, kind).status_code == 201
+    assert door.call("DELETE", f"{phones(door, 'Lara Signin')}/{phone}").status_code == 204
+    assert error(add(door, "Milo Wants", "+31 612340012")) == (409, "phoneNumberNotUnique")
+
+
+def test_what_only_a_person_may_do_is_refused_to_an_application(door):
+    password = "28c10230-6103-485e-b985-444c60001490"
+    auth = f"/users/{door.user('Ben Mobile')}/authentication"
+    for segment in ("methods", "passwordMethods"):
+        assert error(door.call("POST", f"{auth}/{segment}/{password}/resetPassword", json={})) == (403, "accessDenied")
+    assert error(door.call("GET", "/me/authentication/phoneMethods")) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("verb", ["PUT", "HEAD", "OPTIONS"])
+def test_a_verb_that_is_not_there_is_501(door, verb):
+    answer = door.call(verb, f"{phones(door, 'Ben Mobile')}/{MOBILE}")
     assert answer.status_code == 501
-    assert "DELETE /users/" in answer.json()["error"]["message"]
+    assert verb == "HEAD" or f"{verb} /users/" in answer.json()["error"]["message"]
 
 
 def test_permissions_by_workload(inside_door, world):

@@ -72,6 +72,8 @@ def test_every_answer_fits_the_typed_models(profile, https_door):
             answers.append(await authentication.methods.get())
             answers.append(await authentication.phone_methods.get())
             answers.append(await authentication.email_methods.get())
+            answers.append(await authentication.platform_credential_methods.get())
+            answers.append(await authentication.external_authentication_methods.get())
         roles, groups = graph.role_management.directory, await graph.groups.get()
         answers += [
             groups,
@@ -92,6 +94,7 @@ def test_every_answer_fits_the_typed_models(profile, https_door):
         arguments = "(includedUserTypes='all',includedUserRoles='all')"
         answers.append(await getattr(counted, by_method)(**how).with_url(f"{where}Method{arguments}").get())
         answers.append(await getattr(counted, by_feature)(**how).with_url(f"{where}Feature{arguments}").get())
+        answers.append(await graph.policies.authentication_methods_policy.authentication_method_configurations.get())
         configurations = graph.policies.authentication_methods_policy.authentication_method_configurations
         for name in ("Sms", "Voice", "Email", "Fido2", "MicrosoftAuthenticator", "TemporaryAccessPass", "SoftwareOath"):
             answers.append(await configurations.by_authentication_method_configuration_id(name).get())

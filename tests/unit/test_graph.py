@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
 from authops import requests
 from authops.connection import Connection
-from authops.errors import GraphError
+from authops.errors import GraphError, SignInError
 from authops.graph import Answer, Graph, Request, what_happened
 
 HERE = "https://graph.test"
@@ -167,3 +168,127 @@ def test_pages_are_followed_through_empty_ones_with_the_header_each_time() -> No
 def test_the_token_never_follows_a_link_to_another_host(link: str) -> None:
     with pytest.raises(GraphError, match="another host"):
         items({"": {"value": [], "@odata.nextLink": link}}, Request("GET", "/users"))
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"{}", b'{"value": null}', b'{"value": "none"}', b""])
+def test_a_page_that_is_no_collection_is_never_an_empty_one(content: bytes) -> None:
+    with pytest.raises(GraphError, match="no collection"):
+        list_all(lambda _: httpx.Response(200, content=content), requests.users())
+
+
+def list_all(handler: Any, request: Request) -> list[Any]:
+    async def done() -> list[Any]:
+        async with graph(handler) as way:
+            return [item async for item in way.pages(request)]
+
+    return asyncio.run(done())
+
+
+@pytest.mark.parametrize("again", [HERE.upper().replace("HTTPS", "https"), f"{HERE}:443"])
+def test_the_same_host_in_another_spelling_is_the_same(again: str) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        more = {} if "skiptoken" in str(request.url) else {"@odata.nextLink": f"{again}/v1.0/users?$skiptoken=2"}
+        return httpx.Response(200, json={"value": [1], **more})
+
+    assert list_all(handler, requests.users()) == [1, 1]
+
+
+def test_an_opaque_link_is_followed_as_it_was_given() -> None:
+    link = f"{HERE}/v1.0/users?$skiptoken=A%2Bb/%C3%A9%7C%7Bx%7D~%24==%2D.&x=%25"
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(200, json={"value": [], "@odata.nextLink": link if len(seen) == 1 else None})
+
+    list_all(handler, requests.users())
+    assert seen[1] == link
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        None,
+        [],
+        ["odd"],
+        [{"id": "0", "status": None}],
+        [{"id": "0", "status": 200}, {"id": "0", "status": 404}],
+        [{"id": "7", "status": 204}],
+    ],
+)
+def test_a_write_that_the_batch_does_not_answer_clearly_is_unknown(responses: Any) -> None:
+    async def done() -> list[Answer]:
+        async with graph(lambda _: httpx.Response(200, json={"responses": responses})) as way:
+            return await way.write([requests.delete_method("u1", "mobile")], 0.0)
+
+    (answer,) = asyncio.run(done())
+    assert (answer.happened, answer.status) == ("unknown", 0)
+
+
+def test_every_throttled_request_counts_even_when_they_name_the_same_client_request_id() -> None:
+    ids = {"client-request-id": "of the whole batch"}
+    body = {"error": {"code": "TooManyRequests", "message": "later", "innerError": ids}}
+    waits = iter(["1"] * 19 + ["9"])
+
+    def rule(_part: Inner, time: int) -> tuple[int, dict[str, str], Any]:
+        return (429, {"Retry-After": next(waits)}, body) if time == 1 else (200, {}, {"value": []})
+
+    standin = Standin(rule)
+    send(standin, reads(20))
+    assert standin.now >= 9
+
+
+class Entra(Token):
+    """Gives one token, then says no, or nothing, as long as `times`."""
+
+    def __init__(self, error: Exception, times: int) -> None:
+        self.error, self.times, self.asked = error, times, 0
+
+    async def get_authorization_token(self, uri: str, additional_authentication_context: Any = None) -> str:
+        self.asked += 1
+        if 1 < self.asked <= 1 + self.times:
+            raise self.error
+        return "token"
+
+
+def ask_twice(entra: Entra) -> list[int]:
+    standin = Standin(lambda _part, _time: (200, {}, {"value": []}))
+
+    async def done() -> list[int]:
+        connection = Connection("t", "custom", "t", "c", "certificate", HERE, HERE)
+        transport = httpx.MockTransport(standin)
+        clock: Any = {"sleep": standin.sleep, "clock": standin.clock}
+        async with Graph.connect(connection, transport=transport, tokens=entra, **clock) as way:
+            return [a.status for _ in range(2) async for a in way.send(reads(1))]
+
+    return asyncio.run(done())
+
+
+def test_a_login_that_cannot_be_reached_for_a_moment_is_asked_again() -> None:
+    assert ask_twice(Entra(ServiceRequestError("connection refused"), 3)) == [200, 200]
+
+
+def test_a_token_that_entra_refuses_ends_the_work_with_its_own_words() -> None:
+    error = ClientAuthenticationError("AADSTS700027: the certificate is not registered Trace ID: 1")
+    with pytest.raises(SignInError) as raised:
+        ask_twice(Entra(error, 99))
+    assert raised.value.message == "AADSTS700027: the certificate is not registered"
+    assert "certificate" in raised.value.remedy
+
+
+def test_a_limit_far_below_the_documented_one_is_met_by_a_few_not_by_all() -> None:
+    tokens, at = 5.0, 0.0
+
+    def rule(_part: Inner, _time: int) -> tuple[int, dict[str, str], Any]:
+        nonlocal tokens, at
+        tokens, at = min(5.0, tokens + (standin.now - at) / 2), standin.now
+        if tokens < 1:
+            return 429, {"Retry-After": "2"}, {}
+        tokens -= 1
+        return 200, {}, {"value": []}
+
+    standin = Standin(rule)
+    assert all(a.status == 200 for a in send(standin, reads(200)).values())
+    refused = len(standin.seen) - 200
+    assert refused < 60
+    assert standin.now < 200 / 0.5 * 1.25

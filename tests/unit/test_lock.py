@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authops.errors import GuardStop, PlanError
+from authops.errors import GuardStop, PlanError, UsageError
 from authops.lock import TenantLock, claim
 
 HOLDER = """
@@ -73,3 +73,18 @@ def test_a_plan_is_claimed_by_one_run_folder(tmp_path: Path) -> None:
     claim(tmp_path / "applied", "plan-2", tmp_path / "run-2")
     with pytest.raises(PlanError, match=r"already applied, in .*run-1"):
         claim(tmp_path / "applied", "plan-1", tmp_path / "run-2")
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", "null"])
+def test_a_claim_that_was_cut_short_holds_nobody_up(tmp_path: Path, left: str) -> None:
+    (tmp_path / "plan-1.json").write_text(left)
+    claim(tmp_path, "plan-1", tmp_path / "run-1")
+    with pytest.raises(PlanError, match="run-1"):
+        claim(tmp_path, "plan-1", tmp_path / "run-2")
+
+
+def test_a_folder_that_cannot_be_used_is_said_before_anything() -> None:
+    for ask in (lambda: lock(Path("/proc/nowhere")).acquire(), lambda: claim(Path("/proc/nowhere"), "p", Path("run"))):
+        with pytest.raises(UsageError, match="nothing was written") as raised:
+            ask()
+        assert "AUTHOPS_STATE" in raised.value.remedy

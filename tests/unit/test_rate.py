@@ -124,6 +124,43 @@ def test_half_the_quota_is_left_to_another_application_that_uses_it() -> None:
     assert server.refused() < 0.03
 
 
+@dataclass
+class Shared(Server):
+    """A limit of which another application takes a part for a while."""
+
+    others: tuple[float, float, float] = (0, 0, 0)
+
+    def ask(self) -> tuple[int, dict[str, str]]:
+        begin, end, left = self.others
+        whole, self.per_second = self.per_second, left if begin <= clock() < end else self.per_second
+        try:
+            return super().ask()
+        finally:
+            self.per_second = whole
+
+
+def test_reports_give_way_to_another_application_without_asking_in_vain() -> None:
+    server = Shared(5, 0.5, tells=False, others=(60, 300, 0.2))
+    use(server, REPORT, 200, together=1, size=1)
+    assert server.refused() < 0.15
+    assert server.times[-1][0] < 200 / 0.5 + 300
+
+
+def test_writes_give_way_and_come_back() -> None:
+    server = Shared(3000, 20, tells=False, others=(200, 600, 4))
+    use(server, WRITE, 16_000)
+    assert server.refused() < 0.01
+    allowed = 3000 + 200 * 20 + 400 * 4 + (server.times[-1][0] - 600) * 20
+    assert 16_000 / allowed > 0.9
+
+
+def test_a_limit_far_lower_than_documented_is_kept_though_nothing_says_how_long_to_wait() -> None:
+    server = Server(1, 0.1, tells=False, retry_after=False)
+    use(server, REPORT, 30, together=1, size=1)
+    assert server.refused() < 0.25
+    assert server.times[-1][0] < 30 / 0.1 * 1.5
+
+
 def test_a_window_instead_of_a_bucket_is_coped_with() -> None:
     server = Server(8000, 800, window=10, tells=False)
     use(server, READ, 80_000)
@@ -196,7 +233,8 @@ def test_what_a_request_costs(method: str, path: str, charged: tuple[str, int]) 
         ({}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
-        ({"Retry-After": "99999"}, 120.0),
+        ({"Retry-After": "150"}, 150.0),
+        ({"Retry-After": "99999"}, 600.0),
     ],
 )
 def test_retry_after_is_whole_fractional_a_date_or_missing(headers: dict[str, str], seconds: float | None) -> None:

@@ -1,0 +1,121 @@
+"""What may be asked of collections besides reading them whole: search, delta, selection, expansion, times."""
+
+import pytest
+
+EVENTUAL = {"ConsistencyLevel": "eventual"}
+ROLES = "/roleManagement/directory/roleAssignments"
+AUDITS = "/auditLogs/directoryAudits"
+
+
+def names(answer) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [row["displayName"] for row in answer.json()["value"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('"displayName:shared"', ["Jack Shared", "Kim Shared"]),
+        ('"displayName:shared ki"', ["Kim Shared"]),
+        ('"userPrincipalName:ben.mobile" OR "displayName:hugo adm"', ["Ben Mobile", "Hugo Admin"]),
+        ('"displayName:shared" AND "userPrincipalName:jack"', ["Jack Shared"]),
+        ('"displayName:hared"', []),
+    ],
+)
+def test_search_needs_the_header_on_every_page(door, text, found) -> None:
+    query = {"$search": text, "$select": "displayName", "$top": "1"}
+    assert door.call("GET", "/users", params=query).status_code == 400
+    page = door.call("GET", "/users", params=query, headers=EVENTUAL)
+    seen = names(page)
+    while link := page.json().get("@odata.nextLink"):
+        assert door.call("GET", link).status_code == 400
+        page = door.call("GET", link, headers=EVENTUAL)
+        seen += names(page)
+    assert sorted(seen) == found
+
+
+@pytest.mark.parametrize("text", ["ben", '"ben"', '"city:Ams"', '"displayName:"', '"displayName:a" AND'])
+def test_a_search_that_is_none_is_refused(door, text) -> None:
+    assert door.call("GET", "/users", params={"$search": text}, headers=EVENTUAL).status_code == 400
+
+
+def test_delta_from_now_on_and_of_some_people(door) -> None:
+    begun = door.call("GET", "/users/delta", params={"$deltatoken": "latest"}).json()
+    assert begun["value"] == []
+    ben = door.user("Ben Mobile")
+    some = door.call("GET", "/users/delta", params={"$filter": f"id eq '{ben}'", "$select": "displayName"}).json()
+    assert [row["displayName"] for row in some["value"]] == ["Ben Mobile"]
+    upns = [door.state()[name]["userPrincipalName"] for name in ("Ben Mobile", "Ada Empty")]
+    moved = {upn: {"department": "Legal"} for upn in upns}
+    assert door.call("POST", "/_demo/staff", json={"change": moved}).status_code == 200
+    since = door.call("GET", begun["@odata.deltaLink"])
+    assert sorted(names(since)) == ["Ada Empty", "Ben Mobile"]
+    assert names(door.call("GET", some["@odata.deltaLink"])) == ["Ben Mobile"]
+
+
+def test_assignments_are_selected_and_expanded(door) -> None:
+    (row,) = door.call("GET", ROLES, params={"$select": "principalId", "$top": "1"}).json()["value"]
+    assert set(row) == {"principalId"}
+    (row,) = door.call("GET", ROLES, params={"$expand": "roleDefinition", "$top": "1"}).json()["value"]
+    assert row["roleDefinition"]["id"] == row["roleDefinitionId"]
+    assert door.call("GET", ROLES, params={"$select": "nonsense"}).status_code == 400
+
+
+def test_a_member_that_is_a_group_is_selected_as_well(door) -> None:
+    groups = {g["displayName"]: g["id"] for g in door.call("GET", "/groups").json()["value"]}
+    rows = door.call("GET", f"/groups/{groups['All staff']}/members?$select=id").json()["value"]
+    assert all(set(row) == {"@odata.type", "id"} for row in rows)
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.0000000Z", "2026-01-01T02:00:00+02:00"]
+)
+def test_audit_records_are_found_by_time_in_any_spelling_and_one_by_one(door, moment) -> None:
+    path = f"/users/{door.user('Ada Empty')}/authentication/phoneMethods"
+    assert door.call("POST", path, json={"phoneNumber": "+31 612345678", "phoneType": "mobile"}).status_code == 201
+    rows = door.call("GET", AUDITS, params={"$filter": f"activityDateTime ge {moment}"}).json()["value"]
+    assert len(rows) == 2
+    assert door.call("GET", AUDITS, params={"$filter": f"activityDateTime le {moment}"}).json()["value"] == []
+    oldest = door.call("GET", AUDITS, params={"$orderby": "activityDateTime asc"}).json()["value"]
+    assert [row["id"] for row in oldest] == [row["id"] for row in rows[::-1]]
+    assert door.call("GET", f"{AUDITS}/{rows[0]['id']}").json()["id"] == rows[0]["id"]
+    assert door.call("GET", f"{AUDITS}/nobody").status_code == 404
+
+
+def test_batch_takes_null_for_left_out_and_an_address_within_a_query(door) -> None:
+    ben = door.user("Ben Mobile")
+    first = {"id": "1", "method": "get", "url": f"/users/{ben}?$select=id", "headers": None, "body": None}
+    second = {"id": "2", "method": "GET", "url": "/users?$filter=displayName eq 'https://x'&$select=id"}
+    answers = {a["id"]: a for a in door.batch(first, second).json()["responses"]}
+    assert (answers["1"]["body"]["id"], answers["2"]["body"]["value"]) == (ben, [])
+    for url in ("https://other.test/users", f"{door.root}/v1.0/users"):
+        assert door.batch({"id": "1", "method": "GET", "url": url}).status_code == 400
+
+
+def test_a_batch_in_a_batch_is_not_there(door) -> None:
+    headers = {"Content-Type": "application/json"}
+    (inner,) = door.batch({"id": "1", "method": "POST", "url": "/$batch", "headers": headers, "body": {}}).json()[
+        "responses"
+    ]
+    assert inner["status"] == 501
+
+
+def test_one_failure_fails_the_rest_of_a_sequence(door) -> None:
+    ask = {"method": "GET", "url": "/users?$top=1"}
+    broken = {"id": "a", "method": "GET", "url": "/users/nobody@x.example"}
+    answers = door.batch(broken, {**ask, "id": "b", "dependsOn": ["A"]}, {**ask, "id": "c", "dependsOn": ["b"]}).json()
+    assert {a["id"]: a["status"] for a in answers["responses"]} == {"a": 404, "b": 424, "c": 424}
+
+
+def test_unconfirmed_a_tenant_without_licence_has_no_report(door) -> None:
+    door.assume(tenant_licence="free")
+    answer = door.call("GET", "/reports/authenticationMethods/userRegistrationDetails")
+    code = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, code)
+
+
+def test_unconfirmed_counts_may_be_refused_to_an_application(door) -> None:
+    where = "/reports/authenticationMethods/usersRegisteredByMethod(includedUserTypes='all',includedUserRoles='all')"
+    assert door.call("GET", where).status_code == 200
+    door.assume(registered_by_application="refused")
+    assert door.call("GET", where).status_code == 403
