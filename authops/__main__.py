@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -43,6 +44,7 @@ def main() -> None:
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Go on in this run folder instead of a new one.")
 @click.option("--resume", metavar="RUN", help="Go on with an apply that was stopped or killed: its folder or its name.")
 @click.option("--require-second-person", is_flag=True, help="Whoever made the plan may not have approved it.")
+@click.option("--tenants", type=click.Path(path_type=Path), help="YAML file of tenants: run for each of them.")
 def run(
     runbooks: tuple[str, ...],
     connection: str | None,
@@ -51,10 +53,17 @@ def run(
     run_dir: Path | None,
     resume: str | None,
     require_second_person: bool,
+    tenants: Path | None,
 ) -> None:
     """Run RUNBOOKS (audit preview apply verify undo) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
+    if tenants:
+        if connection or run_dir or resume:
+            raise click.UsageError(
+                "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
+            )
+        sys.exit(_fleet(tenants, runbooks, files, _absolute(given)))
     if resume:
         run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
     parameters = runbook.effective(runbooks, files, _absolute(given))
@@ -142,6 +151,47 @@ def lab(port: int | None, no_browser: bool) -> None:
 
 
 @main.group()
+def fleet() -> None:
+    """Many tenants through a workflow engine: `tasks` before it runs the notebooks, `gather` after."""
+
+
+@fleet.command()
+@click.argument("runbooks", nargs=-1, required=True)
+@click.option("--tenants", required=True, type=click.Path(path_type=Path), help="YAML file of tenants.")
+@click.option("-f", "files", multiple=True, type=click.Path(path_type=Path), help="YAML file with parameters.")
+@click.option("-p", "pairs", multiple=True, nargs=2, metavar="NAME VALUE", help="One parameter.")
+@click.option("--folder", type=click.Path(path_type=Path), help="The fleet's folder; else a new one.")
+def tasks(
+    runbooks: tuple[str, ...],
+    tenants: Path,
+    files: tuple[Path, ...],
+    pairs: tuple[tuple[str, str], ...],
+    folder: Path | None,
+) -> None:
+    """Check the parameters of RUNBOOKS for every tenant, make the folders, print as JSON what papermill needs."""
+    from authops import fleet as fleets
+    from authops import run as runs
+    from authops.tenants import load
+
+    pairs = tuple(_absolute(list(pairs)))
+    runbook.effective(runbooks, files, pairs)
+    everyone = load(tenants)
+    if folder:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = folder.resolve() if folder else runs.new_folder(["fleet", *runbooks])
+    fleets.prepare(everyone, runbooks, folder)
+    found = fleets.tasks(everyone, runbooks, files, pairs, folder)
+    click.echo(json.dumps({"folder": str(folder), "tasks": found}))
+
+
+@fleet.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def gather(folder: Path) -> None:
+    """One table of what became of every tenant under FOLDER: fleet.json, fleet.csv, and the worst exit code."""
+    sys.exit(_gathered(folder.resolve()))
+
+
+@main.group()
 def tenant() -> None:
     """The demo tenant by hand."""
 
@@ -177,6 +227,30 @@ def _named(connection: str) -> str:
 
 def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
+
+
+def _fleet(tenants: Path, runbooks: tuple[str, ...], files: tuple[Path, ...], pairs: list[tuple[str, str]]) -> int:
+    from authops import fleet as fleets
+    from authops import run as runs
+    from authops.tenants import load
+
+    runbook.effective(runbooks, files, pairs)
+    everyone = load(tenants)
+    folder = runs.new_folder(["fleet", *runbooks])
+    click.echo(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
+    fleets.prepare(everyone, runbooks, folder)
+    words = [word for file in files for word in ("-f", str(file.resolve()))]
+    words += [word for pair in pairs for word in ("-p", *pair)]
+    fleets.run_all(everyone, runbooks, words, folder, click.echo)
+    return _gathered(folder)
+
+
+def _gathered(folder: Path) -> int:
+    from authops import fleet as fleets
+
+    whole, code = fleets.gather(folder)
+    click.echo(f"\n{fleets.shown(whole)}\n  folder  {folder}\n  table   {folder / 'fleet.csv'}")
+    return code
 
 
 def _execute(

@@ -64,6 +64,15 @@ def load(name_or_path: str) -> Connection:
     return _checked(content, path)
 
 
+def application(name_or_path: str) -> str:
+    """As whom a profile signs in, to tell which share Graph's limits: its client id, else its credential or name."""
+    try:
+        content = _read(_find(name_or_path))
+    except ConnectionProfileError:
+        return name_or_path
+    return str(content.get("client_id") or content.get("credential") or name_or_path)
+
+
 def _find(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.suffix in (".yaml", ".yml"):

@@ -33,6 +33,7 @@ from authops.plan import Plan
 from authops.views import View, box
 
 STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
+SEVERITY: Final = ("nothing to do", "done", "attention", "stopped", "wrong use", "broke")
 EXIT_CODES: Final = {
     0: "done, or nothing to do",
     1: "the runbook broke",
@@ -317,8 +318,7 @@ def record(folder: Path, runbook: str, status: str, headline: str, counts: Mappi
 
 
 def _worst(statuses: Sequence[str]) -> str:
-    rank = ["nothing to do", "done", "attention", "stopped", "wrong use", "broke"]
-    return max(statuses, key=rank.index)
+    return max(statuses, key=SEVERITY.index)
 
 
 def author() -> str:

@@ -44,7 +44,9 @@ ARROWS: dict[str, set[str]] = {
     "review": WORDS | {"report", "plan", "plan_file"},
     "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock"},
     "execute": WORDS | {"run", "runbook", "report"},
-    "__main__": WORDS | {"runbook", "run", "execute", "connection", "plan_file", "source"},
+    "tenants": WORDS | {"connection"},
+    "fleet": WORDS | {"run", "runbook", "report", "tenants"},
+    "__main__": WORDS | {"fleet", "tenants"} | {"runbook", "run", "execute", "connection", "plan_file", "source"},
 }
 MODULES = sorted(PACKAGE.glob("*.py"))
 EVERYTHING = sorted(PACKAGE.rglob("*.py"))

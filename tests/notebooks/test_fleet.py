@@ -1,0 +1,88 @@
+"""`authops run --tenants`: each tenant its own process and folder; what breaks one leaves the others alone."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from authops.demo import ensure, stop
+from tests.running import ROOT, Tenant
+
+
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+    home = tmp_path_factory.mktemp("home")
+    yield Tenant(ensure(home, users=60), tmp_path_factory.mktemp("runs"))
+    stop(home)
+
+
+def words(tenant: Tenant, folder: Path, **tenants: Any) -> dict[str, Any]:
+    path = folder / "tenants.yaml"
+    path.write_text(yaml.safe_dump({"at_once": 2, "tenants": tenants}))
+    args = [sys.executable, "-m", "authops", "run", "audit", "--tenants", str(path)]
+    env = dict(os.environ, AUTHOPS_RUNS=str(tenant.runs), AUTHOPS_STATE=str(tenant.runs / "state"))
+    return {"args": args, "env": env, "cwd": folder, "text": True}
+
+
+def test_broken_tenants_are_contained_and_reported(tenant: Tenant, tmp_path: Path) -> None:
+    good = {"connection": str(tenant.profile)}
+    closed = tenant.changed(tmp_path, graph_url="https://127.0.0.1:9", authority_url="https://127.0.0.1:9")
+    command = words(
+        tenant,
+        tmp_path,
+        good=good,
+        unreachable={"connection": str(closed)},
+        misspelt=good | {"parameters": {"conection": "x"}},
+        missing={"connection": "gone.yaml"},
+    )
+    done = subprocess.run(**command, capture_output=True, timeout=240, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "4 tenants: 1 broke · 2 wrong use · 1 done" in done.stdout
+    folder = Path(re.search(r"  folder  (.+)", done.stdout)[1])  # type: ignore[index]
+    with (folder / "fleet.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["tenant"]: row for row in csv.DictReader(file)}
+    assert {name: row["exit_code"] for name, row in rows.items()} == {
+        "unreachable": "1", "misspelt": "2", "missing": "2", "good": "0",
+    }  # fmt: skip
+    assert rows["good"]["audit_users"] == "60"
+    assert "gone.yaml cannot be read" in rows["missing"]["headline"]
+    assert "unknown parameter conection" in rows["misspelt"]["headline"]
+    assert "SignInError" in rows["unreachable"]["headline"]
+    assert (folder / "good" / "1_audit.html").exists()
+    assert [p for p in folder.iterdir() if p.is_dir() and p.stat().st_mode & 0o077] == []
+
+
+def test_a_tenant_whose_process_is_killed_is_told_apart_and_a_stop_reaches_all(tenant: Tenant, tmp_path: Path) -> None:
+    """Both tenants hang at Graph; one process is killed, then the whole is asked to stop."""
+    tenant.knob("weather", "PUT", {"latency": 300})
+    good = {"connection": str(tenant.profile)}
+    command = words(tenant, tmp_path, first=good, second=good, third=good)
+    command["args"] += ["-p", "connection", "demo"]  # what the file says wins
+    (tmp_path / "tenants.yaml").write_text((tmp_path / "tenants.yaml").read_text() + "at_once_per_application: 2\n")
+    with subprocess.Popen(**command, stdout=subprocess.PIPE) as fleet:
+        assert fleet.stdout
+        folder = Path(re.search(r"Run folder (\S+)", fleet.stdout.readline())[1])  # type: ignore[index]
+        working = {name: _at_work(folder / name) for name in ("first", "second")}
+        os.kill(working["first"], signal.SIGKILL)
+        assert "first: broke" in fleet.stdout.readline()
+        _at_work(folder / "third")
+        fleet.send_signal(signal.SIGINT)
+        said, _ = fleet.communicate(timeout=120)
+    tenant.knob("weather", "PUT", {"latency": 0})
+    assert fleet.returncode == 1, said
+    assert "stopping: 2 tenants are told" in said
+    kept = {row["tenant"]: row for row in json.loads((folder / "fleet.json").read_text())["tenants"]}
+    assert "ended by SIGKILL, before it said how" in kept["first"]["headline"]
+    assert "KeyboardInterrupt" in kept["second"]["headline"]
+    assert "KeyboardInterrupt" in kept["third"]["headline"]
