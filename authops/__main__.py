@@ -85,7 +85,7 @@ def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
 def approve(folder: Path, note: str, yes: bool) -> None:
     """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
     from authops import plan_file
-    from authops.run import author
+    from authops.outcome import author
 
     made = plan_file.load(folder)
     for name, value in (plan_file.seal(made) | {k: f"{v:,}" for k, v in made.counts.items()}).items():

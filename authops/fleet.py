@@ -20,15 +20,17 @@ from typing import Any, Final
 import pandas as pd
 import yaml
 
-from authops import report, run, runbook
+from authops import disk, outcome, publish, runbook
 from authops.errors import ParameterError, exit_code_of
 from authops.frames import FLEET, frame
+from authops.lock import is_running
 from authops.tenants import Tenant, Tenants
 from authops.views import plain_table
 
 Say = Callable[[str], None]
 _FILE: Final = "fleet.json"
 _ENDED_BADLY: Final = ("broke", "wrong use", "stopped")
+_OF_CODE: Final = {2: "wrong use", 4: "stopped"}
 
 
 def prepare(tenants: Tenants, runbooks: Sequence[str], folder: Path) -> None:
@@ -36,10 +38,11 @@ def prepare(tenants: Tenants, runbooks: Sequence[str], folder: Path) -> None:
     for tenant in tenants.all:
         own = folder / tenant.name
         own.mkdir(mode=0o700, exist_ok=True)
-        _write(own / "parameters.yaml", yaml.safe_dump(dict(tenant.parameters), allow_unicode=True))
+        disk.write(own / "parameters.yaml", yaml.safe_dump(dict(tenant.parameters), allow_unicode=True))
+        outcome.begin(own, runbooks)
     expected = [{"tenant": t.name, "connection": t.connection, "application": t.application} for t in tenants.all]
-    began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": run.author()}
-    _write(folder / _FILE, json.dumps(began | {"tenants": expected}, indent=2, ensure_ascii=False))
+    began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": outcome.author()}
+    disk.write(folder / _FILE, json.dumps(began | {"tenants": expected}, indent=2, ensure_ascii=False))
 
 
 def tasks(
@@ -56,7 +59,8 @@ def tasks(
             words = [*pairs, ("connection", tenant.connection)]
             given = runbook.effective(runbooks, [*files, own / "parameters.yaml"], words)
         except ParameterError as error:
-            run.record(own, runbooks[0], "wrong use", str(error))
+            outcome.record(own, runbooks[0], "wrong use", str(error))
+            outcome.end(own)
             continue
         books = {rb: _papermill(rb, dict(parameters), own) for rb, parameters in given.items()}
         found.append({"tenant": tenant.name, "folder": str(own), "runbooks": books})
@@ -105,9 +109,9 @@ class _Crew:
             return
         own = self.folder / tenant.name
         _settle(own, self.runbooks, await self._process(tenant, own))
-        outcome = _outcome(own)
-        said = _headline(outcome).partition("\n")[0]
-        self.say(f"  {tenant.name}: {outcome['status']} (exit code {outcome['exit_code']}) · {said}")
+        whole = outcome.read(own)
+        said = _headline(whole).partition("\n")[0]
+        self.say(f"  {tenant.name}: {whole['status']} (exit code {whole['exit_code']}) · {said}")
 
     async def _process(self, tenant: Tenant, own: Path) -> int:
         command = [sys.executable, "-m", "authops", "run", *self.runbooks, *self.words]
@@ -142,43 +146,47 @@ class _Crew:
 
 
 def _settle(folder: Path, runbooks: Sequence[str], code: int) -> None:
-    """When a process ended before its runbooks said how, that is recorded in their place."""
-    outcome = _outcome(folder)
-    missing = [name for name in runbooks if name not in outcome["runbooks"]]
-    if not missing or outcome["status"] in _ENDED_BADLY:
+    """When a process ended without writing down how, that is recorded in its place."""
+    whole = outcome.read(folder)
+    if whole.get("status", "unfinished") != "unfinished":
         return
     lines = (folder / "console.log").read_text("utf-8", errors="replace").strip().splitlines()
     said = next((line.strip() for line in reversed(lines) if not line.lstrip().startswith("→")), "it said nothing")
-    status = {2: "wrong use", 4: "stopped"}.get(code, "broke")
+    status = _OF_CODE.get(code, "broke")
     ended = f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    run.record(folder, missing[0], status, f"{said} ({ended}, before it said how)" if status == "broke" else said)
+    headline = f"{ended} before it said how; its last words: {said}" if status == "broke" else said
+    outcome.record(folder, next(_open(whole, runbooks), runbooks[-1]), status, headline)
+    outcome.end(folder)
+
+
+def _open(whole: Mapping[str, Any], runbooks: Sequence[str]) -> Iterator[str]:
+    """Those whose end nobody wrote down."""
+    for name in runbooks:
+        if whole["runbooks"].get(name, {}).get("status", "unfinished") == "unfinished":
+            yield name
 
 
 def gather(folder: Path) -> tuple[pd.DataFrame, int]:
     """What became of every tenant (FLEET, worst first, then a column for each count), and the worst exit code.
 
-    Kept as fleet.json and fleet.csv. A runbook that left no outcome broke, and why is asked of its notebook.
-    Raises `ParameterError` when `folder` holds no fleet.
+    Kept as fleet.json and fleet.csv. A runbook that left no outcome broke, and why is asked of its notebook; who is
+    still at work is left alone. Raises `ParameterError` when `folder` holds no fleet.
     """
     began = _began(folder)
     rows, counts = [], []
     for expected in began["tenants"]:
         own = folder / str(expected["tenant"])
-        _account(own, began["runbooks"])
-        outcome = _outcome(own)
-        rows.append(expected | _row(own, outcome))
-        counts.append(_counts(outcome))
-    whole = frame(FLEET, rows).join(pd.DataFrame(counts).astype("Int64"))
-    worst = max((str(row["status"]) for row in rows), key=run.SEVERITY.index)
-    whole = whole.sort_values("status", key=lambda s: -s.map(run.SEVERITY.index), kind="stable", ignore_index=True)
-    facts = {"status": worst, "exit_code": run.STATUSES[worst], "counts": dict(Counter(whole["status"]))}
-    tenants = json.loads(whole.to_json(orient="records"))
-    _write(
-        folder / _FILE,
-        json.dumps(began | facts | {"gathered_at": _now(), "tenants": tenants}, indent=2, ensure_ascii=False),
-    )
-    _write(folder / "fleet.csv", whole.to_csv(index=False), "utf-8-sig")
-    return whole, run.STATUSES[worst]
+        whole = outcome.read(own) if is_running(own) else _accounted(own, began["runbooks"])
+        rows.append(expected | _row(own, whole))
+        counts.append(_counts(whole))
+    table = frame(FLEET, rows).join(pd.DataFrame(counts).astype("Int64"))
+    table = table.sort_values("status", key=lambda s: -s.map(outcome.rank), kind="stable", ignore_index=True)
+    worst = outcome.worst(list(table["status"]))
+    facts = {"status": worst, "exit_code": outcome.STATUSES[worst], "counts": dict(Counter(table["status"]))}
+    told = began | facts | {"gathered_at": _now(), "tenants": json.loads(table.to_json(orient="records"))}
+    disk.write(folder / _FILE, json.dumps(told, indent=2, ensure_ascii=False))
+    disk.write(folder / "fleet.csv", "\ufeff" + table.to_csv(index=False))
+    return table, outcome.STATUSES[worst]
 
 
 def shown(whole: pd.DataFrame, limit: int = 40) -> str:
@@ -192,17 +200,22 @@ def shown(whole: pd.DataFrame, limit: int = 40) -> str:
     return "\n".join([said, *more, "", f"{len(whole):,} tenants: {counted}"])
 
 
-def _account(folder: Path, runbooks: Sequence[str]) -> None:
-    """Record what nobody recorded, and make the pages that nobody made."""
-    outcome = _outcome(folder)
+def _accounted(folder: Path, runbooks: Sequence[str]) -> dict[str, Any]:
+    """The outcome, with what nobody recorded and the pages that nobody made: an engine runs notebooks only."""
     for name in runbooks:
         book = folder / runbook.notebook(name).name
-        page = folder / f"{book.stem}.html"
-        if book.exists() and not page.exists():
-            report.to_html(book, page, title=name.capitalize())
-        if name not in outcome["runbooks"] and outcome["status"] not in _ENDED_BADLY:
-            run.record(folder, name, *_said(book))
-            outcome = _outcome(folder)
+        if book.exists() and not book.with_suffix(".html").exists():
+            scanner = publish.scanner(folder)
+            publish.again(book, scanner)
+            publish.page(book, scanner)
+    whole = outcome.read(folder)
+    if whole.get("ended_at"):
+        return whole
+    for name in _open(whole, runbooks):
+        if not any(entry["status"] in _ENDED_BADLY for entry in outcome.read(folder)["runbooks"].values()):
+            outcome.record(folder, name, *_said(folder / runbook.notebook(name).name))
+    outcome.end(folder)
+    return outcome.read(folder)
 
 
 def _said(book: Path) -> tuple[str, str]:
@@ -213,36 +226,27 @@ def _said(book: Path) -> tuple[str, str]:
     failed = [o for c in cells for o in c.get("outputs", []) if o["output_type"] == "error"]
     if not failed:
         return "broke", f"{book.name} ended, or was ended, without saying how"
-    code = exit_code_of(failed[0]["ename"])
-    status = next(status for status, number in run.STATUSES.items() if number == code)
-    return status, f"{failed[0]['ename']}: {failed[0]['evalue']}"
+    return _OF_CODE.get(exit_code_of(failed[0]["ename"]), "broke"), f"{failed[0]['ename']}: {failed[0]['evalue']}"
 
 
-def _row(folder: Path, outcome: Mapping[str, Any]) -> dict[str, Any]:
-    ended = max((str(entry["finished_at"]) for entry in outcome["runbooks"].values()), default="")
-    facts = {"status": outcome["status"], "exit_code": outcome["exit_code"], "headline": _headline(outcome)}
-    return facts | {"ended_at": ended, "folder": str(folder)}
+def _row(folder: Path, whole: Mapping[str, Any]) -> dict[str, Any]:
+    facts = {"status": whole["status"], "exit_code": whole["exit_code"], "headline": _headline(whole)}
+    return facts | {"ended_at": whole.get("ended_at") or "", "folder": str(folder)}
 
 
-def _headline(outcome: Mapping[str, Any]) -> str:
+def _headline(whole: Mapping[str, Any]) -> str:
     """How its worst runbook ended; the last of them when they ended alike."""
-    entries = reversed(outcome["runbooks"].values())
-    return next((str(e["headline"]) for e in entries if e["status"] == outcome["status"]), "")
+    entries = reversed(whole["runbooks"].values())
+    return next((str(e["headline"]) for e in entries if e["status"] == whole["status"]), "")
 
 
-def _counts(outcome: Mapping[str, Any]) -> dict[str, int]:
+def _counts(whole: Mapping[str, Any]) -> dict[str, int]:
     return {
         f"{name}_{what.replace(' ', '_')}": number
-        for name, entry in outcome["runbooks"].items()
+        for name, entry in whole["runbooks"].items()
         for what, number in entry["counts"].items()
         if isinstance(number, int)
     }
-
-
-def _outcome(folder: Path) -> dict[str, Any]:
-    path = folder / "outcome.json"
-    nothing = {"runbooks": {}, "status": "nothing to do", "exit_code": 0}
-    return dict(json.loads(path.read_text("utf-8"))) if path.exists() else nothing
 
 
 def _began(folder: Path) -> dict[str, Any]:
@@ -250,13 +254,6 @@ def _began(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise ParameterError(f"{folder} holds no {_FILE}", remedy="name the folder that `run --tenants` printed")
     return dict(json.loads(path.read_text("utf-8")))
-
-
-def _write(path: Path, words: str, encoding: str = "utf-8") -> None:
-    new = path.with_name(path.name + ".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding=encoding) as file:
-        file.write(words)
-    new.replace(path)
 
 
 def _now() -> str:

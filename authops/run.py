@@ -1,16 +1,9 @@
-"""One run: its folder, its log, its outcome.json and its exit code; used inside notebooks and by `authops run`.
-
-Exit codes: 0 done, or nothing to do · 1 a runbook broke · 2 wrong use · 3 changes to look at · 4 a guard stopped it.
-"""
+"""One run, as a notebook holds it while it works: its folder, its connection, what it keeps and how it ends."""
 
 from __future__ import annotations
 
-import getpass
-import importlib.metadata
 import json
-import logging
 import os
-import platform
 import secrets
 import signal
 import threading
@@ -22,30 +15,22 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, source
+from authops import apply, outcome, source
 from authops import connection as connections
 from authops.errors import ParameterError, PlanError
 from authops.graph import Graph
 from authops.journal import Journal
 from authops.lock import TenantLock, claim
+from authops.outcome import author
 from authops.places import runs_folder, state_folder
 from authops.plan import Plan
+from authops.runlog import log_to
 from authops.views import View, box
 
-STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
-SEVERITY: Final = ("nothing to do", "done", "attention", "stopped", "wrong use", "broke")
-EXIT_CODES: Final = {
-    0: "done, or nothing to do",
-    1: "the runbook broke",
-    2: "wrong use: parameters or files",
-    3: "finished, but some changes were rejected, drifted or are unknown",
-    4: "a guard stopped it before any write",
-}
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
     ("broke", "wrong use", "stopped"), "remove"
 )
 _NEEDS: Final = {"apply": "plan.json", "verify": "journal.sqlite"}
-_PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
 
 
 class Run:
@@ -105,7 +90,8 @@ class Run:
         claim(state_folder() / "applied", str(plan.header["plan_id"]), self.folder)
         begun = self._journal.facts().get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
         self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=begun, by=author())
-        self._stop_file.unlink(missing_ok=True)
+        if not self.headless:  # a runner has cleared it, and may have been asked to stop since
+            self._stop_file.unlink(missing_ok=True)
         self._listen()
         return self._journal
 
@@ -215,7 +201,10 @@ class Run:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
-        record(self.folder, self.runbook, status, headline, counts)
+        outcome.record(self.folder, self.runbook, status, headline, counts)
+        outcome.add(self.folder, tenant_id=self.tenant_id, connection=self.connection.name)
+        if not self.headless:
+            outcome.end(self.folder)
         return View(box(headline, _KINDS[status]), headline)
 
 
@@ -225,7 +214,7 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():
         raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
-    _log_to(folder)
+    log_to(folder)
     return Run(runbook, folder, profile)
 
 
@@ -297,65 +286,3 @@ def _latest(runbook: str) -> Path:
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
     return fitting[-1]
-
-
-def record(folder: Path, runbook: str, status: str, headline: str, counts: Mapping[str, Any] | None = None) -> None:
-    """Add how one runbook ended to outcome.json; the run's status and exit code are those of its worst runbook."""
-    path = folder / "outcome.json"
-    whole = json.loads(path.read_text("utf-8")) if path.exists() else {"runbooks": {}}
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    whole["runbooks"][runbook] = {
-        "status": status,
-        "headline": headline,
-        "counts": dict(counts or {}),
-        "finished_at": at,
-    }
-    worst = _worst([str(r["status"]) for r in whole["runbooks"].values()])
-    whole |= {"run": folder.name, "status": worst, "exit_code": STATUSES[worst], "by": author(), "versions": versions()}
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(whole, indent=2, ensure_ascii=False), "utf-8")
-    new.replace(path)
-
-
-def _worst(statuses: Sequence[str]) -> str:
-    return max(statuses, key=SEVERITY.index)
-
-
-def author() -> str:
-    """Who runs this, as the operating system knows them; `AUTHOPS_AUTHOR` overrides (a pipeline's requester)."""
-    try:
-        return os.environ.get("AUTHOPS_AUTHOR") or f"{getpass.getuser()}@{platform.node()}"
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}@{platform.node()}"
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides about a result."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        return json.dumps(line, ensure_ascii=False)
-
-
-def _log_to(folder: Path) -> None:
-    """Everything `authops` logs goes to log.jsonl of the latest run opened."""
-    log = logging.getLogger("authops")
-    for old in [h for h in log.handlers if isinstance(h, logging.FileHandler)]:
-        log.removeHandler(old)
-        old.close()
-    handler = logging.FileHandler(folder / "log.jsonl", encoding="utf-8")
-    handler.setFormatter(_JsonLines())
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False

@@ -109,6 +109,8 @@ def settings(folder: Path, airflow: Path, celery: bool) -> dict[str, str]:
         "AUTHOPS_RUNS": str(folder / "runs"),
         "AUTHOPS_STATE": str(folder / "state"),
         "AUTHOPS_RETRY_SECONDS": "5",
+        "AUTHOPS_AUDIT_AT": "",
+        "AUTHOPS_SYNC_AT": "",
         "JUPYTER_PATH": str(folder / "share" / "jupyter"),
         "PATH": f"{airflow / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "NO_PROXY": "*",

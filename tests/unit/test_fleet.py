@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from authops import fleet, run
+from authops import fleet, outcome
 from authops.errors import ParameterError
 from authops.tenants import Tenant, Tenants
 
@@ -45,10 +45,10 @@ def test_so_many_at_once_in_all_and_fewer_as_one_application() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     fleet.prepare(tenants("anna", "bert", "cleo", "dora"), ["preview", "apply"], tmp_path)
-    run.record(tmp_path / "anna", "preview", "done", "2 changes", {"add": 2})
-    run.record(tmp_path / "anna", "apply", "attention", "1 of 2 rejected", {"applied": 1, "rejected": 1})
-    run.record(tmp_path / "bert", "preview", "stopped", "max_changes", {"add": 9000})
-    run.record(tmp_path / "cleo", "preview", "done", "1 change", {"add": 1})
+    outcome.record(tmp_path / "anna", "preview", "done", "2 changes", {"add": 2})
+    outcome.record(tmp_path / "anna", "apply", "attention", "1 of 2 rejected", {"applied": 1, "rejected": 1})
+    outcome.record(tmp_path / "bert", "preview", "stopped", "max_changes", {"add": 9000})
+    outcome.record(tmp_path / "cleo", "preview", "done", "1 change", {"add": 1})
     return tmp_path
 
 
@@ -59,9 +59,9 @@ def failed_notebook(path: Path, name: str, said: str) -> None:
 
 
 def test_one_table_worst_first_with_every_count_and_the_worst_exit_code(folder: Path) -> None:
-    run.record(folder / "cleo", "apply", "done", "1 applied", {"applied": 1})
-    run.record(folder / "dora", "preview", "nothing to do", "no changes")
-    run.record(folder / "dora", "apply", "nothing to do", "no changes")
+    outcome.record(folder / "cleo", "apply", "done", "1 applied", {"applied": 1})
+    outcome.record(folder / "dora", "preview", "nothing to do", "no changes")
+    outcome.record(folder / "dora", "apply", "nothing to do", "no changes")
     whole, code = fleet.gather(folder)
     assert code == 4
     assert list(whole["tenant"]) == ["bert", "anna", "cleo", "dora"]

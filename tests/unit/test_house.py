@@ -45,7 +45,7 @@ ARROWS: dict[str, set[str]] = {
     "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock"},
     "execute": WORDS | {"run", "runbook", "report"},
     "tenants": WORDS | {"connection"},
-    "fleet": WORDS | {"run", "runbook", "report", "tenants"},
+    "fleet": WORDS | {"disk", "lock", "outcome", "publish", "runbook", "tenants"},
     "__main__": WORDS | {"fleet", "tenants"} | {"runbook", "run", "execute", "connection", "plan_file", "source"},
 }
 MODULES = sorted(PACKAGE.glob("*.py"))

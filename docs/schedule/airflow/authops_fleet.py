@@ -24,7 +24,10 @@ from papermill.exceptions import PapermillExecutionError
 AUTHOPS = os.environ.get("AUTHOPS", "/opt/authops/.venv/bin/authops")
 TENANTS = Path(os.environ.get("AUTHOPS_TENANTS", "/etc/authops/tenants"))
 SYNC = os.environ.get("AUTHOPS_SYNC", "/etc/authops/profile-sync.yaml")
+WRITING = ["-f", SYNC, "-p", "approve", "all", "-p", "mode", "apply"]
 RUNS = Path(os.environ.get("AUTHOPS_RUNS", "/var/lib/authops/runs"))
+AUDIT_AT = os.environ.get("AUTHOPS_AUDIT_AT", "17 1 * * *") or None
+SYNC_AT = os.environ.get("AUTHOPS_SYNC_AT", "43 4 * * *") or None
 
 RETRIES = {
     "retries": 3,
@@ -55,7 +58,7 @@ class Runbook(PapermillOperator):
             raise
 
 
-def fleet(tenants: Path, job: str, runbooks: list[str], words: list[str], schedule: str):
+def fleet(tenants: Path, job: str, runbooks: list[str], words: list[str], schedule: str | None):
     """A DAG: check and make folders, then each tenant's runbooks in order, then one table."""
 
     def folder() -> str:
@@ -122,11 +125,5 @@ def fleet(tenants: Path, job: str, runbooks: list[str], words: list[str], schedu
 
 
 for path in sorted(TENANTS.glob("*.yaml")):
-    fleet(path, "nightly_audit", ["audit"], [], "17 1 * * *")
-    fleet(
-        path,
-        "daily_sync",
-        ["preview", "apply", "verify"],
-        ["-f", SYNC, "-p", "approve", "all", "-p", "mode", "apply"],
-        "43 4 * * *",
-    )
+    fleet(path, "nightly_audit", ["audit"], [], AUDIT_AT)
+    fleet(path, "daily_sync", ["preview", "apply", "verify"], WRITING, SYNC_AT)

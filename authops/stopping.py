@@ -1,0 +1,114 @@
+"""How a run is asked to stop, and how it is made to: by a signal, by its time limit.
+
+Asked, an apply settles what is in flight, journals it and writes its report; any other runbook is interrupted. Asked
+again, or when the grace after the time limit is over, the kernel is ended at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Self
+
+from authops.runlog import Say
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_KILL: Final = signal.SIGKILL if os.name == "posix" else signal.SIGTERM
+
+
+class Stopper:
+    """Watches over one run. `why` says what asked it to stop, "" while nothing did. Times are in seconds."""
+
+    def __init__(self, folder: Path, say: Say, *, limit: float | None = None, grace: float = 120.0) -> None:
+        self.file, self._say, self._limit, self._grace = folder / "stop", say, limit, grace
+        self.why = ""
+        self._kernel: Mapping[str, Any] = {}
+        self._applying = False
+        self._over = threading.Event()
+        self._timers: list[threading.Timer] = []
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self.file.unlink(missing_ok=True)
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._signalled) for number in _SIGNALS}
+        if self._limit is not None:
+            said = f"the time limit of {duration(self._limit)}"
+            self._timers = [
+                threading.Timer(self._limit, self.ask, [said]),
+                threading.Timer(self._limit + self._grace, self._end, ["it did not stop in time; ending it"]),
+            ]
+        for timer in self._timers:
+            timer.daemon = True
+            timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self.file.unlink(missing_ok=True)
+
+    @contextmanager
+    def watching(self, kernel: Mapping[str, Any], *, applying: bool) -> Iterator[None]:
+        """Whom to stop while this runbook works."""
+        self._kernel, self._applying, self._over = kernel, applying, threading.Event()
+        try:
+            yield
+        finally:
+            self._kernel = {}
+            self._over.set()
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if self.why:
+            self._end("ending at once; the journal knows what was written")
+        else:
+            self.ask(signal.Signals(number).name)
+
+    def ask(self, why: str) -> None:
+        """Ask whatever runs to stop, once."""
+        if self.why:
+            return
+        self.why = why
+        if self._applying:
+            self._touch()
+            self._say(f"  {why}: stopping once the writes in flight are settled; ask again to end at once")
+        elif self._kernel:
+            self._say(f"  {why}: interrupting")
+            threading.Thread(target=self._interrupt, args=(self._over,), daemon=True).start()
+
+    def _touch(self) -> None:
+        try:
+            self.file.touch()
+        except OSError as error:
+            self._say(f"  it cannot be asked to stop ({error.strerror})")
+
+    def _interrupt(self, over: threading.Event) -> None:
+        """Interrupt the kernel, as soon as there is one."""
+        while self._pid is None and not over.wait(0.1):
+            pass
+        if self._pid is not None and os.name == "posix" and not over.is_set():
+            os.kill(self._pid, signal.SIGINT)
+
+    def _end(self, words: str) -> None:
+        if self._pid is not None:
+            self._say(f"  {words}")
+            os.kill(self._pid, _KILL)
+
+    @property
+    def _pid(self) -> int | None:
+        return getattr(getattr(self._kernel.get("km"), "provisioner", None), "pid", None)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: `90 s`, `45 min`, `2 h`."""
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0 and (size, seconds) != (86400, 86400):
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
