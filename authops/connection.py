@@ -191,10 +191,15 @@ def _root(url: str, key: str, path: Path) -> str:
 
 
 def _beside(value: str, key: str, path: Path) -> str:
-    """A path in a profile is relative to the profile."""
+    """A path in a profile is relative to the profile; `$NAME` is a variable, as systemd's CREDENTIALS_DIRECTORY."""
     if not value:
         return ""
-    found = (path.resolve().parent / Path(value).expanduser()).resolve()
+    told = os.path.expandvars(value)
+    if "$" in told:
+        raise ConnectionProfileError(
+            f"{path}: {key} is {value}, and that variable is not set", remedy="set it, or write the path itself"
+        )
+    found = (path.resolve().parent / Path(told).expanduser()).resolve()
     if not found.is_file():
         raise ConnectionProfileError(f"{path}: {key} names {found}, which is not a file", remedy="check the path")
     return str(found)
@@ -209,6 +214,7 @@ def credential_of(connection: Connection) -> Any:
         where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
     client: Any = {"client_id": connection.client_id} if connection.client_id else {}
     if connection.credential == "certificate":
+        _check_private_key(Path(connection.certificate_path))
         password = _certificate_password(connection)
         _check_certificate(connection, password)
         return identity.CertificateCredential(
@@ -253,6 +259,23 @@ def _certificate(connection: Connection, password: str | None) -> Any:
             remedy="it should be PEM with the private key, or PFX with certificate_password_env",
         ) from None
     return certificate
+
+
+def _check_private_key(path: Path) -> None:
+    """Refuse a key that others can read or change; a group may read one that is root's.
+
+    That is PostgreSQL's rule for its keys; it lets pass what systemd's LoadCredential and a volume of secrets hand
+    over. Windows has no such bits: the folder's own permissions count there.
+    """
+    if os.name != "posix":
+        return
+    found = path.stat()
+    allowed = 0o740 if found.st_uid == 0 else 0o700
+    if found.st_mode & 0o777 & ~allowed:
+        raise ConnectionProfileError(
+            f"{path} holds a private key, and others than its owner may use it (mode {found.st_mode & 0o777:04o})",
+            remedy=f"chmod 600 {path}; whoever may have copied it meanwhile can sign in, so think of a new certificate",
+        )
 
 
 def _check_certificate(connection: Connection, password: str | None) -> None:

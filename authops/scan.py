@@ -26,7 +26,9 @@ SECRETS: Final = {
 }
 _SECRETS: Final = {kind: re.compile(pattern) for kind, pattern in SECRETS.items()}
 # Cheap to look for; a text without any of them holds none of the above.
-_HINT: Final = re.compile(r"eyJ|-----BEGIN|Q~|https://|(?i:bearer\s|password=|[?&](?:sig|code|token|access_|client_))|://")
+_HINT: Final = re.compile(
+    r"eyJ|-----BEGIN|Q~|https://|(?i:bearer\s|password=|[?&](?:sig|code|token|access_|client_))|://"
+)
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
