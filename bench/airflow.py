@@ -29,7 +29,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,7 @@ def settings(folder: Path, airflow: Path, celery: bool) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -204,7 +205,7 @@ def journal_of(run: Path, name: str) -> Path:
 
 def intents(path: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             return int(db.execute("select count(*) from intents").fetchone()[0])
     except sqlite3.Error:
         return 0
@@ -214,7 +215,7 @@ def holder(path: Path) -> int:
     """The process that has a file open: the kernel that applies."""
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         try:
-            if link.readlink() == path:
+            if link.readlink() == path and int(link.parts[2]) != os.getpid():
                 return int(link.parts[2])
         except OSError:
             continue

@@ -50,12 +50,21 @@ class Runbook(PapermillOperator):
     def execute(self, context):
         self.input_nb, self.output_nb = self.book["input_nb"], self.book["output_nb"]
         self.parameters = self.book["parameters"]
+        if self.task_id.endswith("preview"):
+            begin_anew(Path(self.parameters["run_dir"]))
         try:
             super().execute(context)
         except PapermillExecutionError as error:
             if error.ename in FINAL and not error.evalue.startswith("tenant_lock"):
                 raise AirflowFailException(f"{error.ename}: {error.evalue}") from None
             raise
+
+
+def begin_anew(run: Path) -> None:
+    """Take away the plan that a preview left when it was ended before its end: as long as nothing was applied."""
+    if not (run / "journal.sqlite").exists():
+        for name in ("plan.json", "plan.parquet", "approval.json"):
+            (run / name).unlink(missing_ok=True)
 
 
 def fleet(tenants: Path, job: str, runbooks: list[str], words: list[str], schedule: str | None):
@@ -124,6 +133,11 @@ def fleet(tenants: Path, job: str, runbooks: list[str], words: list[str], schedu
     return made()
 
 
-for path in sorted(TENANTS.glob("*.yaml")):
-    fleet(path, "nightly_audit", ["audit"], [], AUDIT_AT)
-    fleet(path, "daily_sync", ["preview", "apply", "verify"], WRITING, SYNC_AT)
+FLEETS = [
+    made
+    for path in sorted(TENANTS.glob("*.yaml"))
+    for made in (
+        fleet(path, "nightly_audit", ["audit"], [], AUDIT_AT),
+        fleet(path, "daily_sync", ["preview", "apply", "verify"], WRITING, SYNC_AT),
+    )
+]
