@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from authops import connection
 from authops.connection import CREDENTIALS, Connection
 from authops.demo import ensure, stop
+from authops.demo.server import serve
 from authops.errors import ConnectionProfileError, GraphError, GraphUnreachable, SignInError
 from authops.graph import Graph, Request
 
@@ -188,6 +189,19 @@ def test_a_key_that_systemd_hands_over_is_named_by_its_variable(
 
 def test_no_credential_is_a_password_or_a_client_secret() -> None:
     assert not [name for name in CREDENTIALS if re.search("secret|password", name)]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", ""])
+def test_the_demo_tenant_listens_on_this_machine_only(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ValueError, match="this machine only"):
+        serve(tmp_path, host=host)
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "security.md").read_text("utf-8")))
+    here = set(re.findall(r"^def (test_\w+)", Path(__file__).read_text("utf-8"), re.MULTILINE))
+    assert named <= here
+    assert len(named) >= 10
 
 
 def test_what_is_installed_is_what_the_lock_pins() -> None:
