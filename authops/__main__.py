@@ -6,14 +6,17 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from authops import runbook
+from authops import durations, runbook
 from authops.errors import AuthopsError, UsageError
-from authops.places import project
+from authops.places import project, runs_folder
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -43,6 +46,9 @@ def main() -> None:
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Go on in this run folder instead of a new one.")
 @click.option("--resume", metavar="RUN", help="Go on with an apply that was stopped or killed: its folder or its name.")
 @click.option("--require-second-person", is_flag=True, help="Whoever made the plan may not have approved it.")
+@click.option("--time-limit", metavar="TIME", help="Ask it to stop after 45m, 2h …; an apply stops cleanly.")
+@click.option("--grace", metavar="TIME", default="2m", show_default=True, help="End it this long after the limit.")
+@click.option("--notify", metavar="FILE", help="Tell somebody how it ended: YAML file (docs/operations.md).")
 def run(
     runbooks: tuple[str, ...],
     connection: str | None,
@@ -51,14 +57,39 @@ def run(
     run_dir: Path | None,
     resume: str | None,
     require_second_person: bool,
+    time_limit: str | None,
+    grace: str,
+    notify: str | None,
 ) -> None:
     """Run RUNBOOKS (audit preview apply verify undo) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
     if resume:
         run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
-    parameters = runbook.effective(runbooks, files, _absolute(given))
-    sys.exit(_execute(runbooks, parameters, run_dir))
+    limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
+    with _telling(notify, runbooks) as told:
+        parameters = runbook.effective(runbooks, files, _absolute(given))
+        code = _execute(runbooks, parameters, run_dir, limits, told)
+    sys.exit(code)
+
+
+@contextmanager
+def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[list[Path]]:
+    """Tell who is named in the file how it ended, also when it was refused; the run folder is put into the list."""
+    folders: list[Path] = []
+    if file is None:
+        yield folders
+        return
+    from authops import notify
+
+    ways = notify.load(Path(file))
+    try:
+        yield folders
+    except AuthopsError as error:
+        notify.tell(ways, notify.refused(runbooks, error), click.echo)
+        raise
+    for folder in folders:
+        notify.after(folder, ways, click.echo)
 
 
 def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
@@ -67,6 +98,29 @@ def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
     if runbooks[0] != "apply":
         raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
     return find(name)
+
+
+@main.command()
+@click.option("--limit", default=20, show_default=True, help="How many, the latest first; 0 for all.")
+def runs(limit: int) -> None:
+    """List earlier runs: how each ended, and whether its apply can be gone on with."""
+    from authops import runs as earlier
+
+    found = earlier.runs(runs_folder())
+    click.echo(earlier.listing(found[:limit] if limit else found))
+
+
+@main.command()
+@click.option("--keep", required=True, metavar="TIME", help="How long full numbers are kept after a run: 90d, 13w …")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+def prune(keep: str, dry_run: bool) -> None:
+    """Remove the files with full numbers of old runs; reports stay. Such a run can no longer be undone."""
+    from authops import prune as pruning
+    from authops import runs as earlier
+
+    age = timedelta(seconds=durations.parse(keep))
+    done = pruning.prune(earlier.runs(runs_folder()), keep=age, now=pruning.now(), dry_run=dry_run)
+    click.echo("\n".join(pruning.report(done, dry_run=dry_run)))
 
 
 @main.command()
@@ -180,7 +234,11 @@ def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _execute(
-    runbooks: list[str] | tuple[str, ...], parameters: dict[str, dict[str, object]], folder: Path | None
+    runbooks: list[str] | tuple[str, ...],
+    parameters: dict[str, dict[str, object]],
+    folder: Path | None,
+    limits: tuple[float | None, float] = (None, 120.0),
+    told: list[Path] | None = None,
 ) -> int:
     from authops import run as runs
     from authops.execute import execute
@@ -189,7 +247,10 @@ def _execute(
         raise click.UsageError(f"--run-dir {folder} does not exist")
     folder = folder.resolve() if folder else runs.new_folder(runbooks)
     click.echo(f"Run folder {folder}")
-    return execute(runbooks, parameters, folder, click.echo)
+    code = execute(runbooks, parameters, folder, click.echo, time_limit=limits[0], grace=limits[1])
+    if told is not None:
+        told.append(folder)
+    return code
 
 
 if __name__ == "__main__":

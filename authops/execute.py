@@ -135,12 +135,12 @@ class _Job:
         """(status, headline) when the notebook did not reach its end, or could not be kept, else None."""
         given = {**self.parameters[runbook], "run_dir": str(self.folder)}
         out, log = self.folder / source.name, self.folder / "log.jsonl"
-        with publish.saving(out, self._scanner(runbook)) as saved:
-            with _headless(), runlog.shown(log, self.say), _kernel() as kernel:
-                with self.stopper.watching(kernel, applying=runbook == "apply"):
-                    problem = _executed(source, saved.name, given, self.folder, kernel)
-            saved.keep()
-            self.masked = +saved.found
+        saved = publish.Saved(out, self._scanner(runbook))
+        with publish.saving(saved), _headless(), runlog.shown(log, self.say), _kernel() as kernel:
+            with self.stopper.watching(kernel, applying=runbook == "apply"):
+                problem = _executed(source, saved.name, given, self.folder, kernel)
+        saved.keep()
+        self.masked = +saved.found
         if saved.failure is not None and problem is None:
             problem = "broke", f"{out.name} could not be kept: {saved.failure}"
         return problem

@@ -1,4 +1,4 @@
-"""What a run leaves for people: notebooks, pages, the log. Each is scanned first, and what may not stand there is masked.
+"""What a run leaves for people: notebooks, pages, the log. Each is scanned first; what may not stand there is masked.
 
 A notebook is scanned every time papermill saves it, so that no half-written one holds a number either.
 """
@@ -36,7 +36,7 @@ def secrets_of(environ: Mapping[str, str]) -> set[str]:
 
 
 def _values(path: Path) -> set[str]:
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     try:
         columns = [name for name in _VALUES if name in parquet.read_schema(path).names]
@@ -98,18 +98,18 @@ _SHELF: Final = _Shelf()
 
 
 @contextmanager
-def saving(path: Path, scanner: Scanner) -> Iterator[Saved]:
-    """Let papermill save to `path` by its `name`."""
+def saving(saved: Saved) -> Iterator[None]:
+    """Let papermill save to it by its name."""
     from papermill.iorw import papermill_io
 
     if not any(handler is _SHELF for _, handler in papermill_io._handlers):
         papermill_io.register(_SCHEME, _SHELF)
-    saved = Saved(path, scanner)
-    _SHELF.open[_SCHEME + str(path)] = saved
+    key = _SCHEME + str(saved.path)
+    _SHELF.open[key] = saved
     try:
-        yield saved
+        yield
     finally:
-        del _SHELF.open[_SCHEME + str(path)]
+        del _SHELF.open[key]
 
 
 def page(notebook: Path, scanner: Scanner) -> Counter[str]:
@@ -131,7 +131,7 @@ def again(notebook: Path, scanner: Scanner) -> Counter[str]:
 
 
 def log(path: Path, scanner: Scanner, since: int = 0) -> Counter[str]:
-    """Scan a log from a position on, once nothing writes to it; returns what was masked there, now or as it was written."""
+    """Scan a log from a position on, once nothing writes to it; returns what was masked, now or when it was written."""
     found: Counter[str] = Counter()
     if not path.exists():
         return found

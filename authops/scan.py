@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from authops.phone import mask
 
-# Entra's client secrets carry "Q~" behind a digit; tokens are JWTs; the rest are the addresses and headers they travel in.
+# Tokens are JWTs, Entra's client secrets carry "Q~" behind a digit; the rest is where secrets travel.
 SECRETS: Final = {
     "token": r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|(?i:\bbearer\s+[\w.~+/=-]{20,})",
     "private key": r"-----BEGIN (?P<key>[A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?(?:-----END (?P=key)-----|\Z)",
@@ -26,7 +26,9 @@ SECRETS: Final = {
 }
 _SECRETS: Final = {kind: re.compile(pattern) for kind, pattern in SECRETS.items()}
 # Cheap to look for; a text without any of them holds none of the above.
-_HINT: Final = re.compile(r"eyJ|-----BEGIN|Q~|https://|(?i:bearer\s|password=|[?&](?:sig|code|token|access_|client_))|://")
+_HINT: Final = re.compile(
+    r"eyJ|-----BEGIN|Q~|https://|(?i:bearer\s|password=|[?&](?:sig|code|token|access_|client_))|://"
+)
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
