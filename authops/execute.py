@@ -136,9 +136,14 @@ class _Job:
         given = {**self.parameters[runbook], "run_dir": str(self.folder)}
         out, log = self.folder / source.name, self.folder / "log.jsonl"
         saved = publish.Saved(out, self._scanner(runbook))
-        with publish.saving(saved), _headless(), runlog.shown(log, self.say), _kernel() as kernel:
-            with self.stopper.watching(kernel, applying=runbook == "apply"):
-                problem = _executed(source, saved.name, given, self.folder, kernel)
+        with (
+            publish.saving(saved),
+            _headless(),
+            runlog.shown(log, self.say),
+            _kernel() as kernel,
+            self.stopper.watching(kernel, applying=runbook == "apply"),
+        ):
+            problem = _executed(source, saved.name, given, self.folder, kernel)
         saved.keep()
         self.masked = +saved.found
         if saved.failure is not None and problem is None:

@@ -131,9 +131,9 @@ def _template(kind: str, entry: Mapping[str, Any], where: str, path: Path) -> An
         template = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{where}: {file} is no JSON ({type(error).__name__})", remedy=_WHERE) from None
-    unknown = {name for name in _PLACE.findall(json.dumps(template)) if name not in _NOTHING}
+    unknown = {name for name in _PLACE.findall(json.dumps(template)) if name not in WORDS}
     if unknown:
-        raise UsageError(f"{where}: {file} asks for {{{min(unknown)}}}", remedy=f"there is {', '.join(_NOTHING)}")
+        raise UsageError(f"{where}: {file} asks for {{{min(unknown)}}}", remedy=f"there is {', '.join(WORDS)}")
     return template
 
 
@@ -162,27 +162,10 @@ def _command(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
     return {"command": words} | (_envelope(entry, where) if entry.get("input") == "email" else {})
 
 
-_NOTHING: Final = dict.fromkeys(
-    [
-        "title",
-        "status",
-        "exit_code",
-        "meaning",
-        "headlines",
-        "written",
-        "connection",
-        "tenant_id",
-        "run",
-        "folder",
-        "by",
-        "host",
-        "began_at",
-        "ended_at",
-        "colour",
-        "urgency",
-    ],
-    "",
-)
+# The words that templates may use.
+_FROM_OUTCOME: Final = ("status", "connection", "tenant_id", "run", "by", "host", "began_at", "ended_at")
+_MADE: Final = ("title", "exit_code", "meaning", "headlines", "written", "folder", "colour", "urgency")
+WORDS: Final = (*_FROM_OUTCOME, *_MADE)
 
 
 def summary(whole: Mapping[str, Any], folder: str) -> dict[str, str]:
@@ -190,12 +173,13 @@ def summary(whole: Mapping[str, Any], folder: str) -> dict[str, str]:
     code = int(whole.get("exit_code", 1))
     entries: Mapping[str, Any] = whole.get("runbooks", {})
     lines = [f"{name}: {e.get('status', '')} – {e.get('headline', '')}" for name, e in entries.items()]
-    known = {name: str(whole.get(name) or "") for name in _NOTHING}
+    known = {name: str(whole.get(name) or "") for name in _FROM_OUTCOME}
     return known | {
-        "title": f"authops {' '.join(whole.get('asked') or entries)}: {whole.get('status', 'unfinished')}",
+        "title": f"authops {' '.join(whole.get('asked') or entries)}: {whole.get('status', 'unfinished')}"[:150],
         "exit_code": str(code),
         "meaning": outcome.EXIT_CODES.get(code, ""),
-        "headlines": "\n".join(lines) or "nothing was run",
+        # Slack takes 3,000 characters.
+        "headlines": "\n".join(lines)[:2500] or "nothing was run",
         "written": f"{_written(entries):,}",
         "folder": folder,
         "colour": _COLOURS.get(code, "Attention"),
@@ -238,11 +222,14 @@ def tell(
     return [_told(way, words, clean, say, sleep) for way in ways if due(way.on, words)]
 
 
-def after(folder: Path, ways: Sequence[Way], say: Callable[[str], None]) -> None:
+def after(
+    folder: Path, ways: Sequence[Way], say: Callable[[str], None], *, sleep: Callable[[float], None] = time.sleep
+) -> None:
     """Tell how the run in this folder ended, and write down who was told. Raises nothing."""
     try:
         words = summary(outcome.read(folder), str(folder))
-        told = tell(ways, words, say, scanner=publish.scanner(folder, publish.secrets_of(os.environ)))
+        scanner = publish.scanner(folder, publish.secrets_of(os.environ))
+        told = tell(ways, words, say, scanner=scanner, sleep=sleep)
         outcome.add(folder, told=told)
     except Exception as error:
         say(f"  ! nobody could be told: {type(error).__name__}")
