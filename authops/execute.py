@@ -44,9 +44,10 @@ def execute(
     with ExitStack() as stack:
         for held in (disk.private(), running(folder), disk.reserve(folder)):
             stack.enter_context(held)
-        say = runlog.said(folder / "log.jsonl", say)
+        known = publish.Known(folder, {*scan.secrets_of(os.environ), *secrets})
+        say = runlog.said(folder / "log.jsonl", say, lambda words: known.scanner().text(words))
         stopper = stack.enter_context(Stopper(folder, say, limit=time_limit, grace=grace))
-        job = _Job(parameters, folder, say, stopper, {*publish.secrets_of(os.environ), *secrets})
+        job = _Job(parameters, folder, say, stopper, known)
         try:
             outcome.begin(folder, runbooks)
             job.run(runbooks)
@@ -87,7 +88,7 @@ class _Job:
     folder: Path
     say: Say
     stopper: Stopper
-    secrets: Collection[str]
+    known: publish.Known
     masked: Counter[str] = field(default_factory=Counter)
 
     def run(self, runbooks: Sequence[str]) -> None:
@@ -152,7 +153,7 @@ class _Job:
 
     def _scanner(self, runbook: str) -> scan.Scanner:
         reveal = bool(self.parameters[runbook].get("reveal_numbers"))
-        return publish.scanner(self.folder, self.secrets, reveal=reveal)
+        return self.known.scanner(reveal=reveal)
 
     def _publish(self, runbook: str, out: Path, position: int) -> None:
         """Scan what was left, and make the page; a page that cannot be made never changes how the run ended."""
@@ -160,7 +161,7 @@ class _Job:
         try:
             if out.exists():
                 found = found + publish.again(out, scanner) + publish.page(out, scanner)
-            found += publish.log(self.folder / "log.jsonl", publish.scanner(self.folder, self.secrets), position)
+            found += publish.log(self.folder / "log.jsonl", self.known.scanner(), position)
         except Exception as error:
             self.say(f"  no report page for {out.name}: {type(error).__name__}: {error}")
         if +found:

@@ -23,7 +23,7 @@ import yaml
 
 from authops import disk, outcome, publish
 from authops.errors import AuthopsError, UsageError
-from authops.scan import Scanner
+from authops.scan import Scanner, secrets_of
 
 KINDS: Final = ("teams", "slack", "servicenow", "webhook", "email", "command")
 OCCASIONS: Final = ("failure", "change", "always")
@@ -228,7 +228,7 @@ def after(
     """Tell how the run in this folder ended, and write down who was told. Raises nothing."""
     try:
         words = summary(outcome.read(folder), str(folder))
-        scanner = publish.scanner(folder, publish.secrets_of(os.environ))
+        scanner = publish.Known(folder, secrets_of(os.environ)).scanner()
         told = tell(ways, words, say, scanner=scanner, sleep=sleep)
         outcome.add(folder, told=told)
     except Exception as error:

@@ -43,7 +43,7 @@ def _pruned(past: Past, now: datetime, dry_run: bool) -> Pruned:
     why = "it is running" if past.running else past.open
     if why:
         return Pruned(past.folder, (), (), 0, why)
-    scanner = publish.scanner(past.folder)
+    scanner = publish.Known(past.folder).scanner()
     files = sorted(path for path in past.folder.iterdir() if path.is_file() and not path.is_symlink())
     full = [path for path in files if _holds_numbers(path)]
     size = sum(path.stat().st_size for path in full)
