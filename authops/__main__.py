@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ import click
 
 from authops import durations, runbook
 from authops.errors import AuthopsError, UsageError
-from authops.places import project, runs_folder
+from authops.places import project, runs_folder, state_folder
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -121,6 +122,24 @@ def prune(keep: str, dry_run: bool) -> None:
     age = timedelta(seconds=durations.parse(keep))
     done = pruning.prune(earlier.runs(runs_folder()), keep=age, now=pruning.now(), dry_run=dry_run)
     click.echo("\n".join(pruning.report(done, dry_run=dry_run)))
+
+
+@main.command()
+@click.argument("runbooks", nargs=-1)
+@click.option("--connection", required=True, help="Connection profile: a name in parameters/connections, or a file.")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
+    """Say what will work with a connection, for RUNBOOKS or all of them, and what to ask the administrator for."""
+    from authops import connection as connections
+    from authops import doctor as examining
+
+    for name in runbooks:
+        runbook.notebook(name)
+    folders = {"runs folder": runs_folder(), "state folder": state_folder()}
+    profile = connections.load(_named(connection))
+    seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+    click.echo(json.dumps(seen.json(), indent=2, ensure_ascii=False) if as_json else examining.screen(seen))
+    sys.exit(seen.exit_code)
 
 
 @main.command()
