@@ -7,14 +7,17 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from authops import runbook
+from authops import durations, runbook
 from authops.errors import AuthopsError, UsageError
-from authops.places import project
+from authops.places import project, runs_folder, state_folder
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -45,6 +48,9 @@ def main() -> None:
 @click.option("--resume", metavar="RUN", help="Go on with an apply that was stopped or killed: its folder or its name.")
 @click.option("--require-second-person", is_flag=True, help="Whoever made the plan may not have approved it.")
 @click.option("--tenants", type=click.Path(path_type=Path), help="YAML file of tenants: run for each of them.")
+@click.option("--time-limit", metavar="TIME", help="Ask it to stop after 45m, 2h …; an apply stops cleanly.")
+@click.option("--grace", metavar="TIME", default="2m", show_default=True, help="End it this long after the limit.")
+@click.option("--notify", metavar="FILE", help="Tell somebody how it ended: YAML file (docs/operations.md).")
 def run(
     runbooks: tuple[str, ...],
     connection: str | None,
@@ -54,6 +60,9 @@ def run(
     resume: str | None,
     require_second_person: bool,
     tenants: Path | None,
+    time_limit: str | None,
+    grace: str,
+    notify: str | None,
 ) -> None:
     """Run RUNBOOKS (audit preview apply verify undo) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
@@ -63,11 +72,34 @@ def run(
             raise click.UsageError(
                 "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
             )
-        sys.exit(_fleet(tenants, runbooks, files, _absolute(given)))
+        words = _passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
+        sys.exit(_fleet(tenants, runbooks, files, _absolute(given), words))
     if resume:
         run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
-    parameters = runbook.effective(runbooks, files, _absolute(given))
-    sys.exit(_execute(runbooks, parameters, run_dir))
+    limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
+    with _telling(notify, runbooks) as told:
+        parameters = runbook.effective(runbooks, files, _absolute(given))
+        code = _execute(runbooks, parameters, run_dir, limits, told)
+    sys.exit(code)
+
+
+@contextmanager
+def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[list[Path]]:
+    """Tell who is named in the file how it ended, also when it was refused; the run folder is put into the list."""
+    folders: list[Path] = []
+    if file is None:
+        yield folders
+        return
+    from authops import notify
+
+    ways = notify.load(Path(file))
+    try:
+        yield folders
+    except AuthopsError as error:
+        notify.tell(ways, notify.refused(runbooks, error), click.echo)
+        raise
+    for folder in folders:
+        notify.after(folder, ways, click.echo)
 
 
 def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
@@ -76,6 +108,47 @@ def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
     if runbooks[0] != "apply":
         raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
     return find(name)
+
+
+@main.command()
+@click.option("--limit", default=20, show_default=True, help="How many, the latest first; 0 for all.")
+def runs(limit: int) -> None:
+    """List earlier runs: how each ended, and whether its apply can be gone on with."""
+    from authops import runs as earlier
+
+    found = earlier.runs(runs_folder())
+    click.echo(earlier.listing(found[:limit] if limit else found))
+
+
+@main.command()
+@click.option("--keep", required=True, metavar="TIME", help="How long full numbers are kept after a run: 90d, 13w …")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+def prune(keep: str, dry_run: bool) -> None:
+    """Remove the files with full numbers of old runs; reports stay. Such a run can no longer be undone."""
+    from authops import prune as pruning
+    from authops import runs as earlier
+
+    age = timedelta(seconds=durations.parse(keep))
+    done = pruning.prune(earlier.runs(runs_folder()), keep=age, now=pruning.now(), dry_run=dry_run)
+    click.echo("\n".join(pruning.report(done, dry_run=dry_run)))
+
+
+@main.command()
+@click.argument("runbooks", nargs=-1)
+@click.option("--connection", required=True, help="Connection profile: a name in parameters/connections, or a file.")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
+    """Say what will work with a connection, for RUNBOOKS or all of them, and what to ask the administrator for."""
+    from authops import connection as connections
+    from authops import doctor as examining
+
+    for name in runbooks:
+        runbook.notebook(name)
+    folders = {"runs folder": runs_folder(), "state folder": state_folder()}
+    profile = connections.load(_named(connection))
+    seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+    click.echo(json.dumps(seen.json(), indent=2, ensure_ascii=False) if as_json else examining.screen(seen))
+    sys.exit(seen.exit_code)
 
 
 @main.command()
@@ -229,7 +302,24 @@ def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
 
 
-def _fleet(tenants: Path, runbooks: tuple[str, ...], files: tuple[Path, ...], pairs: list[tuple[str, str]]) -> int:
+def _passed_on(options: dict[str, str | None]) -> list[str]:
+    """The options of each tenant's own run; a mistake in one is said once, before any is begun."""
+    durations.parse(options["--time-limit"] or "1h"), durations.parse(options["--grace"] or "1h")
+    if options["--notify"]:
+        from authops import notify
+
+        notify.load(Path(options["--notify"]))
+        options["--notify"] = str(Path(options["--notify"]).resolve())
+    return [word for name, value in options.items() if value for word in (name, value)]
+
+
+def _fleet(
+    tenants: Path,
+    runbooks: tuple[str, ...],
+    files: tuple[Path, ...],
+    pairs: list[tuple[str, str]],
+    words: list[str],
+) -> int:
     from authops import fleet as fleets
     from authops import run as runs
     from authops.tenants import load
@@ -239,7 +329,7 @@ def _fleet(tenants: Path, runbooks: tuple[str, ...], files: tuple[Path, ...], pa
     folder = runs.new_folder(["fleet", *runbooks])
     click.echo(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
     fleets.prepare(everyone, runbooks, folder)
-    words = [word for file in files for word in ("-f", str(file.resolve()))]
+    words += [word for file in files for word in ("-f", str(file.resolve()))]
     words += [word for pair in pairs for word in ("-p", *pair)]
     fleets.run_all(everyone, runbooks, words, folder, click.echo)
     return _gathered(folder)
@@ -254,7 +344,11 @@ def _gathered(folder: Path) -> int:
 
 
 def _execute(
-    runbooks: list[str] | tuple[str, ...], parameters: dict[str, dict[str, object]], folder: Path | None
+    runbooks: list[str] | tuple[str, ...],
+    parameters: dict[str, dict[str, object]],
+    folder: Path | None,
+    limits: tuple[float | None, float] = (None, 120.0),
+    told: list[Path] | None = None,
 ) -> int:
     from authops import run as runs
     from authops.execute import execute
@@ -263,7 +357,10 @@ def _execute(
         raise click.UsageError(f"--run-dir {folder} does not exist")
     folder = folder.resolve() if folder else runs.new_folder(runbooks)
     click.echo(f"Run folder {folder}")
-    return execute(runbooks, parameters, folder, click.echo)
+    code = execute(runbooks, parameters, folder, click.echo, time_limit=limits[0], grace=limits[1])
+    if told is not None:
+        told.append(folder)
+    return code
 
 
 if __name__ == "__main__":

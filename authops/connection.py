@@ -10,9 +10,11 @@ import difflib
 import json
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -311,9 +313,10 @@ def access_tokens(connection: Connection) -> Any:
 
 
 def sign_in(connection: Connection) -> dict[str, Any]:
-    """Get a token once, so that a wrong connection fails before any work; returns its claims `appid`, `roles`, `tid`.
+    """Get a token once, so that a wrong connection fails before any work; returns its claims.
 
-    Raises `SignInError` with Entra's own code and text.
+    Those are `appid`, `exp`, `roles` (an application) or `scp` (a person), and `tid`. Raises `SignInError` with Entra's
+    own code and text.
     """
     from azure.core.exceptions import AzureError
 
@@ -327,7 +330,33 @@ def sign_in(connection: Connection) -> dict[str, Any]:
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
         return {}
-    return {key: claims[key] for key in ("appid", "roles", "tid") if key in claims}
+    return {key: claims[key] for key in ("appid", "exp", "roles", "scp", "tid") if key in claims}
+
+
+def key_seen_by_others(connection: Connection) -> str:
+    """Who else on this machine may read the private key, in words; "" for nobody. Windows: modes tell nothing."""
+    if not connection.certificate_path or os.name != "posix":
+        return ""
+    mode = Path(connection.certificate_path).stat().st_mode
+    who = [words for bit, words in ((0o040, "its group"), (0o004, "everybody")) if mode & bit]
+    said = f"{' and '.join(who)} on this machine can read the private key {connection.certificate_path}"
+    return f"{said}; chmod 600 it, and consider it seen" if who else ""
+
+
+def server_time(connection: Connection) -> datetime:
+    """What time Entra's login says it is (one unauthenticated GET). Raises `SignInError` when it cannot be reached."""
+    import httpx
+
+    url = f"{connection.authority_url}/{connection.tenant_id}/v2.0/.well-known/openid-configuration"
+    verify = ssl.create_default_context(cafile=connection.ca_bundle or None)
+    try:
+        answer = httpx.get(url, verify=verify, timeout=20)
+        return parsedate_to_datetime(answer.headers["Date"])
+    except (httpx.HTTPError, OSError, KeyError, ValueError) as error:
+        raise SignInError(
+            f"{connection.authority_url} cannot be reached ({type(error).__name__}: {error})",
+            remedy="check the network, the proxy, and authority_url and ca_bundle of the connection",
+        ) from None
 
 
 _REMEDIES: Final = {

@@ -44,9 +44,10 @@ def execute(
     with ExitStack() as stack:
         for held in (disk.private(), running(folder), disk.reserve(folder)):
             stack.enter_context(held)
-        say = runlog.said(folder / "log.jsonl", say)
+        known = publish.Known(folder, {*scan.secrets_of(os.environ), *secrets})
+        say = runlog.said(folder / "log.jsonl", say, lambda words: known.scanner().text(words))
         stopper = stack.enter_context(Stopper(folder, say, limit=time_limit, grace=grace))
-        job = _Job(parameters, folder, say, stopper, {*publish.secrets_of(os.environ), *secrets})
+        job = _Job(parameters, folder, say, stopper, known)
         try:
             outcome.begin(folder, runbooks)
             job.run(runbooks)
@@ -87,7 +88,7 @@ class _Job:
     folder: Path
     say: Say
     stopper: Stopper
-    secrets: Collection[str]
+    known: publish.Known
     masked: Counter[str] = field(default_factory=Counter)
 
     def run(self, runbooks: Sequence[str]) -> None:
@@ -135,19 +136,24 @@ class _Job:
         """(status, headline) when the notebook did not reach its end, or could not be kept, else None."""
         given = {**self.parameters[runbook], "run_dir": str(self.folder)}
         out, log = self.folder / source.name, self.folder / "log.jsonl"
-        with publish.saving(out, self._scanner(runbook)) as saved:
-            with _headless(), runlog.shown(log, self.say), _kernel() as kernel:
-                with self.stopper.watching(kernel, applying=runbook == "apply"):
-                    problem = _executed(source, saved.name, given, self.folder, kernel)
-            saved.keep()
-            self.masked = +saved.found
+        saved = publish.Saved(out, self._scanner(runbook))
+        with (
+            publish.saving(saved),
+            _headless(),
+            runlog.shown(log, self.say),
+            _kernel() as kernel,
+            self.stopper.watching(kernel, applying=runbook == "apply"),
+        ):
+            problem = _executed(source, saved.name, given, self.folder, kernel)
+        saved.keep()
+        self.masked = +saved.found
         if saved.failure is not None and problem is None:
             problem = "broke", f"{out.name} could not be kept: {saved.failure}"
         return problem
 
     def _scanner(self, runbook: str) -> scan.Scanner:
         reveal = bool(self.parameters[runbook].get("reveal_numbers"))
-        return publish.scanner(self.folder, self.secrets, reveal=reveal)
+        return self.known.scanner(reveal=reveal)
 
     def _publish(self, runbook: str, out: Path, position: int) -> None:
         """Scan what was left, and make the page; a page that cannot be made never changes how the run ended."""
@@ -155,7 +161,7 @@ class _Job:
         try:
             if out.exists():
                 found = found + publish.again(out, scanner) + publish.page(out, scanner)
-            found += publish.log(self.folder / "log.jsonl", publish.scanner(self.folder, self.secrets), position)
+            found += publish.log(self.folder / "log.jsonl", self.known.scanner(), position)
         except Exception as error:
             self.say(f"  no report page for {out.name}: {type(error).__name__}: {error}")
         if +found:

@@ -205,7 +205,7 @@ def _accounted(folder: Path, runbooks: Sequence[str]) -> dict[str, Any]:
     for name in runbooks:
         book = folder / runbook.notebook(name).name
         if book.exists() and not book.with_suffix(".html").exists():
-            scanner = publish.scanner(folder)
+            scanner = publish.Known(folder).scanner()
             publish.again(book, scanner)
             publish.page(book, scanner)
     whole = outcome.read(folder)

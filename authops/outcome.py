@@ -87,8 +87,8 @@ def end(folder: Path) -> int:
 def _write(folder: Path, whole: dict[str, Any]) -> dict[str, Any]:
     ended = "ended_at" not in whole or whole["ended_at"]
     status = worst([str(entry["status"]) for entry in whole["runbooks"].values()]) if ended else "unfinished"
-    whole |= {"run": folder.name, "status": status, "exit_code": STATUSES[status]}
-    whole |= {"by": author(), "host": platform.node(), "versions": versions()}
+    head = {"run": folder.name, "status": status, "exit_code": STATUSES[status]}
+    whole = head | whole | head | {"by": author(), "host": platform.node(), "versions": versions()}
     disk.write(folder / "outcome.json", json.dumps(whole, indent=2, ensure_ascii=False))
     return whole
 

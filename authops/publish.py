@@ -1,4 +1,4 @@
-"""What a run leaves for people: notebooks, pages, the log. Each is scanned first, and what may not stand there is masked.
+"""What a run leaves for people: notebooks, pages, the log. Each is scanned first; what may not stand there is masked.
 
 A notebook is scanned every time papermill saves it, so that no half-written one holds a number either.
 """
@@ -6,10 +6,10 @@ A notebook is scanned every time papermill saves it, so that no half-written one
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,24 +19,29 @@ from authops import disk, report
 from authops.scan import Scanner
 
 _SCHEME: Final = "authops-run:"
-_SECRET_NAME: Final = re.compile(r"secret|pass|_pwd?$|token|api.?key|private.?key|webhook|credential", re.IGNORECASE)
 _VALUES: Final = ("before", "after", "found")
 
 
-def scanner(folder: Path, secrets: Iterable[str] = (), *, reveal: bool = False) -> Scanner:
-    """A scanner that knows the numbers of this run's plan and outcomes, and these secrets."""
-    numbers = {value for path in sorted(folder.glob("*.parquet")) for value in _values(path)}
-    return Scanner.knowing(numbers, secrets, reveal=reveal)
+class Known:
+    """What a run knows that may not be published: these secrets, and the numbers of its plan and outcomes so far."""
 
+    def __init__(self, folder: Path, secrets: Iterable[str] = ()) -> None:
+        self.folder, self._secrets = folder, frozenset(secrets)
+        self._stamp: object = None
+        self._scanner = Scanner()
 
-def secrets_of(environ: Mapping[str, str]) -> set[str]:
-    """What the environment holds under a name that says secret, password, token …; paths are none."""
-    named = (value for name, value in environ.items() if _SECRET_NAME.search(name))
-    return {value for value in named if len(value) >= 8 and not Path(value).is_absolute()}
+    def scanner(self, *, reveal: bool = False) -> Scanner:
+        """A scanner that knows all of it; read again only when the run has kept more."""
+        files = sorted(self.folder.glob("*.parquet"))
+        stamp = [(path.name, path.stat().st_mtime_ns) for path in files]
+        if stamp != self._stamp:
+            values = {value for path in files for value in _values(path)}
+            self._stamp, self._scanner = stamp, Scanner.knowing(values, self._secrets)
+        return replace(self._scanner, reveal=reveal)
 
 
 def _values(path: Path) -> set[str]:
-    import pyarrow.parquet as parquet
+    from pyarrow import parquet
 
     try:
         columns = [name for name in _VALUES if name in parquet.read_schema(path).names]
@@ -98,18 +103,18 @@ _SHELF: Final = _Shelf()
 
 
 @contextmanager
-def saving(path: Path, scanner: Scanner) -> Iterator[Saved]:
-    """Let papermill save to `path` by its `name`."""
+def saving(saved: Saved) -> Iterator[None]:
+    """Let papermill save to it by its name."""
     from papermill.iorw import papermill_io
 
     if not any(handler is _SHELF for _, handler in papermill_io._handlers):
         papermill_io.register(_SCHEME, _SHELF)
-    saved = Saved(path, scanner)
-    _SHELF.open[_SCHEME + str(path)] = saved
+    key = _SCHEME + str(saved.path)
+    _SHELF.open[key] = saved
     try:
-        yield saved
+        yield
     finally:
-        del _SHELF.open[_SCHEME + str(path)]
+        del _SHELF.open[key]
 
 
 def page(notebook: Path, scanner: Scanner) -> Counter[str]:
@@ -131,7 +136,7 @@ def again(notebook: Path, scanner: Scanner) -> Counter[str]:
 
 
 def log(path: Path, scanner: Scanner, since: int = 0) -> Counter[str]:
-    """Scan a log from a position on, once nothing writes to it; returns what was masked there, now or as it was written."""
+    """Scan a log from a position on, once nothing writes to it; returns what was masked, now or when it was written."""
     found: Counter[str] = Counter()
     if not path.exists():
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import signal
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, outcome, source
+from authops import apply, outcome, permissions, source
 from authops import connection as connections
 from authops.errors import ParameterError, PlanError
 from authops.graph import Graph
@@ -25,8 +26,9 @@ from authops.outcome import author
 from authops.places import runs_folder, state_folder
 from authops.plan import Plan
 from authops.runlog import log_to
-from authops.views import View, box
+from authops.views import View, box, show, text
 
+_log = logging.getLogger(__name__)
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
     ("broke", "wrong use", "stopped"), "remove"
 )
@@ -63,8 +65,18 @@ class Run:
         """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
         if self._graph is None:
             self.claims = connections.sign_in(self.connection)
+            self._warn()
             self._graph = await Graph.connect(self.connection).__aenter__()
         return self._graph
+
+    def _warn(self) -> None:
+        """Say what this runbook will not be able to do, before work is lost on it."""
+        allowed = permissions.granted(self.claims)
+        lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
+        seen = connections.key_seen_by_others(self.connection)
+        for said in [*permissions.said(self.runbook, lacking), *([seen] if seen else [])]:
+            _log.warning("%s", said)
+            show(View(box(f"! {text(said)}", "update"), f"! {said}"))
 
     def take(self, plan: Plan, mode: str) -> Journal:
         """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from authops.scan import Scanner
+from authops.scan import Scanner, secrets_of
 
 Say = Callable[[str], None]
 RUNNER: Final = "authops.runner"
@@ -24,9 +24,11 @@ _SHOWN: Final = "authops.progress"
 
 
 class _JsonLines(logging.Formatter):
+    scanner = Scanner.knowing((), secrets_of(os.environ))
+
     def format(self, record: logging.LogRecord) -> str:
         found: Counter[str] = Counter()
-        words = Scanner().text(record.getMessage(), found)
+        words = self.scanner.text(record.getMessage(), found)
         return _line(record.created, record.levelname, record.name, words, +found)
 
 
@@ -51,12 +53,13 @@ def log_to(folder: Path) -> None:
     log.propagate = False
 
 
-def said(path: Path, say: Say) -> Say:
-    """What is said is also a line of the log; a log that cannot be written is no reason to fall silent."""
+def said(path: Path, say: Say, clean: Callable[[str], str]) -> Say:
+    """What is said, cleaned, is also a line of the log; a log that cannot be written is no reason to fall silent."""
 
     def both(words: str) -> None:
+        words = clean(words)
         say(words)
-        line = _line(datetime.now(UTC).timestamp(), "INFO", RUNNER, Scanner().text(words.strip()), Counter())
+        line = _line(datetime.now(UTC).timestamp(), "INFO", RUNNER, words.strip(), Counter())
         try:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
                 log.write(line + "\n")
@@ -68,7 +71,7 @@ def said(path: Path, say: Say) -> Say:
 
 @contextmanager
 def shown(path: Path, say: Say) -> Iterator[None]:
-    """Show the kernel's progress and warnings while it works."""
+    """Show the kernel's progress and warnings while it works; `say` cleans what a kernel could not know."""
     over = threading.Event()
     follower = threading.Thread(target=_follow, args=(path, say, over), daemon=True)
     follower.start()

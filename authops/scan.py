@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from authops.phone import mask
 
-# Entra's client secrets carry "Q~" behind a digit; tokens are JWTs; the rest are the addresses and headers they travel in.
+# Tokens are JWTs, Entra's client secrets carry "Q~" behind a digit; the rest is where secrets travel.
 SECRETS: Final = {
     "token": r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|(?i:\bbearer\s+[\w.~+/=-]{20,})",
     "private key": r"-----BEGIN (?P<key>[A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?(?:-----END (?P=key)-----|\Z)",
@@ -32,6 +32,7 @@ _HINT: Final = re.compile(
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
+_SECRET_NAME: Final = re.compile(r"secret|pass|_pwd?$|token|api.?key|private.?key|webhook|credential", re.IGNORECASE)
 _NOT_TEXT: Final = ("image/png", "image/jpeg", "image/gif", "application/pdf", "application/octet-stream")
 _CODE: Final = 5  # digits that may stand before a known national number: 00 and a country code
 
@@ -108,8 +109,21 @@ class Scanner:
         if isinstance(value, Mapping):
             return {k: v if k in _NOT_TEXT else self.tree(v, found) for k, v in value.items()}
         if isinstance(value, list):
+            if _is_lines(value):
+                return self.text("".join(value), found).splitlines(keepends=True)
             return [self.tree(v, found) for v in value]
         return value
+
+
+def _is_lines(value: list[Any]) -> bool:
+    """A notebook holds a text as a list of lines; a key stands on several."""
+    return len(value) > 1 and all(isinstance(v, str) for v in value) and all(v.endswith("\n") for v in value[:-1])
+
+
+def secrets_of(environ: Mapping[str, str]) -> set[str]:
+    """What the environment holds under a name that says secret, password, token …; paths are none."""
+    named = (value for name, value in environ.items() if _SECRET_NAME.search(name))
+    return {value for value in named if len(value) >= 8 and not value.startswith(("/", "\\", "C:"))}
 
 
 def said(found: Mapping[str, int]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
+from authops import durations
 from authops.runlog import Say
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -38,7 +39,7 @@ class Stopper:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._signalled) for number in _SIGNALS}
         if self._limit is not None:
-            said = f"the time limit of {duration(self._limit)}"
+            said = f"the time limit of {durations.say(self._limit)}"
             self._timers = [
                 threading.Timer(self._limit, self.ask, [said]),
                 threading.Timer(self._limit + self._grace, self._end, ["it did not stop in time; ending it"]),
@@ -104,11 +105,3 @@ class Stopper:
     @property
     def _pid(self) -> int | None:
         return getattr(getattr(self._kernel.get("km"), "provisioner", None), "pid", None)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: `90 s`, `45 min`, `2 h`."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0 and (size, seconds) != (86400, 86400):
-            return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"

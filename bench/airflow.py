@@ -253,13 +253,13 @@ def trial(folder: Path, airflow: Path, celery: bool, users: int) -> bool:
 
 
 def _run(folder: Path, env: dict[str, str], stands: dict[str, Stand]) -> bool:
-    run = folder / "runs" / f"{DAG}-trial"
     quietly(["airflow", "dags", "unpause", DAG], env)
+    begun = time.perf_counter()
+    quietly(["airflow", "dags", "trigger", DAG, "--run-id", "trial"], env)
+    (run,) = until("the run folder", lambda: list((folder / "runs").glob(f"*-{DAG}-*")))
     said: list[str] = []
     for name in SLOW:
         threading.Thread(target=killer, args=(run, name, said), daemon=True).start()
-    begun = time.perf_counter()
-    quietly(["airflow", "dags", "trigger", DAG, "--run-id", "trial"], env)
     until("the table", (run / "fleet.csv").exists)
     seconds = time.perf_counter() - begun
     fleet = json.loads((run / "fleet.json").read_text())

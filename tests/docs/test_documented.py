@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from authops import frames, guards, plan, run, runbook, source
+from authops import frames, guards, outcome, plan, runbook, source
 from authops.__main__ import main
 from authops.demo import knobs as knobs_module
 from authops.demo import weather
@@ -49,7 +49,7 @@ def table(heading: str) -> set[str]:
         ("Actions", set(frames.ACTIONS)),
         ("Reasons", set(plan.REASONS)),
         ("Outcomes", set(frames.OUTCOMES)),
-        ("Exit codes", {str(code) for code in run.EXIT_CODES}),
+        ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(source.RULES)),
     ],
@@ -63,7 +63,7 @@ def test_every_option_of_the_command_line_is_on_the_page() -> None:
 
 
 def test_exit_codes_are_those_a_status_can_have() -> None:
-    assert set(run.STATUSES.values()) == set(run.EXIT_CODES)
+    assert set(outcome.STATUSES.values()) == set(outcome.EXIT_CODES)
 
 
 def test_every_pinned_behaviour_of_the_demo_tenant_names_a_test_that_exists() -> None:

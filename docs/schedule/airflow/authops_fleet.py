@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from zlib import crc32
 
 from airflow.providers.papermill.operators.papermill import PapermillOperator
 from airflow.sdk import dag, get_current_context, task, task_group
@@ -34,8 +34,14 @@ RETRIES = {
     "retry_delay": timedelta(seconds=int(os.environ.get("AUTHOPS_RETRY_SECONDS", "300"))),
     "retry_exponential_backoff": True,
 }
-# A repeat cures a network, a killed worker and another run's lock; it does not cure these.
 FINAL = {"UsageError", "SourceError", "ConnectionProfileError", "ParameterError", "PlanError", "GuardStop"}
+
+
+def final(error: str, said: str) -> bool:
+    """Whether a repeat cures nothing: not a network, a killed worker or another run's lock, but a wrong key or file."""
+    if error == "SignInError":
+        return "AADSTS7" in said  # Entra answered, and does not want this certificate or application
+    return error in FINAL and not said.startswith("tenant_lock")
 
 
 class Runbook(PapermillOperator):
@@ -55,7 +61,7 @@ class Runbook(PapermillOperator):
         try:
             super().execute(context)
         except PapermillExecutionError as error:
-            if error.ename in FINAL and not error.evalue.startswith("tenant_lock"):
+            if final(error.ename, error.evalue):
                 raise AirflowFailException(f"{error.ename}: {error.evalue}") from None
             raise
 
@@ -71,9 +77,9 @@ def fleet(tenants: Path, job: str, runbooks: list[str], words: list[str], schedu
     """A DAG: check and make folders, then each tenant's runbooks in order, then one table."""
 
     def folder() -> str:
-        """The same for every try of one DAG run, so that a repeat finds its journal."""
-        context = get_current_context()
-        return str(RUNS / f"{context['dag'].dag_id}-{re.sub(r'[^0-9A-Za-z]+', '-', context['run_id'])}")
+        """The same for every try of one DAG run, so that a repeat finds its journal; named as authops names its own."""
+        run = get_current_context()["dag_run"]
+        return str(RUNS / f"{run.run_after:%Y%m%dT%H%M%SZ}-{run.dag_id}-{crc32(run.run_id.encode()):08x}")
 
     @dag(
         dag_id=f"authops_{job}_{tenants.stem}",
