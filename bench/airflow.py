@@ -1,10 +1,10 @@
-"""The shipped DAG, really run by Airflow: eight demo tenants at once, four of them in trouble.
+"""The shipped DAG, really run by Airflow: demo tenants at once, five of them in trouble.
 
     python3 -m venv AIRFLOW                      # an environment of its own; authops needs nothing of it
     AIRFLOW/bin/pip install apache-airflow==3.3.2 apache-airflow-providers-papermill==3.13.3
     .venv/bin/python -m bench.airflow AIRFLOW    # LocalExecutor and SQLite
 
-    AIRFLOW/bin/pip install apache-airflow-providers-celery "celery<5.7" psycopg2-binary redis
+    AIRFLOW/bin/pip install apache-airflow-providers-celery "celery<5.7" psycopg2-binary asyncpg redis
     .venv/bin/python -m bench.airflow AIRFLOW --celery   # CeleryExecutor, with redis-server and postgresql of Debian
 
 One tenant's certificate is another's, one answers nobody, one throttles hard, one has its kernel killed in the middle
@@ -40,18 +40,18 @@ from authops.demo import ensure, stop
 from bench.stand import Stand, sins
 
 ROOT = Path(__file__).parents[1]
-NAMES = ["calm-1", "calm-2", "calm-3", "throttled", "kernel-killed", "task-killed", "wrong-certificate", "unreachable"]
+TROUBLED = ["throttled", "kernel-killed", "task-killed", "wrong-certificate", "unreachable"]
 HEADER = "UPN,Mobile,AlternateMobile,OfficePhone,ForcedUpdate,ForcedRemoval\n"
 DAG = "authops_daily_sync_trial"
 SLOW = ("kernel-killed", "task-killed")
 
 
 @contextmanager
-def tenants(folder: Path, users: int) -> Iterator[dict[str, Stand]]:
+def tenants(folder: Path, names: list[str], users: int) -> Iterator[dict[str, Stand]]:
     """The demo tenants by name, each with a profile, a file of wanted numbers, and its own trouble."""
     stands: dict[str, Stand] = {}
     try:
-        for number, name in enumerate(NAMES):
+        for number, name in enumerate(names):
             profile = ensure(folder / "homes" / name, users=users, seed=100 + number)
             stands[name] = Stand(connection.load(str(profile)), folder)
             _profile(folder, name, profile, stands)
@@ -63,7 +63,7 @@ def tenants(folder: Path, users: int) -> Iterator[dict[str, Stand]]:
             stands[name].knob("weather", {"latency": 0.5, "jitter": 0.2})
         yield stands
     finally:
-        for name in NAMES:
+        for name in names:
             stop(folder / "homes" / name)
 
 
@@ -133,11 +133,11 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def prepare(folder: Path, env: dict[str, str]) -> None:
+def prepare(folder: Path, names: list[str], env: dict[str, str]) -> None:
     """Write the tenants file and the kernel, make Airflow's tables and the pool."""
     for name in ("fleets", "runs", "state"):
         (folder / name).mkdir(mode=0o700)
-    both = {n: {"connection": f"../{n}.yaml", "parameters": {"source": f"../{n}.csv"}} for n in NAMES}
+    both = {n: {"connection": f"../{n}.yaml", "parameters": {"source": f"../{n}.csv"}} for n in names}
     (folder / "fleets" / "trial.yaml").write_text(yaml.safe_dump({"tenants": both}, sort_keys=False))
     (folder / "sync.yaml").write_text("default_region: NL\nmax_share: 0.9\n")
     kernel = [sys.executable, "-m", "ipykernel", "install", "--prefix", str(folder), "--name", "authops"]
@@ -233,16 +233,17 @@ def killer(run: Path, name: str, said: list[str]) -> None:
     print(f"  … {said[-1]}", flush=True)
 
 
-def trial(folder: Path, airflow: Path, celery: bool, users: int) -> bool:
+def trial(folder: Path, airflow: Path, celery: bool, calm: int, users: int) -> bool:
     """Everything, from the tenants' start to what became of them."""
+    names = [f"calm-{n}" for n in range(1, calm + 1)] + TROUBLED
     env = settings(folder, airflow, celery)
     with ExitStack() as stack:
-        stands = stack.enter_context(tenants(folder, users))
+        stands = stack.enter_context(tenants(folder, names, users))
         if celery:
             stack.enter_context(postgres(folder, env))
             redis = ["redis-server", "--port", "16379", "--bind", "127.0.0.1", "--save", ""]
             stack.enter_context(service(redis, env, folder / "redis.log", cwd=folder))
-        prepare(folder, env)
+        prepare(folder, names, env)
         begun = time.perf_counter()
         for words in (["api-server"], ["scheduler"], ["dag-processor"], *([["celery", "worker"]] if celery else [])):
             stack.enter_context(service(["airflow", *words], env, folder / f"{words[0]}.log"))
@@ -265,7 +266,8 @@ def _run(folder: Path, env: dict[str, str], stands: dict[str, Stand]) -> bool:
     fleet = json.loads((run / "fleet.json").read_text())
     for row in fleet["tenants"]:
         print(f"  {row['tenant']:<18}{row['status']:<14}{row['exit_code']}  {row['headline'].splitlines()[0][:110]}")
-    print(f"{len(NAMES)} tenants in {seconds:.0f} s, {len(NAMES) / seconds * 3600:.0f} tenants/hour; {fleet['counts']}")
+    count = len(stands)
+    print(f"{count} tenants in {seconds:.0f} s, {count / seconds * 3600:.0f} tenants/hour; {fleet['counts']}")
     tries(env)
     return _truth(folder, stands, fleet, said)
 
@@ -299,12 +301,13 @@ if __name__ == "__main__":
     asked = argparse.ArgumentParser()
     asked.add_argument("airflow", type=Path, help="an environment that has Airflow")
     asked.add_argument("--celery", action="store_true")
+    asked.add_argument("--calm", type=int, default=3, help="tenants without trouble")
     asked.add_argument("--users", type=int, default=300)
     asked.add_argument("--keep", action="store_true", help="leave the folder")
     given = asked.parse_args()
     place = Path(tempfile.mkdtemp(prefix="authops-airflow-"))
     try:
-        fine = trial(place, given.airflow.resolve(), given.celery, given.users)
+        fine = trial(place, given.airflow.resolve(), given.celery, given.calm, given.users)
     finally:
         print(place) if given.keep else shutil.rmtree(place, ignore_errors=True)
     sys.exit(not fine)
