@@ -144,9 +144,10 @@ class Run:
         return earlier(self.folder).began
 
     def earlier(self, name: str) -> Earlier:
-        """An earlier run of this tenant, by path or name, else the latest. Raises `ParameterError`, `PlanError`."""
-        found = earlier(find(name))
-        if found.tenant_id not in (self.tenant_id, self.connection.tenant_id):
+        """An earlier run of this tenant, by path or name, else its latest. Raises `ParameterError`, `PlanError`."""
+        mine = (self.tenant_id, self.connection.tenant_id)
+        found = earlier(find(name)) if name else _latest_of(mine)
+        if found.tenant_id not in mine:
             raise PlanError(
                 f"{found.folder.name} wrote to tenant {found.tenant_id}, this connection is {self.tenant_id}",
                 remedy="use that run's own connection",
@@ -240,10 +241,8 @@ def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime 
     return folder
 
 
-def find(name: str = "") -> Path:
-    """The folder of an earlier run that wrote: by path, by name, or the latest. Raises `ParameterError`."""
-    if not name:
-        return _latest("verify")
+def find(name: str) -> Path:
+    """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
     folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
     if folder is None:
         raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
@@ -290,6 +289,16 @@ def earlier(folder: Path) -> Earlier:
         return Earlier(folder, journal.recorded(), journal.facts())
     finally:
         journal.close()
+
+
+def _latest_of(tenant: Sequence[str]) -> Earlier:
+    """The latest run that wrote to a tenant (its id, or what its connection calls it), on its own or in a fleet."""
+    root = runs_folder()
+    wrote = sorted((f.parent for depth in ("*", "*/*") for f in root.glob(f"{depth}/{_NEEDS['verify']}")), reverse=True)
+    found = next((run for run in map(earlier, wrote) if run.tenant_id in tenant), None)
+    if found is None:
+        raise ParameterError(f"no run under {root} wrote to tenant {tenant[0]}", remedy="name the run's folder")
+    return found
 
 
 def _latest(runbook: str) -> Path:

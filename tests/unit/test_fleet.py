@@ -10,9 +10,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner
 
-from authops import fleet, outcome
+from authops import fleet, outcome, run, runs
+from authops.__main__ import main
+from authops.connection import Connection
 from authops.errors import ParameterError
+from authops.journal import Journal
 from authops.tenants import Tenant, Tenants
 
 
@@ -123,3 +127,42 @@ def test_tasks_hold_what_papermill_needs_and_a_refused_tenant_stays_out(tmp_path
     refused = json.loads((tmp_path / "bert" / "outcome.json").read_text())
     assert (refused["status"], refused["exit_code"]) == ("wrong use", 2)
     assert "did you mean max_changes" in refused["runbooks"]["preview"]["headline"]
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A runs folder: one run of its own, and a later fleet of two."""
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path))
+    both = tmp_path / "20261125T020000Z-fleet-apply-0a1b2c"
+    alone = tmp_path / "20261125T010000Z-apply-0a1b2c"
+    both.mkdir()
+    alone.mkdir()
+    fleet.prepare(tenants("anna", "bert"), ["apply"], both)
+    for folder, tenant in ((alone, "A"), (both / "anna", "A"), (both / "bert", "B")):
+        journal = Journal(folder / "journal.sqlite")
+        journal.note(tenant_id=tenant, begun_at="2026-11-25T01:00:00+00:00")
+        journal.close()
+    return both
+
+
+def undoing(tenant: str) -> run.Run:
+    return run.Run("undo", Path(), Connection("mine", "custom", tenant, "c", "certificate", "https://g", "https://g"))
+
+
+def test_a_tenant_of_a_fleet_is_a_run_like_any_other(apart: Path) -> None:
+    names = [past.name for past in runs.runs(apart.parent)]
+    assert names == [f"{apart.name}/anna", f"{apart.name}/bert", "20261125T010000Z-apply-0a1b2c"]
+    assert run.find(f"{apart.name}/bert") == apart / "bert"
+
+
+def test_undo_without_a_name_takes_the_latest_of_its_own_tenant(apart: Path) -> None:
+    assert undoing("A").earlier("").folder == apart / "anna"
+    assert undoing("B").earlier("").folder == apart / "bert"
+    with pytest.raises(ParameterError, match="wrote to tenant C"):
+        undoing("C").earlier("")
+
+
+def test_a_fleet_names_its_connections_itself(tmp_path: Path) -> None:
+    for words in (["--connection", "demo"], ["--run-dir", str(tmp_path)], ["--resume", "x"]):
+        done = CliRunner().invoke(main, ["run", "audit", "--tenants", "t.yaml", *words])
+        assert (done.exit_code, "--tenants names the connections" in done.output) == (2, True)
