@@ -166,3 +166,34 @@ def test_a_fleet_names_its_connections_itself(tmp_path: Path) -> None:
     for words in (["--connection", "demo"], ["--run-dir", str(tmp_path)], ["--resume", "x"]):
         done = CliRunner().invoke(main, ["run", "audit", "--tenants", "t.yaml", *words])
         assert (done.exit_code, "--tenants names the connections" in done.output) == (2, True)
+
+
+def test_an_engine_asks_for_tasks_before_and_for_the_table_after(tmp_path: Path) -> None:
+    file, folder = tmp_path / "tenants.yaml", tmp_path / "fleet"
+    file.write_text("tenants: {anna: {connection: demo}, bert: {connection: demo, parameters: {max_share: many}}}\n")
+    words = [
+        "fleet",
+        "tasks",
+        "preview",
+        "apply",
+        "--tenants",
+        str(file),
+        "-p",
+        "mode",
+        "apply",
+        "--folder",
+        str(folder),
+    ]
+    for _ in range(2):  # an engine repeats its tasks
+        done = CliRunner().invoke(main, words)
+        assert done.exit_code == 0, done.output
+        told = json.loads(done.output)
+        assert (told["folder"], [one["tenant"] for one in told["tasks"]]) == (str(folder), ["anna"])
+        assert told["tasks"][0]["runbooks"]["apply"]["parameters"]["mode"] == "apply"
+    assert CliRunner().invoke(main, [*words, "-p", "tennant", "x"]).exit_code == 2
+    outcome.record(folder / "anna", "preview", "done", "1 change")
+    outcome.record(folder / "anna", "apply", "done", "1 applied")
+    done = CliRunner().invoke(main, ["fleet", "gather", str(folder)])
+    assert done.exit_code == 2
+    assert "2 tenants: 1 wrong use · 1 done" in done.output
+    assert "max_share must be Optional[float]" in done.output
