@@ -283,7 +283,8 @@ def access_tokens(connection: Connection) -> Any:
 def sign_in(connection: Connection) -> dict[str, Any]:
     """Get a token once, so that a wrong connection fails before any work; returns its claims.
 
-    Those are `appid`, `exp`, `roles` (an application) or `scp` (a person), and `tid`. Raises `SignInError` with Entra's own code and text.
+    Those are `appid`, `exp`, `roles` (an application) or `scp` (a person), and `tid`. Raises `SignInError` with Entra's
+    own code and text.
     """
     from azure.core.exceptions import AzureError
 
