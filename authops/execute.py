@@ -127,7 +127,9 @@ class _Job:
             headline = self._scanner(runbook).text(why + headline)
             outcome.record(self.folder, runbook, status, headline)
         else:
-            status, headline = entry["status"], entry["headline"]
+            status, headline = entry["status"], self._scanner(runbook).text(entry["headline"])
+            if headline != entry["headline"]:
+                outcome.add(self.folder, runbook, headline=headline)
         if self.stopper.why:
             outcome.add(self.folder, runbook, stopped_by=self.stopper.why)
         return status, headline
