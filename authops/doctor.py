@@ -218,7 +218,7 @@ async def _licence(graph: Graph) -> Finding:
     except GraphError as error:
         if _NO_PREMIUM in error.code:
             return Finding("licence", LOOK, *_NO_LICENCE)
-        ask = f"{permissions.LICENCE[0]} would tell" if error.status == 403 else ""
+        ask = f"{permissions.LICENCES.ask} would tell" if error.status == 403 else ""
         return Finding("licence", UNKNOWN, "neither the subscriptions nor the registration report may be read", ask)
     return Finding("licence", OK, "P1 or P2: the registration report answers")
 

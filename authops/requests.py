@@ -133,11 +133,6 @@ def organization() -> Request:
     return Request("GET", _path(_api().organization.to_get_request_information()))
 
 
-def subscribed_skus() -> Request:
-    """What the tenant has subscribed to (Graph: list subscribedSkus)."""
-    return Request("GET", _path(_api().subscribed_skus.to_get_request_information()))
-
-
 def one_registration() -> Request:
     """A single row of the registration report, to see whether it answers at all."""
     return Request("GET", registrations().path.replace("999", "1"))
