@@ -195,7 +195,7 @@ def _executed(
         return "broke", "the kernel died"
     except Exception as error:
         # A kernel that does not start, a message that is lost: whatever it was, the runbook did not reach its end.
-        return "broke", f"{type(error).__name__}: {error}"
+        return "broke", "the kernel died" if "Kernel died" in str(error) else f"{type(error).__name__}: {error}"
     return None
 
 
