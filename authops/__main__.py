@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,29 +78,37 @@ def run(
     if resume:
         run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
     limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
-    with _telling(notify, runbooks) as told:
+    with _telling(notify, runbooks) as telling:
         parameters = runbook.effective(runbooks, files, _absolute(given))
-        code = _execute(runbooks, parameters, run_dir, limits, told)
+        code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
 
 
+@dataclass
+class _Telling:
+    """Addresses that nobody may read, and the run folder once there is one."""
+
+    secrets: set[str] = field(default_factory=set)
+    folder: Path | None = None
+
+
 @contextmanager
-def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[list[Path]]:
-    """Tell who is named in the file how it ended, also when it was refused; the run folder is put into the list."""
-    folders: list[Path] = []
+def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
+    """Tell who is named in the file how it ended, also when it was refused."""
     if file is None:
-        yield folders
+        yield _Telling()
         return
     from authops import notify
 
     ways = notify.load(Path(file))
+    telling = _Telling({secret for way in ways for secret in way.secrets})
     try:
-        yield folders
+        yield telling
     except AuthopsError as error:
         notify.tell(ways, notify.refused(runbooks, error), click.echo)
         raise
-    for folder in folders:
-        notify.after(folder, ways, click.echo)
+    if telling.folder:
+        notify.after(telling.folder, ways, click.echo)
 
 
 def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
@@ -299,7 +308,7 @@ def _named(connection: str) -> str:
 
 
 def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
+    return [(n, str(Path(v).resolve()) if n in runbook.FILES and runbook.is_file(n, v) else v) for n, v in pairs]
 
 
 def _passed_on(options: dict[str, str | None]) -> list[str]:
@@ -348,18 +357,20 @@ def _execute(
     parameters: dict[str, dict[str, object]],
     folder: Path | None,
     limits: tuple[float | None, float] = (None, 120.0),
-    told: list[Path] | None = None,
+    telling: _Telling | None = None,
 ) -> int:
     from authops import run as runs
     from authops.execute import execute
 
     if folder is not None and not folder.is_dir():
-        raise click.UsageError(f"--run-dir {folder} does not exist")
+        raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
     folder = folder.resolve() if folder else runs.new_folder(runbooks)
     click.echo(f"Run folder {folder}")
-    code = execute(runbooks, parameters, folder, click.echo, time_limit=limits[0], grace=limits[1])
-    if told is not None:
-        told.append(folder)
+    telling = telling or _Telling()
+    limit, grace = limits
+    secrets = telling.secrets
+    code = execute(runbooks, parameters, folder, click.echo, time_limit=limit, grace=grace, secrets=secrets)
+    telling.folder = folder
     return code
 
 

@@ -216,7 +216,7 @@ def credential_of(connection: Connection) -> Any:
         where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
     client: Any = {"client_id": connection.client_id} if connection.client_id else {}
     if connection.credential == "certificate":
-        _check_private_key(Path(connection.certificate_path))
+        _check_private_key(connection)
         password = _certificate_password(connection)
         _check_certificate(connection, password)
         return identity.CertificateCredential(
@@ -263,20 +263,11 @@ def _certificate(connection: Connection, password: str | None) -> Any:
     return certificate
 
 
-def _check_private_key(path: Path) -> None:
-    """Refuse a key that others can read or change; a group may read one that is root's.
-
-    That is PostgreSQL's rule for its keys; it lets pass what systemd's LoadCredential and a volume of secrets hand
-    over. Windows has no such bits: the folder's own permissions count there.
-    """
-    if os.name != "posix":
-        return
-    found = path.stat()
-    allowed = 0o740 if found.st_uid == 0 else 0o700
-    if found.st_mode & 0o777 & ~allowed:
+def _check_private_key(connection: Connection) -> None:
+    seen = key_seen_by_others(connection)
+    if seen:
         raise ConnectionProfileError(
-            f"{path} holds a private key, and others than its owner may use it (mode {found.st_mode & 0o777:04o})",
-            remedy=f"chmod 600 {path}; whoever may have copied it meanwhile can sign in, so think of a new certificate",
+            seen, remedy=f"chmod 600 {connection.certificate_path}, and consider the key seen: renew it"
         )
 
 
@@ -334,13 +325,18 @@ def sign_in(connection: Connection) -> dict[str, Any]:
 
 
 def key_seen_by_others(connection: Connection) -> str:
-    """Who else on this machine may read the private key, in words; "" for nobody. Windows: modes tell nothing."""
+    """Who else on this machine may use the private key, in words; "" for nobody. Windows: modes tell nothing.
+
+    PostgreSQL's rule for its keys: 0600 or less, 0640 when it is root's. That lets pass what systemd's LoadCredential
+    and a volume of secrets hand over.
+    """
     if not connection.certificate_path or os.name != "posix":
         return ""
-    mode = Path(connection.certificate_path).stat().st_mode
-    who = [words for bit, words in ((0o040, "its group"), (0o004, "everybody")) if mode & bit]
-    said = f"{' and '.join(who)} on this machine can read the private key {connection.certificate_path}"
-    return f"{said}; chmod 600 it, and consider it seen" if who else ""
+    found = Path(connection.certificate_path).stat()
+    others = found.st_mode & 0o777 & ~(0o740 if found.st_uid == 0 else 0o700)
+    who = [words for bits, words in ((0o070, "its group"), (0o007, "everybody")) if others & bits]
+    said = f"{' and '.join(who)} on this machine can use the private key {connection.certificate_path}"
+    return f"{said} (mode {found.st_mode & 0o777:04o})" if who else ""
 
 
 def server_time(connection: Connection) -> datetime:

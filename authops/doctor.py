@@ -161,7 +161,10 @@ def _key(connection: Connection) -> Finding:
     if platform.system() == "Windows":
         return Finding("private key", UNKNOWN, f"{connection.certificate_path}: look at its permissions by hand")
     return Finding(
-        "private key", BAD if seen else OK, seen or "readable by its owner only", "chmod 600" if seen else ""
+        "private key",
+        BAD if seen else OK,
+        seen or "usable by its owner only",
+        "chmod 600, and consider it seen: renew it" if seen else "",
     )
 
 
@@ -218,7 +221,7 @@ async def _licence(graph: Graph) -> Finding:
     except GraphError as error:
         if _NO_PREMIUM in error.code:
             return Finding("licence", LOOK, *_NO_LICENCE)
-        ask = f"{permissions.LICENCE[0]} would tell" if error.status == 403 else ""
+        ask = f"{permissions.LICENCES.ask} would tell" if error.status == 403 else ""
         return Finding("licence", UNKNOWN, "neither the subscriptions nor the registration report may be read", ask)
     return Finding("licence", OK, "P1 or P2: the registration report answers")
 

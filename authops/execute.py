@@ -127,7 +127,9 @@ class _Job:
             headline = self._scanner(runbook).text(why + headline)
             outcome.record(self.folder, runbook, status, headline)
         else:
-            status, headline = entry["status"], entry["headline"]
+            status, headline = entry["status"], self._scanner(runbook).text(entry["headline"])
+            if headline != entry["headline"]:
+                outcome.add(self.folder, runbook, headline=headline)
         if self.stopper.why:
             outcome.add(self.folder, runbook, stopped_by=self.stopper.why)
         return status, headline
@@ -193,7 +195,7 @@ def _executed(
         return "broke", "the kernel died"
     except Exception as error:
         # A kernel that does not start, a message that is lost: whatever it was, the runbook did not reach its end.
-        return "broke", f"{type(error).__name__}: {error}"
+        return "broke", "the kernel died" if "Kernel died" in str(error) else f"{type(error).__name__}: {error}"
     return None
 
 

@@ -15,12 +15,14 @@ from typing import Any, Final
 class Need:
     """One thing a runbook does, and the permissions of which any one opens it; the first is the one to ask for.
 
-    `without` says what it does not do otherwise; "" means that the runbook cannot work at all.
+    `without` says what it does not do otherwise; "" means that the runbook cannot work at all. `rarely`: only for a
+    parameter that few use, so nobody is warned.
     """
 
     what: str
     any_of: tuple[str, ...]
     without: str = ""
+    rarely: bool = False
 
     @property
     def ask(self) -> str:
@@ -59,16 +61,21 @@ DEFAULTS: Final = Need(
 )
 WITNESS: Final = Need("read the audit log", (REPORT.ask,), "no second witness of what was written")
 
+LICENCES: Final = Need(
+    "read the tenant's licences",
+    ("Organization.Read.All", "LicenseAssignment.Read.All", *_DIRECTORY),
+    "scope_licence cannot be used",
+    rarely=True,
+)
+
 _JUDGE: Final = (PEOPLE, READ_PHONES, READ_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "audit": (PEOPLE, REPORT),
-    "preview": _JUDGE,
+    "preview": (*_JUDGE, LICENCES),
     "apply": (PEOPLE, WRITE_PHONES, WRITE_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS),
     "verify": (READ_PHONES, READ_EMAILS, WITNESS),
     "undo": _JUDGE,
 }
-# What doctor itself reads of the tenant; nothing else needs it.
-LICENCE: Final = ("LicenseAssignment.Read.All", "Organization.Read.All", *_DIRECTORY)
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {
     "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
@@ -78,6 +85,7 @@ ROLE_IDS: Final = {
     "RoleManagement.Read.Directory": "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
     "Policy.Read.AuthenticationMethod": "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
 }
 
 
@@ -92,7 +100,7 @@ def granted(claims: Mapping[str, Any]) -> frozenset[str] | None:
 def missing(runbook: str, allowed: Iterable[str]) -> list[Need]:
     """The needs of a runbook that none of these permissions opens."""
     have = frozenset(allowed)
-    return [need for need in NEEDS.get(runbook, ()) if not have & set(need.any_of)]
+    return [need for need in NEEDS.get(runbook, ()) if not need.rarely and not have & set(need.any_of)]
 
 
 def said(runbook: str, lacking: Iterable[Need]) -> list[str]:

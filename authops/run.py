@@ -73,8 +73,7 @@ class Run:
         """Say what this runbook will not be able to do, before work is lost on it."""
         allowed = permissions.granted(self.claims)
         lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
-        seen = connections.key_seen_by_others(self.connection)
-        for said in [*permissions.said(self.runbook, lacking), *([seen] if seen else [])]:
+        for said in permissions.said(self.runbook, lacking):
             _log.warning("%s", said)
             show(View(box(f"! {text(said)}", "update"), f"! {said}"))
 

@@ -9,7 +9,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,11 @@ RUNBOOKS: Final = {
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
+# Parameters that may be paths; what else they may be.
+FILES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "source": lambda text: text not in ("", "profile"),
+    "mapping": lambda text: text.endswith((".yaml", ".yml")),
+}
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
 _LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 _OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -114,11 +119,15 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
+def is_file(name: str, text: Any) -> bool:
+    """Whether a parameter's text is the path of a file, rather than nothing or a word."""
+    return isinstance(text, str) and FILES[name](text)
+
+
 def _beside(path: Path, chosen: dict[str, Any]) -> dict[str, Any]:
-    """A source is relative to the file that names it."""
-    if chosen.get("source"):
-        chosen["source"] = str((path.resolve().parent / chosen["source"]).resolve())
-    return chosen
+    """A file is relative to the one that names it."""
+    files = {name: text for name, text in chosen.items() if name in FILES and is_file(name, text)}
+    return chosen | {name: str((path.resolve().parent / text).resolve()) for name, text in files.items()}
 
 
 def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> list[tuple[str, Any]]:

@@ -32,7 +32,7 @@ _HINT: Final = re.compile(
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
-_SECRET_NAME: Final = re.compile(r"secret|pass|_pwd?$|token|api.?key|private.?key|webhook|credential", re.IGNORECASE)
+_SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|_pwd?$|token|api.?key|private.?key|webhook", re.IGNORECASE)
 _NOT_TEXT: Final = ("image/png", "image/jpeg", "image/gif", "application/pdf", "application/octet-stream")
 _CODE: Final = 5  # digits that may stand before a known national number: 00 and a country code
 

@@ -18,7 +18,8 @@ from typing import Any, Final, Self
 from authops import durations
 from authops.runlog import Say
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed asks as well, unless somebody said nohup.
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, *((signal.SIGHUP,) if os.name == "posix" else ()))
 _KILL: Final = signal.SIGKILL if os.name == "posix" else signal.SIGTERM
 
 
@@ -37,7 +38,8 @@ class Stopper:
     def __enter__(self) -> Self:
         self.file.unlink(missing_ok=True)
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._signalled) for number in _SIGNALS}
+            wanted = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._signalled) for number in wanted}
         if self._limit is not None:
             said = f"the time limit of {durations.say(self._limit)}"
             self._timers = [

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from authops import frames, guards, outcome, plan, runbook, source
+from authops import frames, guards, notify, outcome, plan, runbook, source
 from authops.__main__ import main
 from authops.demo import knobs as knobs_module
 from authops.demo import weather
@@ -85,3 +85,11 @@ def test_every_knob_and_weather_is_on_the_demo_tenants_page() -> None:
     assert [knob for knob in knobs if f"| `{knob}` |" not in page] == []
     assert [kind for kind in weather.KINDS if kind.removeprefix("inner-").removeprefix("outer-") not in page] == []
     assert [f.name for f in fields(weather.Settings) if f"`{f.name}`" not in page and f"{f.name}:" not in page] == []
+
+
+def test_the_page_on_unattended_runs_names_every_word_a_notification_may_use() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    assert [word for word in notify.WORDS if f"`{{{word}}}`" not in page] == []
+    assert [word for word in (*notify.KINDS, *notify.OCCASIONS) if word not in page] == []
+    told = re.findall(r"`(done|nothing to do|broke|unfinished|wrong use|attention|stopped)`", page)
+    assert set(told) == set(outcome.STATUSES)

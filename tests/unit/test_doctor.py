@@ -134,7 +134,7 @@ def test_the_clock(tenant: Tenant, tmp_path: Path, late: int, state: str) -> Non
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes tell nothing on Windows")
-@pytest.mark.parametrize(("mode", "state"), [(0o600, OK), (0o640, BAD), (0o604, BAD)])
+@pytest.mark.parametrize(("mode", "state"), [(0o600, OK), (0o620, BAD), (0o604, BAD)])
 def test_a_key_that_others_can_read(tenant: Tenant, tmp_path: Path, mode: int, state: str) -> None:
     key = tmp_path / "key.pem"
     key.write_bytes(Path(tenant.content["certificate_path"]).read_bytes())

@@ -19,7 +19,8 @@ def named(name: str) -> set[str]:
     """The permissions in the row `needs` of a notebook's first table; "what preview needs" stands for preview's."""
     cells = json.loads(runbook.notebook(name).read_text("utf-8"))["cells"]
     row = next(line for line in "".join(cells[0]["source"]).splitlines() if line.startswith("| **needs** |"))
-    return set(NAME.findall(row)) | (named("preview") if "what preview needs" in row else set())
+    seldom = {need.ask for need in NEEDS["preview"] if need.rarely}
+    return set(NAME.findall(row)) | (named("preview") - seldom if "what preview needs" in row else set())
 
 
 @pytest.mark.parametrize("name", list(runbook.RUNBOOKS))

@@ -86,16 +86,30 @@ def test_a_redirect_is_not_followed_so_the_token_stays_here() -> None:
 
 def test_the_token_provider_knows_no_host_but_the_connections(server: Path) -> None:
     tokens = connection.access_tokens(connection.load(str(server)))
-    for elsewhere in ("https://evil.test/v1.0/users", "https://graph.microsoft.com/v1.0/users"):
+    for elsewhere in (
+        "https://evil.test/v1.0/users",
+        "https://graph.microsoft.com/v1.0/users",
+        "https://127.0.0.1.evil.test/",
+    ):
         assert asyncio.run(tokens.get_authorization_token(elsewhere)) == ""
     assert asyncio.run(tokens.get_authorization_token(connection.load(str(server)).graph_url)).count(".") == 2
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_gets_neither_assertion_nor_token(server: Path) -> None:
+@pytest.mark.parametrize(
+    "environ",
+    [{}, {"PYTHONHTTPSVERIFY": "0"}, {"CURL_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": ""}, {"SSL_CERT_FILE": ""}],
+)
+def test_a_server_whose_certificate_nobody_vouches_for_gets_neither_assertion_nor_token(
+    server: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
     known = connection.load(str(server))
     unknown = replace(known, ca_bundle="")
     with pytest.raises(SignInError, match=r"certificate verify failed|CERTIFICATE_VERIFY_FAILED"):
         connection.sign_in(unknown)
+    with pytest.raises(SignInError, match="cannot be reached"):
+        connection.server_time(unknown)
     tokens = Told()
     with pytest.raises(GraphUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
         asyncio.run(_once(unknown, tokens))
