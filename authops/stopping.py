@@ -29,9 +29,7 @@ class Stopper:
     def __init__(self, folder: Path, say: Say, *, limit: float | None = None, grace: float = 120.0) -> None:
         self.file, self._say, self._limit, self._grace = folder / "stop", say, limit, grace
         self.why = ""
-        self._kernel: Mapping[str, Any] = {}
-        self._applying = False
-        self._over = threading.Event()
+        self._ending = self._watching = self._applying = False
         self._timers: list[threading.Timer] = []
         self._before: dict[int, Any] = {}
 
@@ -60,13 +58,31 @@ class Stopper:
 
     @contextmanager
     def watching(self, kernel: Mapping[str, Any], *, applying: bool) -> Iterator[None]:
-        """Whom to stop while this runbook works."""
-        self._kernel, self._applying, self._over = kernel, applying, threading.Event()
+        """Stop this runbook when that is asked for, or was already, also before its kernel is up."""
+        self._watching, self._applying, over = True, applying, threading.Event()
+        if self.why and applying:
+            self._touch()
+        enforcer = threading.Thread(target=self._enforce, args=(kernel, over), daemon=True)
+        enforcer.start()
         try:
             yield
         finally:
-            self._kernel = {}
-            self._over.set()
+            self._watching = False
+            over.set()
+            enforcer.join()
+
+    def _enforce(self, kernel: Mapping[str, Any], over: threading.Event) -> None:
+        interrupted = self._applying or os.name != "posix"
+        while not over.wait(0.1):
+            pid = getattr(getattr(kernel.get("km"), "provisioner", None), "pid", None)
+            if pid is None:
+                continue
+            if self._ending:
+                os.kill(pid, _KILL)
+                return
+            if self.why and not interrupted:
+                interrupted = True
+                os.kill(pid, signal.SIGINT)
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if self.why:
@@ -79,12 +95,13 @@ class Stopper:
         if self.why:
             return
         self.why = why
+        if not self._watching:
+            return
         if self._applying:
             self._touch()
             self._say(f"  {why}: stopping once the writes in flight are settled; ask again to end at once")
-        elif self._kernel:
+        else:
             self._say(f"  {why}: interrupting")
-            threading.Thread(target=self._interrupt, args=(self._over,), daemon=True).start()
 
     def _touch(self) -> None:
         try:
@@ -92,18 +109,7 @@ class Stopper:
         except OSError as error:
             self._say(f"  it cannot be asked to stop ({error.strerror})")
 
-    def _interrupt(self, over: threading.Event) -> None:
-        """Interrupt the kernel, as soon as there is one."""
-        while self._pid is None and not over.wait(0.1):
-            pass
-        if self._pid is not None and os.name == "posix" and not over.is_set():
-            os.kill(self._pid, signal.SIGINT)
-
     def _end(self, words: str) -> None:
-        if self._pid is not None:
+        self._ending = True
+        if self._watching:
             self._say(f"  {words}")
-            os.kill(self._pid, _KILL)
-
-    @property
-    def _pid(self) -> int | None:
-        return getattr(getattr(self._kernel.get("km"), "provisioner", None), "pid", None)

@@ -12,6 +12,7 @@ import yaml
 
 from authops.connection import application
 from authops.errors import ParameterError
+from authops.runbook import FILES, is_file
 
 _LIMITS: Final = {"at_once": 2, "at_once_per_application": 1}
 _OF_A_TENANT: Final = ("connection", "parameters")
@@ -98,8 +99,8 @@ def _tenant(name: Any, given: Any, folder: Path, wrong: list[str]) -> Tenant:
     parameters = dict(given.get("parameters") or {})
     if "connection" in parameters:
         wrong.append(f"tenant {name!r}: connection belongs beside `parameters`, not among them")
-    if isinstance(parameters.get("source"), str) and parameters["source"] not in ("", "profile"):
-        parameters["source"] = str((folder / parameters["source"]).resolve())
+    files = {key: value for key, value in parameters.items() if key in FILES and is_file(key, value)}
+    parameters |= {key: str((folder / value).resolve()) for key, value in files.items()}
     connection = str(given.get("connection") or name)
     if Path(connection).suffix in (".yaml", ".yml"):
         connection = str((folder / connection).resolve())

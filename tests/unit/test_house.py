@@ -51,7 +51,7 @@ ARROWS: dict[str, set[str]] = {
     "verify": WORDS | {"apply", "directory", "graph", "audit_log"},
     "report": WORDS,
     "review": WORDS | {"report", "plan", "plan_file"},
-    "tenants": WORDS | {"connection"},
+    "tenants": WORDS | {"connection", "runbook"},
     "fleet": WORDS | {"disk", "lock", "outcome", "publish", "runbook", "tenants"},
     "outcome": WORDS,
     "runlog": WORDS,

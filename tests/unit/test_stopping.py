@@ -63,6 +63,19 @@ def test_any_other_runbook_is_interrupted(tmp_path: Path, kernel: Any) -> None:
     assert not stopper.file.exists()
 
 
+def test_what_was_asked_for_before_there_was_a_kernel_is_not_forgotten(tmp_path: Path, kernel: Any) -> None:
+    """Importing and starting take seconds; a limit that passes in them counts all the same."""
+    handle, life = kernel
+    late = {"km": SimpleNamespace(provisioner=None)}
+    with Stopper(tmp_path, print, limit=0.01, grace=0.0) as stopper:
+        until(lambda: stopper.why)
+        with stopper.watching(late, applying=True):
+            until(stopper.file.exists)
+            late["km"].provisioner = handle["km"].provisioner
+            life.wait(30)
+    assert life.returncode == -signal.SIGKILL
+
+
 def test_a_signal_asks_and_a_second_one_ends(tmp_path: Path, kernel: Any) -> None:
     handle, life = kernel
     before = signal.getsignal(signal.SIGTERM)

@@ -20,12 +20,17 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_name_alone_is_a_connection_and_paths_start_at_the_file(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(f"cloud: global\nclient_id: {ID}\n")
-    text = "tenants:\n  demo:\n  bert:\n    connection: b.yaml\n    parameters: {source: b.csv, default_region: DE}\n"
+    own = "{source: b.csv, mapping: b-map.yaml, default_region: DE}"
+    text = f"tenants:\n  demo:\n  bert:\n    connection: b.yaml\n    parameters: {own}\n"
     found = load(written(tmp_path, text))
     demo, bert = found.all
     assert (demo.connection, dict(demo.parameters)) == ("demo", {})
     assert (bert.connection, bert.application) == (str(tmp_path / "b.yaml"), ID)
-    assert dict(bert.parameters) == {"source": str(tmp_path / "b.csv"), "default_region": "DE"}
+    assert dict(bert.parameters) == {
+        "source": str(tmp_path / "b.csv"),
+        "mapping": str(tmp_path / "b-map.yaml"),
+        "default_region": "DE",
+    }
     assert (found.at_once, found.at_once_per_application) == (2, 1)
 
 
