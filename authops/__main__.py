@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from authops import runbook
+from authops import durations, runbook
 from authops.errors import AuthopsError, UsageError
-from authops.places import project
+from authops.places import project, runs_folder, state_folder
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -43,6 +48,10 @@ def main() -> None:
 @click.option("--run-dir", type=click.Path(path_type=Path), help="Go on in this run folder instead of a new one.")
 @click.option("--resume", metavar="RUN", help="Go on with an apply that was stopped or killed: its folder or its name.")
 @click.option("--require-second-person", is_flag=True, help="Whoever made the plan may not have approved it.")
+@click.option("--tenants", type=click.Path(path_type=Path), help="YAML file of tenants: run for each of them.")
+@click.option("--time-limit", metavar="TIME", help="Ask it to stop after 45m, 2h …; an apply stops cleanly.")
+@click.option("--grace", metavar="TIME", default="2m", show_default=True, help="End it this long after the limit.")
+@click.option("--notify", metavar="FILE", help="Tell somebody how it ended: YAML file (docs/operations.md).")
 def run(
     runbooks: tuple[str, ...],
     connection: str | None,
@@ -51,14 +60,55 @@ def run(
     run_dir: Path | None,
     resume: str | None,
     require_second_person: bool,
+    tenants: Path | None,
+    time_limit: str | None,
+    grace: str,
+    notify: str | None,
 ) -> None:
     """Run RUNBOOKS (audit preview apply verify undo) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
+    if tenants:
+        if connection or run_dir or resume:
+            raise click.UsageError(
+                "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
+            )
+        words = _passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
+        sys.exit(_fleet(tenants, runbooks, files, _absolute(given), words))
     if resume:
         run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
-    parameters = runbook.effective(runbooks, files, _absolute(given))
-    sys.exit(_execute(runbooks, parameters, run_dir))
+    limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
+    with _telling(notify, runbooks) as telling:
+        parameters = runbook.effective(runbooks, files, _absolute(given))
+        code = _execute(runbooks, parameters, run_dir, limits, telling)
+    sys.exit(code)
+
+
+@dataclass
+class _Telling:
+    """Addresses that nobody may read, and the run folder once there is one."""
+
+    secrets: set[str] = field(default_factory=set)
+    folder: Path | None = None
+
+
+@contextmanager
+def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
+    """Tell who is named in the file how it ended, also when it was refused."""
+    if file is None:
+        yield _Telling()
+        return
+    from authops import notify
+
+    ways = notify.load(Path(file))
+    telling = _Telling({secret for way in ways for secret in way.secrets})
+    try:
+        yield telling
+    except AuthopsError as error:
+        notify.tell(ways, notify.refused(runbooks, error), click.echo)
+        raise
+    if telling.folder:
+        notify.after(telling.folder, ways, click.echo)
 
 
 def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
@@ -70,13 +120,54 @@ def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
 
 
 @main.command()
+@click.option("--limit", default=20, show_default=True, help="How many, the latest first; 0 for all.")
+def runs(limit: int) -> None:
+    """List earlier runs: how each ended, and whether its apply can be gone on with."""
+    from authops import runs as earlier
+
+    found = earlier.runs(runs_folder())
+    click.echo(earlier.listing(found[:limit] if limit else found))
+
+
+@main.command()
+@click.option("--keep", required=True, metavar="TIME", help="How long full numbers are kept after a run: 90d, 13w …")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+def prune(keep: str, dry_run: bool) -> None:
+    """Remove the files with full numbers of old runs; reports stay. Such a run can no longer be undone."""
+    from authops import prune as pruning
+    from authops import runs as earlier
+
+    age = timedelta(seconds=durations.parse(keep))
+    done = pruning.prune(earlier.runs(runs_folder()), keep=age, now=pruning.now(), dry_run=dry_run)
+    click.echo("\n".join(pruning.report(done, dry_run=dry_run)))
+
+
+@main.command()
+@click.argument("runbooks", nargs=-1)
+@click.option("--connection", required=True, help="Connection profile: a name in parameters/connections, or a file.")
+@click.option("--json", "as_json", is_flag=True, help="For a program.")
+def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
+    """Say what will work with a connection, for RUNBOOKS or all of them, and what to ask the administrator for."""
+    from authops import connection as connections
+    from authops import doctor as examining
+
+    for name in runbooks:
+        runbook.notebook(name)
+    folders = {"runs folder": runs_folder(), "state folder": state_folder()}
+    profile = connections.load(_named(connection))
+    seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+    click.echo(json.dumps(seen.json(), indent=2, ensure_ascii=False) if as_json else examining.screen(seen))
+    sys.exit(seen.exit_code)
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--note", default="", help="Why, for the record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def approve(folder: Path, note: str, yes: bool) -> None:
     """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
     from authops import plan_file
-    from authops.run import author
+    from authops.outcome import author
 
     made = plan_file.load(folder)
     for name, value in (plan_file.seal(made) | {k: f"{v:,}" for k, v in made.counts.items()}).items():
@@ -142,6 +233,47 @@ def lab(port: int | None, no_browser: bool) -> None:
 
 
 @main.group()
+def fleet() -> None:
+    """Many tenants through a workflow engine: `tasks` before it runs the notebooks, `gather` after."""
+
+
+@fleet.command()
+@click.argument("runbooks", nargs=-1, required=True)
+@click.option("--tenants", required=True, type=click.Path(path_type=Path), help="YAML file of tenants.")
+@click.option("-f", "files", multiple=True, type=click.Path(path_type=Path), help="YAML file with parameters.")
+@click.option("-p", "pairs", multiple=True, nargs=2, metavar="NAME VALUE", help="One parameter.")
+@click.option("--folder", type=click.Path(path_type=Path), help="The fleet's folder; else a new one.")
+def tasks(
+    runbooks: tuple[str, ...],
+    tenants: Path,
+    files: tuple[Path, ...],
+    pairs: tuple[tuple[str, str], ...],
+    folder: Path | None,
+) -> None:
+    """Check the parameters of RUNBOOKS for every tenant, make the folders, print as JSON what papermill needs."""
+    from authops import fleet as fleets
+    from authops import run as runs
+    from authops.tenants import load
+
+    pairs = tuple(_absolute(list(pairs)))
+    runbook.effective(runbooks, files, pairs)
+    everyone = load(tenants)
+    if folder:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = folder.resolve() if folder else runs.new_folder(["fleet", *runbooks])
+    fleets.prepare(everyone, runbooks, folder)
+    found = fleets.tasks(everyone, runbooks, files, pairs, folder)
+    click.echo(json.dumps({"folder": str(folder), "tasks": found}))
+
+
+@fleet.command()
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def gather(folder: Path) -> None:
+    """One table of what became of every tenant under FOLDER: fleet.json, fleet.csv, and the worst exit code."""
+    sys.exit(_gathered(folder.resolve()))
+
+
+@main.group()
 def tenant() -> None:
     """The demo tenant by hand."""
 
@@ -179,17 +311,67 @@ def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(n, str(Path(v).resolve()) if n in runbook.FILES and runbook.is_file(n, v) else v) for n, v in pairs]
 
 
+def _passed_on(options: dict[str, str | None]) -> list[str]:
+    """The options of each tenant's own run; a mistake in one is said once, before any is begun."""
+    durations.parse(options["--time-limit"] or "1h"), durations.parse(options["--grace"] or "1h")
+    if options["--notify"]:
+        from authops import notify
+
+        notify.load(Path(options["--notify"]))
+        options["--notify"] = str(Path(options["--notify"]).resolve())
+    return [word for name, value in options.items() if value for word in (name, value)]
+
+
+def _fleet(
+    tenants: Path,
+    runbooks: tuple[str, ...],
+    files: tuple[Path, ...],
+    pairs: list[tuple[str, str]],
+    words: list[str],
+) -> int:
+    from authops import fleet as fleets
+    from authops import run as runs
+    from authops.tenants import load
+
+    runbook.effective(runbooks, files, pairs)
+    everyone = load(tenants)
+    folder = runs.new_folder(["fleet", *runbooks])
+    click.echo(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
+    fleets.prepare(everyone, runbooks, folder)
+    words += [word for file in files for word in ("-f", str(file.resolve()))]
+    words += [word for pair in pairs for word in ("-p", *pair)]
+    fleets.run_all(everyone, runbooks, words, folder, click.echo)
+    return _gathered(folder)
+
+
+def _gathered(folder: Path) -> int:
+    from authops import fleet as fleets
+
+    whole, code = fleets.gather(folder)
+    click.echo(f"\n{fleets.shown(whole)}\n  folder  {folder}\n  table   {folder / 'fleet.csv'}")
+    return code
+
+
 def _execute(
-    runbooks: list[str] | tuple[str, ...], parameters: dict[str, dict[str, object]], folder: Path | None
+    runbooks: list[str] | tuple[str, ...],
+    parameters: dict[str, dict[str, object]],
+    folder: Path | None,
+    limits: tuple[float | None, float] = (None, 120.0),
+    telling: _Telling | None = None,
 ) -> int:
     from authops import run as runs
     from authops.execute import execute
 
     if folder is not None and not folder.is_dir():
-        raise click.UsageError(f"--run-dir {folder} does not exist")
+        raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
     folder = folder.resolve() if folder else runs.new_folder(runbooks)
     click.echo(f"Run folder {folder}")
-    return execute(runbooks, parameters, folder, click.echo)
+    telling = telling or _Telling()
+    limit, grace = limits
+    secrets = telling.secrets
+    code = execute(runbooks, parameters, folder, click.echo, time_limit=limit, grace=grace, secrets=secrets)
+    telling.folder = folder
+    return code
 
 
 if __name__ == "__main__":

@@ -392,7 +392,7 @@ def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, s
     if outcomes.empty:
         return "nothing to do", said
     said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said
-    status = "attention" if len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
+    status = "attention" if stopped or len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
     return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
 
 

@@ -10,9 +10,11 @@ import difflib
 import json
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -62,6 +64,15 @@ def load(name_or_path: str) -> Connection:
         _only(content, ("cloud",), path)
         return replace(load(str(start_demo())), name=path.stem, cloud="demo")
     return _checked(content, path)
+
+
+def application(name_or_path: str) -> str:
+    """As whom a profile signs in, to tell which share Graph's limits: its client id, else its credential or name."""
+    try:
+        content = _read(_find(name_or_path))
+    except ConnectionProfileError:
+        return name_or_path
+    return str(content.get("client_id") or content.get("credential") or name_or_path)
 
 
 def _find(name_or_path: str) -> Path:
@@ -182,10 +193,15 @@ def _root(url: str, key: str, path: Path) -> str:
 
 
 def _beside(value: str, key: str, path: Path) -> str:
-    """A path in a profile is relative to the profile."""
+    """A path in a profile is relative to the profile; `$NAME` is a variable, as systemd's CREDENTIALS_DIRECTORY."""
     if not value:
         return ""
-    found = (path.resolve().parent / Path(value).expanduser()).resolve()
+    told = os.path.expandvars(value)
+    if "$" in told:
+        raise ConnectionProfileError(
+            f"{path}: {key} is {value}, and that variable is not set", remedy="set it, or write the path itself"
+        )
+    found = (path.resolve().parent / Path(told).expanduser()).resolve()
     if not found.is_file():
         raise ConnectionProfileError(f"{path}: {key} names {found}, which is not a file", remedy="check the path")
     return str(found)
@@ -200,6 +216,7 @@ def credential_of(connection: Connection) -> Any:
         where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
     client: Any = {"client_id": connection.client_id} if connection.client_id else {}
     if connection.credential == "certificate":
+        _check_private_key(connection)
         password = _certificate_password(connection)
         _check_certificate(connection, password)
         return identity.CertificateCredential(
@@ -246,6 +263,14 @@ def _certificate(connection: Connection, password: str | None) -> Any:
     return certificate
 
 
+def _check_private_key(connection: Connection) -> None:
+    seen = key_seen_by_others(connection)
+    if seen:
+        raise ConnectionProfileError(
+            seen, remedy=f"chmod 600 {connection.certificate_path}, and consider the key seen: renew it"
+        )
+
+
 def _check_certificate(connection: Connection, password: str | None) -> None:
     certificate = _certificate(connection, password)
     if certificate.not_valid_after_utc < datetime.now(UTC):
@@ -279,9 +304,10 @@ def access_tokens(connection: Connection) -> Any:
 
 
 def sign_in(connection: Connection) -> dict[str, Any]:
-    """Get a token once, so that a wrong connection fails before any work; returns its claims `appid`, `roles`, `tid`.
+    """Get a token once, so that a wrong connection fails before any work; returns its claims.
 
-    Raises `SignInError` with Entra's own code and text.
+    Those are `appid`, `exp`, `roles` (an application) or `scp` (a person), and `tid`. Raises `SignInError` with Entra's
+    own code and text.
     """
     from azure.core.exceptions import AzureError
 
@@ -294,7 +320,38 @@ def sign_in(connection: Connection) -> dict[str, Any]:
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
         return {}
-    return {key: claims[key] for key in ("appid", "roles", "tid") if key in claims}
+    return {key: claims[key] for key in ("appid", "exp", "roles", "scp", "tid") if key in claims}
+
+
+def key_seen_by_others(connection: Connection) -> str:
+    """Who else on this machine may use the private key, in words; "" for nobody. Windows: modes tell nothing.
+
+    PostgreSQL's rule for its keys: 0600 or less, 0640 when it is root's. That lets pass what systemd's LoadCredential
+    and a volume of secrets hand over.
+    """
+    if not connection.certificate_path or os.name != "posix":
+        return ""
+    found = Path(connection.certificate_path).stat()
+    others = found.st_mode & 0o777 & ~(0o740 if found.st_uid == 0 else 0o700)
+    who = [words for bits, words in ((0o070, "its group"), (0o007, "everybody")) if others & bits]
+    said = f"{' and '.join(who)} on this machine can use the private key {connection.certificate_path}"
+    return f"{said} (mode {found.st_mode & 0o777:04o})" if who else ""
+
+
+def server_time(connection: Connection) -> datetime:
+    """What time Entra's login says it is (one unauthenticated GET). Raises `SignInError` when it cannot be reached."""
+    import httpx
+
+    url = f"{connection.authority_url}/{connection.tenant_id}/v2.0/.well-known/openid-configuration"
+    verify = ssl.create_default_context(cafile=connection.ca_bundle or None)
+    try:
+        answer = httpx.get(url, verify=verify, timeout=20)
+        return parsedate_to_datetime(answer.headers["Date"])
+    except (httpx.HTTPError, OSError, KeyError, ValueError) as error:
+        raise SignInError(
+            f"{connection.authority_url} cannot be reached ({type(error).__name__}: {error})",
+            remedy="check the network, the proxy, and authority_url and ca_bundle of the connection",
+        ) from None
 
 
 def refused(said: str, name: str = "") -> SignInError:

@@ -108,3 +108,9 @@ class GuardStop(AuthopsError):
     """A guard stopped the plan; nothing was written."""
 
     exit_code = 4
+
+
+def exit_code_of(class_name: str) -> int:
+    """The exit code of an error known by its name only; anything that is not ours broke."""
+    kind = globals().get(class_name)
+    return kind.exit_code if isinstance(kind, type) and issubclass(kind, AuthopsError) else 1

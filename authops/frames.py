@@ -122,6 +122,16 @@ REGISTRATIONS: Final = _shape(
     methods_registered=("text", "Graph's open list, joined by space"),
     default_method=("text", "userPreferredMethodForSecondaryAuthentication"),
 )
+FLEET: Final = _shape(
+    tenant=("text", "name in the tenants file, and of its run folder"),
+    status=("text", "one of run.STATUSES"),
+    exit_code=("count", "the one that belongs to the status"),
+    headline=("text", "how its worst runbook ended"),
+    connection=("text", "profile: name or path"),
+    application=("text", "as whom: client id, else what the profile signs in with"),
+    ended_at=("time", "UTC, ISO 8601, empty when no runbook ended"),
+    folder=("text", "its run folder"),
+)
 
 
 def empty(shape: Shape) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""One apply at a time for a tenant, and one application of a plan: both are remembered on this machine.
+"""One apply at a time for a tenant, one application of a plan, one runner in a run folder: remembered on this machine.
 
 The lock is the operating system's, so it ends with the process that holds it, however that ends. Machines that should
 know of each other share a folder by `AUTHOPS_STATE`.
@@ -19,6 +19,7 @@ from typing import IO, Any, Final, Self
 from authops.errors import GuardStop, PlanError, UsageError
 
 _ODD: Final = re.compile(r"[^\w.-]")
+_RUNNING: Final = ".running"
 
 
 class TenantLock:
@@ -32,7 +33,7 @@ class TenantLock:
     def acquire(self) -> Self:
         """Take the lock, or say who has it. Raises `UsageError` when the folder of locks cannot be used."""
         with _usable(self.path.parent):
-            file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+            file = _opened(self.path)
         if not _locked(file):
             holder = _read(file)
             file.close()
@@ -41,12 +42,8 @@ class TenantLock:
                 f" {self.tenant_id} since {holder.get('since', '?')}, run {holder.get('run', '?')}",
                 remedy="nothing was written; wait until that run has ended, then run apply again",
             )
-        since = datetime.now(UTC).isoformat(timespec="seconds")
         with _usable(self.path.parent):
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps({"by": self.by, "run": self.run, "pid": os.getpid(), "since": since}))
-            file.flush()
+            _sign(file, by=self.by, run=self.run)
         self._file = file
         return self
 
@@ -61,6 +58,43 @@ class TenantLock:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.release()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already."""
+    path = folder / _RUNNING
+    with _opened(path) as file:
+        if not _locked(file):
+            holder = _read(file)
+            raise UsageError(
+                f"{folder} is being worked on by process {holder.get('pid', '?')} since {holder.get('since', '?')}",
+                remedy="wait until that run has ended",
+            )
+        _sign(file)
+        yield
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a runner works in that folder now; one that was killed does not."""
+    path = folder / _RUNNING
+    if not path.exists():
+        return False
+    with _opened(path) as file:
+        return not _locked(file)
+
+
+def _opened(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+
+
+def _sign(file: IO[str], **more: str) -> None:
+    """Say who holds it, and since when."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    file.seek(0)
+    file.truncate()
+    file.write(json.dumps(more | {"pid": os.getpid(), "since": since}))
+    file.flush()
 
 
 def _read(file: IO[str]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ every text is escaped; nothing runs script or loads anything.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -15,8 +14,10 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops import disk
 from authops.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
 from authops.phone import mask
+from authops.scan import mask_numbers
 from authops.views import (
     Progress,
     View,
@@ -36,7 +37,7 @@ from authops.views import (
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart", "coverage_table",
-    "facts", "findings", "holds", "mask_numbers", "outcomes", "problems", "progress", "reason_words", "reasons",
+    "facts", "findings", "holds", "mask_numbers", "outcomes", "page", "problems", "progress", "reason_words", "reasons",
     "to_html", "witness",
 ]  # fmt: skip
 SIGNS: Final = {"add": "+", "update": "~", "remove": "\u2212", "keep": "=", "blocked": "!"}
@@ -49,7 +50,6 @@ _OUTCOME_KINDS: Final = {
     "unknown": "remove",
 }
 _COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
-_NUMBER: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
@@ -304,13 +304,18 @@ def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
 
 def to_html(notebook_path: Path, out_path: Path, *, title: str) -> Path:
     """An executed notebook as one self-contained page: no script, no network, code hidden, the outcome first."""
+    disk.write(out_path, page(notebook_path, title=title))
+    return out_path
+
+
+def page(notebook_path: Path, *, title: str) -> str:
+    """The same page as a text."""
     exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
     book = nbformat.read(notebook_path, as_version=4)
     book.cells = _outcome_first(book.cells)
     exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
-    page, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
-    out_path.write_text(page, "utf-8")
-    return out_path
+    html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
+    return str(html)
 
 
 def _outcome_first(cells: list[Any]) -> list[Any]:
@@ -319,11 +324,6 @@ def _outcome_first(cells: list[Any]) -> list[Any]:
     lead = next(titles, -1) + 1
     early = [c for c in cells[lead:] if {"outcome", "summary"} & set(c.metadata.get("tags", []))]
     return [*cells[:lead], *early, *(c for c in cells[lead:] if c not in early)]
-
-
-def mask_numbers(words: str) -> str:
-    """A sentence with every international number in it masked."""
-    return _NUMBER.sub(lambda match: mask(match[0]), words)
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:

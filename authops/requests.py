@@ -128,6 +128,16 @@ def group_members(group_id: str) -> Request:
     return Request("GET", _path(builder.to_get_request_information(_with(kind(select=["id"], top=999)))))
 
 
+def organization() -> Request:
+    """Which tenant this is (Graph: list organization)."""
+    return Request("GET", _path(_api().organization.to_get_request_information()))
+
+
+def one_registration() -> Request:
+    """A single row of the registration report, to see whether it answers at all."""
+    return Request("GET", registrations().path.replace("999", "1"))
+
+
 def methods_policy() -> Request:
     """What the tenant allows whom (Graph: get authenticationMethodsPolicy)."""
     return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))

@@ -1,16 +1,10 @@
-"""One run: its folder, its log, its outcome.json and its exit code; used inside notebooks and by `authops run`.
-
-Exit codes: 0 done, or nothing to do · 1 a runbook broke · 2 wrong use · 3 changes to look at · 4 a guard stopped it.
-"""
+"""One run, as a notebook holds it while it works: its folder, its connection, what it keeps and how it ends."""
 
 from __future__ import annotations
 
-import getpass
-import importlib.metadata
 import json
 import logging
 import os
-import platform
 import secrets
 import signal
 import threading
@@ -22,29 +16,23 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, source
+from authops import apply, outcome, permissions, source
 from authops import connection as connections
 from authops.errors import ParameterError, PlanError
 from authops.graph import Graph
 from authops.journal import Journal
 from authops.lock import TenantLock, claim
+from authops.outcome import author
 from authops.places import runs_folder, state_folder
 from authops.plan import Plan
-from authops.views import View, box
+from authops.runlog import log_to
+from authops.views import View, box, show, text
 
-STATUSES: Final = {"done": 0, "nothing to do": 0, "broke": 1, "wrong use": 2, "attention": 3, "stopped": 4}
-EXIT_CODES: Final = {
-    0: "done, or nothing to do",
-    1: "the runbook broke",
-    2: "wrong use: parameters or files",
-    3: "finished, but some changes were rejected, drifted or are unknown",
-    4: "a guard stopped it before any write",
-}
+_log = logging.getLogger(__name__)
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
     ("broke", "wrong use", "stopped"), "remove"
 )
 _NEEDS: Final = {"apply": "plan.json", "verify": "journal.sqlite"}
-_PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
 
 
 class Run:
@@ -77,8 +65,17 @@ class Run:
         """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
         if self._graph is None:
             self.claims = connections.sign_in(self.connection)
+            self._warn()
             self._graph = await Graph.connect(self.connection).__aenter__()
         return self._graph
+
+    def _warn(self) -> None:
+        """Say what this runbook will not be able to do, before work is lost on it."""
+        allowed = permissions.granted(self.claims)
+        lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
+        for said in permissions.said(self.runbook, lacking):
+            _log.warning("%s", said)
+            show(View(box(f"! {text(said)}", "update"), f"! {said}"))
 
     def take(self, plan: Plan, mode: str) -> Journal:
         """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.
@@ -172,11 +169,12 @@ class Run:
         return earlier(self.folder).began
 
     def earlier(self, name: str) -> Earlier:
-        """An earlier run of this tenant, by path or name, else the latest. Raises `ParameterError`, `PlanError`."""
-        found = earlier(find(name))
+        """An earlier run of this tenant, by path or name, else its latest. Raises `ParameterError`, `PlanError`."""
+        mine = (self.tenant_id, self.connection.tenant_id)
+        found = earlier(find(name)) if name else _latest_of(mine)
         if found.recorded.empty:
             raise ParameterError(f"{found.folder.name} wrote nothing", remedy="name the run to take back: -p run RUN")
-        if found.tenant_id not in (self.tenant_id, self.connection.tenant_id):
+        if found.tenant_id not in mine:
             raise PlanError(
                 f"{found.folder.name} wrote to tenant {found.tenant_id}, this connection is {self.tenant_id}",
                 remedy="use that run's own connection",
@@ -238,7 +236,10 @@ class Run:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
         self._let_go()
-        record(self.folder, self.runbook, status, headline, counts)
+        outcome.record(self.folder, self.runbook, status, headline, counts)
+        outcome.add(self.folder, tenant_id=self.tenant_id, connection=self.connection.name)
+        if not self.headless:
+            outcome.end(self.folder)
         return View(box(headline, _KINDS[status]), headline)
 
 
@@ -248,7 +249,7 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():
         raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
-    _log_to(folder)
+    log_to(folder)
     return Run(runbook, folder, profile)
 
 
@@ -262,10 +263,8 @@ def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime 
     return folder
 
 
-def find(name: str = "") -> Path:
-    """The folder of an earlier run that wrote: by path, by name, or the latest. Raises `ParameterError`."""
-    if not name:
-        return _latest("verify")
+def find(name: str) -> Path:
+    """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
     folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
     if folder is None:
         raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
@@ -316,72 +315,19 @@ def earlier(folder: Path) -> Earlier:
         journal.close()
 
 
+def _latest_of(tenant: Sequence[str]) -> Earlier:
+    """The latest run that wrote to a tenant (its id, or what its connection calls it), on its own or in a fleet."""
+    root = runs_folder()
+    wrote = sorted((f.parent for depth in ("*", "*/*") for f in root.glob(f"{depth}/{_NEEDS['verify']}")), reverse=True)
+    found = next((r for r in map(earlier, wrote) if r.tenant_id in tenant and not r.recorded.empty), None)
+    if found is None:
+        raise ParameterError(f"no run under {root} wrote to tenant {tenant[0]}", remedy="name the run's folder")
+    return found
+
+
 def _latest(runbook: str) -> Path:
     root, needed = runs_folder(), _NEEDS[runbook]
     fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
     return fitting[-1]
-
-
-def record(folder: Path, runbook: str, status: str, headline: str, counts: Mapping[str, Any] | None = None) -> None:
-    """Add how one runbook ended to outcome.json; the run's status and exit code are those of its worst runbook."""
-    path = folder / "outcome.json"
-    whole = json.loads(path.read_text("utf-8")) if path.exists() else {"runbooks": {}}
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    whole["runbooks"][runbook] = {
-        "status": status,
-        "headline": headline,
-        "counts": dict(counts or {}),
-        "finished_at": at,
-    }
-    worst = _worst([str(r["status"]) for r in whole["runbooks"].values()])
-    whole |= {"run": folder.name, "status": worst, "exit_code": STATUSES[worst], "by": author(), "versions": versions()}
-    new = path.with_suffix(".new")
-    new.write_text(json.dumps(whole, indent=2, ensure_ascii=False), "utf-8")
-    new.replace(path)
-
-
-def _worst(statuses: Sequence[str]) -> str:
-    rank = ["nothing to do", "done", "attention", "stopped", "wrong use", "broke"]
-    return max(statuses, key=rank.index)
-
-
-def author() -> str:
-    """Who runs this, as the operating system knows them; `AUTHOPS_AUTHOR` overrides (a pipeline's requester)."""
-    try:
-        return os.environ.get("AUTHOPS_AUTHOR") or f"{getpass.getuser()}@{platform.node()}"
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}@{platform.node()}"
-
-
-def versions() -> dict[str, str]:
-    """Versions of what decides about a result."""
-    return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        line = {"at": at, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        return json.dumps(line, ensure_ascii=False)
-
-
-def _log_to(folder: Path) -> None:
-    """Everything `authops` logs goes to log.jsonl of the latest run opened."""
-    log = logging.getLogger("authops")
-    for old in [h for h in log.handlers if isinstance(h, logging.FileHandler)]:
-        log.removeHandler(old)
-        old.close()
-    handler = logging.FileHandler(folder / "log.jsonl", encoding="utf-8")
-    handler.setFormatter(_JsonLines())
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False

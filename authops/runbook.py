@@ -9,7 +9,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import yaml
 
 from authops.errors import ParameterError
 from authops.places import project
+from authops.scan import mask_numbers, secret
 
 RUNBOOKS: Final = {
     "audit": "1_audit.ipynb",
@@ -33,8 +34,11 @@ FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "source": lambda text: text not in ("", "profile"),
     "mapping": lambda text: text.endswith((".yaml", ".yml")),
 }
-_LOOKS_LIKE_NUMBER: Final = re.compile(r"(?!\d{4}-\d\d-\d\d$)\+?[0-9][0-9 ().-]{7,}")
-_LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
+_LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
+_LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
+_OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LOOKS_SECRET: Final = re.compile(r"secret|passw|passphrase|token|private.?key|api.?key|credential", re.IGNORECASE)
+_BIG: Final = 10**8  # a whole number with nine digits is a phone number whose + was read away
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,11 @@ def effective(
     wrong: list[str] = []
     chosen: dict[str, Any] = {}
     for file in files:
-        chosen |= _checked(_load(file).items(), everywhere, f"in {file.name}", wrong)
+        chosen |= _beside(file, _checked(_load(file).items(), everywhere, f"in {file.name}", wrong))
     chosen |= _checked(_parsed(pairs, here), here, "on the command line", wrong)
     defaults = {
-        rb: _checked(_load(_defaults(rb)).items(), known[rb], f"in {_defaults(rb).name}", wrong) for rb in runbooks
+        rb: _beside(file, _checked(_load(file).items(), known[rb], f"in {file.name}", wrong))
+        for rb, file in ((rb, _defaults(rb)) for rb in runbooks)
     }
     if wrong:
         raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
@@ -106,16 +111,23 @@ def _load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check the path after -f") from error
     except yaml.YAMLError as error:
-        raise ParameterError(f"{path} is not valid YAML: {error}", remedy="put quotes around texts") from error
+        # Its text repeats the line, which may hold what must not be repeated.
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        raise ParameterError(f"{path} is not valid YAML, line {line}", remedy="put quotes around texts") from None
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
-    files = {name: text for name, text in content.items() if name in FILES and is_file(name, text)}
-    return content | {name: str((path.resolve().parent / text).resolve()) for name, text in files.items()}
+    return content
 
 
 def is_file(name: str, text: Any) -> bool:
     """Whether a parameter's text is the path of a file, rather than nothing or a word."""
     return isinstance(text, str) and FILES[name](text)
+
+
+def _beside(path: Path, chosen: dict[str, Any]) -> dict[str, Any]:
+    """A file is relative to the one that names it."""
+    files = {name: text for name, text in chosen.items() if name in FILES and is_file(name, text)}
+    return chosen | {name: str((path.resolve().parent / text).resolve()) for name, text in files.items()}
 
 
 def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> list[tuple[str, Any]]:
@@ -148,8 +160,12 @@ def _checked(
 
 
 def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
-    if _LOOKS_SECRET.search(name):
-        return f"{name} looks like a secret; secrets are never parameters"
+    if not isinstance(name, str):
+        return "a name of a parameter is no text"
+    if _LOOKS_SECRET.search(name) or any(secret(text) for text in (name, *_texts(value))):
+        return f"{name if not secret(name) else 'a parameter'} looks like a secret; secrets are never parameters"
+    if any(_is_number(text) for text in (name, *_texts(value))):
+        return f"{mask_numbers(name)} looks like a phone number; numbers come from files only"
     if name in _SET_BY_RUNNER:
         return "" if value == "" else f"{name} is set by the runner; use --run-dir"
     if name not in known:
@@ -159,9 +175,26 @@ def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
         return f"{name} must be {known[name].kind}, not {type(value).__name__}"
     if known[name].choices and str(value) not in known[name].choices:
         return f"{name} must be one of {', '.join(known[name].choices)}"
-    if isinstance(value, str) and _LOOKS_LIKE_NUMBER.fullmatch(value.strip()):
-        return f"{name} looks like a phone number; numbers come from files only"
     return ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value, however deep; whole numbers as the texts they may have been."""
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set)):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        yield str(value) if isinstance(value, str) or abs(value) < _BIG else f"+{abs(value):.0f}"
+
+
+def _is_number(text: str) -> bool:
+    """A phone number, alone or within more words; object ids and dates are none."""
+    plain = text.strip()
+    if _OBJECT_ID.fullmatch(plain) or _LOOKS_LIKE_DATE.fullmatch(plain):
+        return False
+    return bool(_LOOKS_LIKE_NUMBER.fullmatch(plain)) or mask_numbers(plain) != plain
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -249,6 +249,13 @@ class Progress:
             self._handle = self._display(self.view(now))
 
 
+def show(view: View) -> None:
+    """Show a picture in the notebook, if there is one."""
+    display = _notebook_display()
+    if display:
+        display(view)
+
+
 def _notebook_display() -> Callable[[View], Any] | None:
     """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
     try:

@@ -74,6 +74,12 @@ ALL = (
     Assumption(
         "audit_correlation", "client-request-id", ("request-id",), "what a directory audit's correlationId repeats"
     ),
+    Assumption(
+        "report_without_premium",
+        "refused",
+        ("answered",),
+        "the registration report of a tenant without P1, as sign-ins",
+    ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )
 _BY_NAME = {a.name: a for a in ALL}

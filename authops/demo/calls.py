@@ -34,6 +34,7 @@ class Call:
     body: Any
     permissions: frozenset[str]
     masked: bool = False
+    licence: str = "P1"
     version: str = "v1.0"
 
     @property

@@ -258,7 +258,12 @@ def delta(call: Call) -> Answer:
 
 _SKUS = {
     "05e9a617-0261-4cee-bb44-138d3ef5d965": ("SPE_E3", ("AAD_PREMIUM", "41781fb2-bc02-4b7c-bd55-b576c07bb09d")),
+    "84a661c4-e949-4bd2-a560-ed7766fcaf2b": (
+        "AAD_PREMIUM_P2",
+        ("AAD_PREMIUM_P2", "eec0eb4f-6444-4f95-aba0-50c24d67f998"),
+    ),
 }
+_SUBSCRIBED = {"none": (), "P1": tuple(_SKUS)[:1], "P2": tuple(_SKUS)}
 
 
 def licence_details(call: Call, key: str) -> Answer:
@@ -273,12 +278,12 @@ def licence_details(call: Call, key: str) -> Answer:
 
 
 def list_skus(call: Call) -> Answer:
-    """List what the tenant has subscribed to."""
+    """List what the tenant has subscribed to; the weather says which Entra ID licence that is."""
     refuse_options(call, "$select")
     used = sum(bool(user.profile["assignedLicenses"]) for user in call.tenant.living())
     units = {"enabled": used + 25, "suspended": 0, "warning": 0, "lockedOut": 0}
     state = {"capabilityStatus": "Enabled", "appliesTo": "User", "consumedUnits": used, "prepaidUnits": units}
-    rows = [{**_sku(sku), **state} for sku in _SKUS]
+    rows = [{**_sku(sku), **state} for sku in _SUBSCRIBED[call.licence]]
     return Answer(body={"@odata.context": call.context("subscribedSkus"), "value": rows})
 
 

@@ -61,6 +61,10 @@ BASIC = frozenset({"id", "displayName", "givenName", "surname", "mail", "userPri
 # The three ways a workload refuses (code, text).
 AUTHENTICATION_REFUSAL = ("accessDenied", "Request Authorization failed")
 DIRECTORY_REFUSAL = ("Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+PREMIUM_REFUSAL = (
+    "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+    "Neither tenant is B2C or tenant doesn't have premium license",
+)
 REPORT_REFUSAL = (
     "Authentication_MSGraphPermissionMissing",
     "Calling principal does not have required MSGraph permissions AuditLog.Read.All",

@@ -26,6 +26,8 @@ KINDS = (
     *_CONNECTION,
 )
 
+LICENCES = ("none", "P1", "P2")
+
 
 @dataclass(slots=True)
 class Settings:
@@ -43,6 +45,7 @@ class Settings:
     limits: dict[str, float] = field(default_factory=dict)
     retry_after_style: str = "integer"
     masked: bool = False
+    licence: str = "P1"
     short_pages: bool = False
     most: int | None = None
     match: str = ""
@@ -87,6 +90,8 @@ class Weather:
         if unknown:
             raise ValueError(f"unknown weather {sorted(unknown)}; faults are {', '.join(KINDS)}")
         wanted = Settings(**{**asdict(self.settings), **settings})
+        if wanted.licence not in LICENCES:
+            raise ValueError(f"licence is one of {', '.join(LICENCES)}")
         if self.throttle and set(settings) & {"throttle", "limits", "retry_after_style"}:
             self.throttle.switch(wanted.throttle, wanted.limits, wanted.retry_after_style)
         self.settings = wanted

@@ -198,7 +198,7 @@ class Wire:
             return Answer(no.status, self.error(no, request_id, origin.client_request_id))
 
     def _dispatch(self, call: Call) -> Answer:
-        call.masked = self.weather.settings.masked
+        call.masked, call.licence = self.weather.settings.masked, self.weather.settings.licence
         if self.weather.settings.short_pages and (empty := _empty_page(call)):
             return empty
         # OData has two spellings of a function without parameters and of a cast; the SDK writes the shorter cast.
@@ -218,6 +218,9 @@ class Wire:
             wanted = wanted | p.USERS_FULL
         if not wanted & call.permissions:
             raise Refusal(403, *route.refusal)
+        premium = call.licence != "none" or self.tenant.assume["report_without_premium"] == "answered"
+        if route.template.startswith("/reports/") and not premium:
+            raise Refusal(403, *p.PREMIUM_REFUSAL)
 
     def _refused(self, strike: Strike, request_id: str, origin: Origin) -> Answer:
         headers = {"Retry-After": strike.retry_after} if strike.retry_after else {}

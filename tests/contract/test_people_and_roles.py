@@ -79,6 +79,42 @@ def test_licences_of_a_user_and_of_the_tenant(door) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Authorization_RequestDenied")
 
 
+@pytest.mark.parametrize(
+    ("licence", "plans"), [("none", []), ("P1", ["AAD_PREMIUM"]), ("P2", ["AAD_PREMIUM", "AAD_PREMIUM_P2"])]
+)
+def test_the_tenant_has_the_licence_it_is_told(door, licence, plans) -> None:
+    granted = door.call("GET", "/_demo/sign-in").json()["granted"]
+    door.call("PUT", "/_demo/sign-in", json={"granted": [*granted, "LicenseAssignment.Read.All"]})
+    door.call("PUT", "/_demo/weather", json={"licence": licence})
+    try:
+        skus = door.call("GET", "/subscribedSkus", token=fresh_token(door)).json()["value"]
+    finally:
+        door.call("PUT", "/_demo/sign-in", json={"granted": granted})
+    assert [plan["servicePlanName"] for sku in skus for plan in sku["servicePlans"]] == plans
+    assert door.call("PUT", "/_demo/weather", json={"licence": "P3"}).status_code == 400
+
+
+def test_assumes_the_report_is_refused_without_premium(door) -> None:
+    door.call("PUT", "/_demo/weather", json={"licence": "none"})
+    refused = door.call("GET", "/reports/authenticationMethods/userRegistrationDetails?$top=1")
+    assert (refused.status_code, refused.json()["error"]["code"].rpartition("_")[2]) == (
+        403,
+        "RequestFromNonPremiumTenantOrB2CTenant",
+    )
+    door.assume(report_without_premium="answered")
+    assert door.call("GET", "/reports/authenticationMethods/userRegistrationDetails?$top=1").status_code == 200
+
+
+def fresh_token(door) -> str:
+    """A token that knows of permissions granted since."""
+    from azure.identity import CertificateCredential
+    from conftest import credential
+
+    if door.world is not None:
+        return door.world.login.issue_token()
+    return credential(door.profile, CertificateCredential).get_token(f"{door.root}/.default").token
+
+
 def test_delta_tells_who_came_went_and_moved(door) -> None:
     def follow(url: str) -> tuple[list[dict], str]:
         found = []

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from authops import frames, guards, plan, run, runbook, source
+from authops import frames, guards, notify, outcome, plan, runbook, source
 from authops.__main__ import main
 from authops.demo import knobs as knobs_module
 from authops.demo import weather
@@ -49,7 +49,7 @@ def table(heading: str) -> set[str]:
         ("Actions", set(frames.ACTIONS)),
         ("Reasons", set(plan.REASONS)),
         ("Outcomes", set(frames.OUTCOMES)),
-        ("Exit codes", {str(code) for code in run.EXIT_CODES}),
+        ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(source.RULES)),
     ],
@@ -63,7 +63,7 @@ def test_every_option_of_the_command_line_is_on_the_page() -> None:
 
 
 def test_exit_codes_are_those_a_status_can_have() -> None:
-    assert set(run.STATUSES.values()) == set(run.EXIT_CODES)
+    assert set(outcome.STATUSES.values()) == set(outcome.EXIT_CODES)
 
 
 def test_every_pinned_behaviour_of_the_demo_tenant_names_a_test_that_exists() -> None:
@@ -85,3 +85,11 @@ def test_every_knob_and_weather_is_on_the_demo_tenants_page() -> None:
     assert [knob for knob in knobs if f"| `{knob}` |" not in page] == []
     assert [kind for kind in weather.KINDS if kind.removeprefix("inner-").removeprefix("outer-") not in page] == []
     assert [f.name for f in fields(weather.Settings) if f"`{f.name}`" not in page and f"{f.name}:" not in page] == []
+
+
+def test_the_page_on_unattended_runs_names_every_word_a_notification_may_use() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    assert [word for word in notify.WORDS if f"`{{{word}}}`" not in page] == []
+    assert [word for word in (*notify.KINDS, *notify.OCCASIONS) if word not in page] == []
+    told = re.findall(r"`(done|nothing to do|broke|unfinished|wrong use|attention|stopped)`", page)
+    assert set(told) == set(outcome.STATUSES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "authops"
-WORDS = {"errors", "frames", "numbering", "phone", "places", "views"}
+WORDS = {"errors", "frames", "numbering", "phone", "places", "views", "disk", "durations", "permissions", "scan"}
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
@@ -21,6 +21,10 @@ ARROWS: dict[str, set[str]] = {
     "phone": {"errors", "numbering"},
     "places": set(),
     "views": set(),
+    "disk": set(),
+    "durations": {"errors"},
+    "permissions": set(),
+    "scan": {"phone"},
     "table_file": WORDS,
     "mapping": WORDS | {"table_file"},
     "notes": WORDS,
@@ -47,9 +51,34 @@ ARROWS: dict[str, set[str]] = {
     "verify": WORDS | {"apply", "directory", "graph", "audit_log"},
     "report": WORDS,
     "review": WORDS | {"report", "plan", "plan_file"},
-    "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock"},
-    "execute": WORDS | {"run", "runbook", "report"},
-    "__main__": WORDS | {"runbook", "run", "execute", "connection", "plan_file", "source"},
+    "tenants": WORDS | {"connection", "runbook"},
+    "fleet": WORDS | {"disk", "lock", "outcome", "publish", "runbook", "tenants"},
+    "outcome": WORDS,
+    "runlog": WORDS,
+    "run": WORDS | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock", "outcome", "runlog"},
+    "publish": WORDS | {"report"},
+    "stopping": WORDS | {"runlog"},
+    "execute": WORDS | {"runbook", "lock", "outcome", "publish", "runlog", "stopping"},
+    "runs": WORDS | {"journal", "lock", "outcome"},
+    "prune": WORDS | {"outcome", "publish", "runs"},
+    "notify": WORDS | {"outcome", "publish"},
+    "doctor": WORDS | {"connection", "directory", "graph", "outcome", "requests"},
+    "__main__": WORDS
+    | {
+        "runbook",
+        "run",
+        "execute",
+        "connection",
+        "plan_file",
+        "source",
+        "doctor",
+        "fleet",
+        "tenants",
+        "notify",
+        "outcome",
+        "prune",
+        "runs",
+    },
 }
 MODULES = sorted(PACKAGE.glob("*.py"))
 EVERYTHING = sorted(PACKAGE.rglob("*.py"))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from authops import runbook
 from authops.errors import ParameterError
@@ -54,3 +55,71 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
 def test_an_unknown_runbook_is_named() -> None:
     with pytest.raises(ParameterError, match="no runbook named 'aply'"):
         runbook.effective(["aply"])
+
+
+NUMBERS = [
+    "+31612345678",
+    "+31 6 1234 5678",
+    "0031612345678",
+    "0612345678",
+    "06-12345678",
+    "(020) 1234567",
+    "ann@contoso.example,+31 612345678",
+]
+SECRETS = [
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl",
+    "Bearer abcdefghijklmnopqrstuvwxyz012345",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----",
+    "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----",
+    "abc8Q~" + "x" * 34,
+    "https://operator:hunter22@proxy.contoso.example",
+    "https://hooks.slack.com/services/T000/B000/XXXXXXXX",
+    "https://prod.westeurope.logic.azure.com/workflows/x?sig=AbCdEfGhIjKlMnOp",
+    "AccountName=x;Password=hunter2222;",
+]
+
+
+@pytest.mark.parametrize("value", NUMBERS + SECRETS)
+@pytest.mark.parametrize("how", ["word", "list", "yaml", "yaml list", "yaml nested", "yaml key"])
+def test_numbers_and_secrets_are_refused_wherever_they_stand_and_never_repeated(
+    tmp_path: Path, value: str, how: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    nested = {"yaml": value, "yaml list": [value], "yaml nested": [{"deep": [value]}], "yaml key": {value: 1}}
+    pairs = {"word": [("source", value)], "list": [("protect_users", f"ann@contoso.example,{value}")]}.get(how, [])
+    if how in nested:
+        file.write_text(yaml.safe_dump({"source": nested[how]}))
+    with pytest.raises(ParameterError, match=r"looks like a (phone number|secret)") as refused:
+        runbook.effective(["preview"], [file] if how in nested else [], pairs)
+    assert not any(part in str(refused.value) for part in (value, value[-9:], "hunter2"))
+
+
+def test_a_number_that_yaml_made_an_integer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("max_changes: +31612345678\n")
+    with pytest.raises(ParameterError, match="max_changes looks like a phone number"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+    with pytest.raises(ParameterError, match="max_changes looks like a phone number"):
+        runbook.effective(["preview"], [], [("max_changes", "31612345678")])
+
+
+def test_a_broken_file_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("source: x\nclient: [hunter2hunter2: {\n")
+    with pytest.raises(ParameterError, match="not valid YAML, line") as refused:
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("runbook_name", "name", "value"),
+    [
+        ("preview", "protect_users", "12345678-1234-1234-1234-123456789012"),
+        ("undo", "until", "2026-11-24"),
+        ("undo", "until", "2026-11-24T14:30"),
+        ("undo", "run", "20261124T143000Z-preview-apply-04270a"),
+        ("preview", "source", "/data/2026/20261124.csv"),
+        ("preview", "source", "C:\\Users\\ann\\onboarding (2).csv"),
+        ("preview", "max_changes", "200000"),
+    ],
+)
+def test_what_only_resembles_a_number_is_let_through(runbook_name: str, name: str, value: str) -> None:
+    assert name in runbook.effective([runbook_name], [], [(name, value)])[runbook_name]

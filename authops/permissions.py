@@ -1,0 +1,122 @@
+"""Which application permissions each runbook needs of Graph, and what it cannot do without one.
+
+Source: the permissions reference, least first; either the granular permission or the broad one is accepted, since
+Microsoft's pages disagree which of them is least.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing a runbook does, and the permissions of which any one opens it; the first is the one to ask for.
+
+    `without` says what it does not do otherwise; "" means that the runbook cannot work at all. `rarely`: only for a
+    parameter that few use, so nobody is warned.
+    """
+
+    what: str
+    any_of: tuple[str, ...]
+    without: str = ""
+    rarely: bool = False
+
+    @property
+    def ask(self) -> str:
+        """The permission to ask for."""
+        return self.any_of[0]
+
+
+_DIRECTORY: Final = ("Directory.Read.All", "Directory.ReadWrite.All")
+_METHODS: Final = ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All")
+_PHONES: Final = ("UserAuthMethod-Phone.Read.All", "UserAuthMethod-Phone.ReadWrite.All")
+_EMAILS: Final = ("UserAuthMethod-Email.Read.All", "UserAuthMethod-Email.ReadWrite.All")
+
+PEOPLE: Final = Need("read people", ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY))
+REPORT: Final = Need("read the registration report", ("AuditLog.Read.All",))
+READ_PHONES: Final = Need("read phones", (*_METHODS, *_PHONES))
+READ_EMAILS: Final = Need("read e-mail methods", (*_METHODS, *_EMAILS), "a column Email cannot be judged")
+WRITE_PHONES: Final = Need("write phones", (_METHODS[1], _PHONES[1]))
+WRITE_EMAILS: Final = Need("write e-mail methods", (_METHODS[1], _EMAILS[1]), "changes of e-mail are rejected")
+ADMINS: Final = Need(
+    "see who is an administrator",
+    ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All", REPORT.ask),
+    "a guard stops every plan, unless allow_admins",
+)
+POLICY: Final = Need(
+    "see which methods the policy allows",
+    ("Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"),
+    "methods that the policy forbids are not held back",
+)
+GROUPS: Final = Need(
+    "see who is in a group",
+    ("GroupMember.Read.All", "GroupMember.ReadBasic.All", "Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY),
+    "protect_groups stops the plan; a policy for some groups is not looked at",
+)
+DEFAULTS: Final = Need(
+    "foresee removals of a default method", (REPORT.ask,), "Graph refuses them when they are applied"
+)
+WITNESS: Final = Need("read the audit log", (REPORT.ask,), "no second witness of what was written")
+
+LICENCES: Final = Need(
+    "read the tenant's licences",
+    ("Organization.Read.All", "LicenseAssignment.Read.All", *_DIRECTORY),
+    "scope_licence cannot be used",
+    rarely=True,
+)
+
+_JUDGE: Final = (PEOPLE, READ_PHONES, READ_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS)
+NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
+    "audit": (PEOPLE, REPORT),
+    "preview": (*_JUDGE, LICENCES),
+    "apply": (PEOPLE, WRITE_PHONES, WRITE_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS),
+    "verify": (READ_PHONES, READ_EMAILS, WITNESS),
+    "undo": _JUDGE,
+}
+# Application role ids, as Graph's service principal lists them.
+ROLE_IDS: Final = {
+    "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",
+    "AuditLog.Read.All": "b0afded3-3588-46d8-8b3d-9842eff778da",
+    "UserAuthenticationMethod.Read.All": "38d9df27-64da-44fd-b7c5-a6fbac20248f",
+    "UserAuthenticationMethod.ReadWrite.All": "50483e42-d915-4231-9639-7fdb7fd190e5",
+    "RoleManagement.Read.Directory": "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
+    "Policy.Read.AuthenticationMethod": "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
+    "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
+}
+
+
+def granted(claims: Mapping[str, Any]) -> frozenset[str] | None:
+    """What a token allows: its `roles` (an application), or its `scp` (a person); None when it does not say."""
+    roles, scopes = claims.get("roles"), claims.get("scp")
+    if roles is None and scopes is None:
+        return None
+    return frozenset([*(roles or ()), *str(scopes or "").split()])
+
+
+def missing(runbook: str, allowed: Iterable[str]) -> list[Need]:
+    """The needs of a runbook that none of these permissions opens."""
+    have = frozenset(allowed)
+    return [need for need in NEEDS.get(runbook, ()) if not need.rarely and not have & set(need.any_of)]
+
+
+def said(runbook: str, lacking: Iterable[Need]) -> list[str]:
+    """What is missing, a sentence each."""
+    return [
+        f"{runbook} cannot {need.what}: {need.without or 'it will not work'}; ask for {need.ask}" for need in lacking
+    ]
+
+
+def markdown() -> str:
+    """The table as the documentation shows it, one line for each need of each runbook."""
+    lines = ["| runbook | to | ask for | or | without it |", "|---|---|---|---|---|"]
+    for runbook, needs in NEEDS.items():
+        for need in needs:
+            others = ", ".join(f"`{name}`" for name in need.any_of[1:])
+            lines.append(
+                f"| {runbook} | {need.what} | `{need.ask}` | {others} | {need.without or '**does not work**'} |"
+            )
+    return "\n".join(lines)

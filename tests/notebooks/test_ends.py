@@ -1,0 +1,221 @@
+"""However a run ends: its exit code, its outcome.json and what it leaves say the same, and it is the truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.project import Ended, Project
+
+
+def until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_run_that_ends_well(tmp_path: Path) -> None:
+    ended = Project.at(tmp_path).run()
+    assert ended.code == 0, ended.said
+    assert (ended.outcome["status"], ended.outcome["asked"]) == ("done", ["audit"])
+    assert ended.outcome["ended_at"]
+    assert ended.told_truly()
+    assert ended.kept()
+    assert ended.outcome["runbooks"]["audit"]["counts"] == {"users": 3}
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (ended.folder, *ended.folder.iterdir())}
+    assert set(modes.values()) == {0}
+    lines = [json.loads(line) for line in (ended.folder / "log.jsonl").read_text().splitlines()]
+    assert any(line["message"].startswith("all is well") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "headline"),
+    [
+        ("raise ValueError('oh')", "", "ValueError: oh"),
+        ("import os; os._exit(0)", "", "the kernel died"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "", "the kernel died"),
+        ("", "import os; os._exit(0)", "the kernel died"),
+        ("", "1 / 0", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(0)", "", "1_audit.ipynb ended without saying how; does a cell call exit?"),
+        ("import sys; sys.exit(3)", "", "SystemExit: 3"),
+        ("raise ao.errors.GuardStop('too many')", "", "GuardStop: too many"),
+        ("raise ao.errors.PlanError('too old')", "", "PlanError: too old"),
+    ],
+)
+def test_a_notebook_that_does_not_reach_its_end(tmp_path: Path, before: str, after: str, headline: str) -> None:
+    ended = Project.at(tmp_path, before=before, after=after).run()
+    status = {"GuardStop": "stopped", "PlanError": "wrong use"}.get(headline.partition(":")[0], "broke")
+    assert ended.code == {"stopped": 4, "wrong use": 2, "broke": 1}[status], ended.said
+    assert ended.told_truly()
+    assert (ended.outcome["status"], ended.audit["status"]) == (status, status)
+    assert ended.audit["headline"].strip(": ").startswith(headline)
+    assert ended.audit["counts"] == ({"users": 3} if after else {})
+    assert ended.kept()
+
+
+def test_an_earlier_success_does_not_speak_for_an_attempt_that_never_ended(tmp_path: Path) -> None:
+    project = Project.at(tmp_path, before="import os, sys; 'NOW' in os.environ and sys.exit(0)")
+    first = project.run()
+    assert first.code == 0, first.said
+    again = project.run("--run-dir", str(first.folder), NOW="1")
+    assert again.code == 1, again.said
+    assert again.told_truly()
+
+
+STUBBORN = """import time
+while True:
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        pass"""
+
+
+@pytest.mark.parametrize(
+    ("cell", "limits", "headline"),
+    [
+        ("import time; time.sleep(600)", ("15s", "60s"), "KeyboardInterrupt: "),
+        (STUBBORN, ("10s", "1s"), "the kernel died"),
+    ],
+)
+def test_the_time_limit_interrupts_and_then_ends(
+    tmp_path: Path, cell: str, limits: tuple[str, str], headline: str
+) -> None:
+    ended = Project.at(tmp_path, before=cell).run("--time-limit", limits[0], "--grace", limits[1])
+    assert ended.code == 1, ended.said
+    assert ended.told_truly()
+    said = f"the time limit of {limits[0].replace('s', ' s')}"
+    # A machine so busy that the kernel was not up by then ends it as well.
+    assert ended.audit["headline"] in (f"stopped by {said}: {headline}", f"stopped by {said}: the kernel died")
+    assert ended.audit["stopped_by"] == said
+    assert ended.kept()
+
+
+STOPS_ITS_RUNNER = """import os, signal, time
+try:
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(60)
+except KeyboardInterrupt:
+    pass"""
+
+
+def test_what_was_asked_for_and_never_begun_is_no_success(tmp_path: Path) -> None:
+    """Somebody asks to stop when the audit has just ended well, and verify was asked for as well."""
+    ended = Project.at(tmp_path, after=STOPS_ITS_RUNNER).run("verify")
+    assert ended.code == 1, ended.said
+    assert ended.told_truly()
+    assert ended.audit["status"] == "done"
+    assert ended.outcome["runbooks"]["verify"]["headline"] == "not begun: stopped by SIGTERM"
+
+
+def test_a_runner_that_is_killed_leaves_word_that_it_did_not_finish(tmp_path: Path) -> None:
+    cell = "import os, time, pathlib; pathlib.Path(os.environ['HERE'], 'pid').write_text(str(os.getpid()))"
+    project = Project.at(tmp_path, before=f"{cell}\ntime.sleep(600)")
+    life = subprocess.Popen(**project.audit(HERE=str(tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    pid = tmp_path / "pid"
+    until(lambda: pid.exists() and pid.read_text() != "")
+    listed = subprocess.run(**project.command("runs"), capture_output=True, check=True).stdout
+    assert "running" in listed
+    life.kill()
+    said, _ = life.communicate(timeout=60)
+    ended = Ended(1, said)
+    assert (ended.outcome["status"], ended.outcome["exit_code"]) == ("unfinished", 1)
+    assert ended.audit["status"] == "unfinished"
+    assert json.loads((ended.folder / "1_audit.ipynb").read_text())["cells"]
+    listed = subprocess.run(**project.command("runs"), capture_output=True, check=True).stdout
+    assert "did not finish  1" in listed
+    until(lambda: not _alive(int(pid.read_text())))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def test_two_runners_in_one_folder_do_not_mix(tmp_path: Path) -> None:
+    project = Project.at(
+        tmp_path, before=f"import pathlib, time; pathlib.Path({str(tmp_path)!r}, 'here').touch(); time.sleep(600)"
+    )
+    life = subprocess.Popen(**project.audit(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    until((tmp_path / "here").exists)
+    (folder,) = project.runs.glob("2*")
+    try:
+        second = project.run("--run-dir", str(folder))
+        assert second.code == 2
+        assert "is being worked on by process" in second.said
+    finally:
+        life.send_signal(signal.SIGTERM)
+        said, _ = life.communicate(timeout=60)
+    assert "stopped by SIGTERM: KeyboardInterrupt" in said
+    assert life.returncode == 1
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MB of its own."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=6m,mode=700", "tmpfs", str(place)]
+    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+FILL = """def fill():
+    try:
+        with open('junk', 'ab', buffering=0) as junk:
+            while True:
+                junk.write(b'x' * 4096)
+    except OSError as error:
+        assert error.errno == 28
+fill()"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "status"),
+    [
+        # What the notebook keeps does not fit any more.
+        (f"{FILL}\nimport pandas as pd; run.keep('big', pd.DataFrame({{'n': range(200_000)}}))", "", "broke"),
+        # It ended well, and only then the disk was full: how it ended, the notebook and the page still fit.
+        ("", FILL, "done"),
+        # Full before it could tell how it ended: there is room for that.
+        (FILL, "", "done"),
+    ],
+)
+def test_a_full_disk_is_told_truly(tmp_path: Path, small: Path, before: str, after: str, status: str) -> None:
+    project = Project.at(tmp_path / "home", before=before, after=after)
+    ended = project.run(AUTHOPS_RUNS=str(small))
+    assert ended.code == {"done": 0, "broke": 1}[status], ended.said
+    assert ended.told_truly()
+    assert ended.outcome["status"] == status
+    assert ended.kept()
+    if status == "broke":
+        assert "No space left on device" in ended.audit["headline"]
+
+
+def test_a_disk_without_any_room_leaves_the_word_from_the_start(tmp_path: Path, small: Path) -> None:
+    greedy = f"{FILL}\nimport os; os.path.exists('.reserve') and os.remove('.reserve'); fill()"
+    ended = Project.at(tmp_path / "home", before=greedy).run(AUTHOPS_RUNS=str(small))
+    assert ended.code == 1, ended.said
+    assert ended.told_truly()
+    assert ended.outcome["status"] == "unfinished"
+    assert "No space left on device" in ended.said
+    json.loads((ended.folder / "1_audit.ipynb").read_text())
+
+
+def test_a_run_folder_may_have_an_odd_name(tmp_path: Path) -> None:
+    odd = tmp_path / "rúns {of} mine"
+    odd.mkdir()
+    ended = Project.at(tmp_path / "home").run(AUTHOPS_RUNS=str(odd))
+    assert ended.code == 0, ended.said
+    assert ended.kept()
