@@ -6,6 +6,7 @@ A builder is asked once per kind, with a stand-in for the user; building thousan
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -37,6 +38,24 @@ def users() -> Request:
 
     query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS, top=999)
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def people() -> Request:
+    """All users with their licences, 999 to a page (Graph: list users)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=[*_USER_FIELDS, "assignedLicenses"], top=999)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def licences() -> Request:
+    """The tenant's licences by id and name (Graph: list subscribedSkus)."""
+    return Request("GET", _path(_api().subscribed_skus.to_get_request_information()))
+
+
+def profile_phones(user_id: str) -> Request:
+    """The phones in a user's directory profile, which are not methods (Graph: get user)."""
+    return Request("GET", _for_user(_profile_phones_path(), user_id))
 
 
 def user(name: str) -> Request:
@@ -111,6 +130,13 @@ def methods_policy() -> Request:
     return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))
 
 
+def change_campaign(campaign: Mapping[str, Any]) -> Request:
+    """PATCH of the registration campaign, and of nothing else in the policy (Graph: update
+    authenticationMethodsPolicy)."""
+    body = {"registrationEnforcement": {"authenticationMethodsRegistrationCampaign": dict(campaign)}}
+    return Request("PATCH", methods_policy().path, json.dumps(body))
+
+
 def audits(since: str) -> Request:
     """Changes of methods since a moment (UTC, ISO 8601), as the service that made them tells (Graph: list
     directoryAudits); the directory's own record of the same change is left out."""
@@ -170,6 +196,14 @@ def _user_path() -> str:
     from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
 
     query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
+    return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _profile_phones_path() -> str:
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
+
+    query = Builder.UserItemRequestBuilderGetQueryParameters(select=["id", "mobilePhone", "businessPhones"])
     return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
 
 

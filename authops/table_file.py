@@ -67,12 +67,13 @@ def write(table: Table, lines: set[int]) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=table.facts.get("delimiter", ","), lineterminator="\n")
-    writer.writerow([_safe(name) for name in table.header])
-    writer.writerows([_safe(cell) for cell in cells] for line, cells in table.rows if line in lines)
+    writer.writerow([spreadsheet_safe(name) for name in table.header])
+    writer.writerows([spreadsheet_safe(cell) for cell in cells] for line, cells in table.rows if line in lines)
     return out.getvalue()
 
 
-def _safe(cell: str) -> str:
+def spreadsheet_safe(cell: str) -> str:
+    """A text as a cell that a spreadsheet shows and never runs: with an apostrophe where it could be a formula."""
     return f"'{cell}" if cell.startswith(_DANGEROUS) else cell
 
 
