@@ -52,7 +52,7 @@ def run(
     resume: str | None,
     require_second_person: bool,
 ) -> None:
-    """Run RUNBOOKS (audit preview apply verify undo) headlessly, in order, into one run folder."""
+    """Run RUNBOOKS (tour audit preview apply verify undo campaign) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
     if resume:
@@ -176,7 +176,7 @@ def _named(connection: str) -> str:
 
 
 def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
+    return [(n, str(Path(v).resolve()) if n in runbook.PATHS and v else v) for n, v in pairs]
 
 
 def _execute(

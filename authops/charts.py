@@ -61,22 +61,28 @@ def lines(
     moments: Sequence[str], series: Mapping[str, Sequence[float]], colours: Mapping[str, str], *, title: str
 ) -> str:
     """Shares (0 … 1) over moments as one line per series, with the last value at its end."""
-    count = len(moments)
-    xs = [_BASE + 20 + (_WIDE - _BASE - 20) * (i / (count - 1) if count > 1 else 0.5) for i in range(count)]
-    drawn = _axis(moments, xs)
-    drawn += "".join(_line(xs, list(values), name, colours[name]) for name, values in series.items())
-    return _svg(drawn + _ends(series, xs), _WIDE + 220, _HIGH + 50, title)
+    count, top = len(moments), _top(series)
+    xs = [_BASE + 20 + (_WIDE - _BASE - 40) * (i / (count - 1) if count > 1 else 0.5) for i in range(count)]
+    drawn = _axis(moments, xs, top)
+    drawn += "".join(_line(xs, list(values), name, colours[name], top) for name, values in series.items())
+    return _svg(drawn + _ends(series, xs[-1], top), _WIDE + 220, _HIGH + 50, title)
 
 
-def _y(share: float) -> float:
-    return 12 + (_HIGH - 12) * (1 - share)
+def _top(series: Mapping[str, Sequence[float]]) -> float:
+    """The share at the top of the axis: the next quarter above everything."""
+    highest = max((v for values in series.values() for v in values), default=1.0)
+    return max(0.25, -(-highest * 4 // 1) / 4)
 
 
-def _axis(moments: Sequence[str], xs: Sequence[float]) -> str:
+def _y(share: float, top: float) -> float:
+    return 12 + (_HIGH - 12) * (1 - share / top)
+
+
+def _axis(moments: Sequence[str], xs: Sequence[float], top: float) -> str:
     rules = "".join(
-        f'<path d="M{_BASE + 12} {_y(s):.1f}H{_WIDE}" style="stroke:var(--rule)"/>'
-        f'<text class="dim" x="{_BASE + 6}" y="{_y(s) + 4:.1f}" text-anchor="end">{s:.0%}</text>'
-        for s in (0, 0.25, 0.5, 0.75, 1)
+        f'<path d="M{_BASE + 12} {_y(s, top):.1f}H{_WIDE}" style="stroke:var(--rule)"/>'
+        f'<text class="dim" x="{_BASE + 6}" y="{_y(s, top) + 4:.1f}" text-anchor="end">{s:.0%}</text>'
+        for s in (0, top / 2, top)
     )
     step = max(1, -(-len(moments) // 7))
     shown = [i for i in range(len(moments)) if (len(moments) - 1 - i) % step == 0]
@@ -86,25 +92,28 @@ def _axis(moments: Sequence[str], xs: Sequence[float]) -> str:
     )
 
 
-def _line(xs: Sequence[float], values: Sequence[float], name: str, colour: str) -> str:
-    points = " ".join(f"{x:.1f},{_y(v):.1f}" for x, v in zip(xs, values, strict=True))
+def _line(xs: Sequence[float], values: Sequence[float], name: str, colour: str, top: float) -> str:
+    points = " ".join(f"{x:.1f},{_y(v, top):.1f}" for x, v in zip(xs, values, strict=True))
     dots = "".join(
-        f'<circle cx="{x:.1f}" cy="{_y(v):.1f}" r="3.5" style="fill:var(--{colour})">'
+        f'<circle cx="{x:.1f}" cy="{_y(v, top):.1f}" r="3.5" style="fill:var(--{colour})">'
         f"<title>{text(f'{name}: {v:.1%}')}</title></circle>"
         for x, v in zip(xs, values, strict=True)
     )
     return f'<polyline points="{points}" style="fill:none;stroke:var(--{colour});stroke-width:2.5"/>{dots}'
 
 
-def _ends(series: Mapping[str, Sequence[float]], xs: Sequence[float]) -> str:
-    """Names at the ends of the lines, moved apart so that none covers another."""
-    ends = sorted((_y(values[-1]), name, values[-1]) for name, values in series.items() if values)
-    drawn, free = [], 0.0
-    for y, name, value in ends:
-        y = max(y, free)
-        free = y + 16
-        drawn.append(f'<text x="{xs[-1] + 12:.1f}" y="{y + 4:.1f}">{text(f"{value:.0%} {name}")}</text>')
-    return "".join(drawn)
+def _ends(series: Mapping[str, Sequence[float]], x: float, top: float) -> str:
+    """Names at the ends of the lines, moved apart so that none covers another or the axis."""
+    ends = sorted((_y(values[-1], top), name, values[-1]) for name, values in series.items() if values)
+    places: list[float] = []
+    for y, _, _ in ends:
+        places.append(max(y, places[-1] + 16 if places else 0.0))
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], places[i + 1] - 16 if i + 1 < len(places) else _HIGH)
+    return "".join(
+        f'<text x="{x + 14:.1f}" y="{place + 4:.1f}">{text(f"{value:.0%} {name}")}</text>'
+        for place, (_, name, value) in zip(places, ends, strict=True)
+    )
 
 
 def _short(label: str) -> str:

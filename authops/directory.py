@@ -183,6 +183,17 @@ async def role_holders(graph: Graph) -> set[str]:
     return people
 
 
+async def role_holders_if_allowed(graph: Graph) -> set[str] | None:
+    """`role_holders`; None, with a warning, when active roles may not be read: then nobody is known not to be one."""
+    try:
+        return await role_holders(graph)
+    except GraphError as error:
+        if error.status != 403:
+            raise
+        _log.warning("roles cannot be read, so the registration report alone says who is admin: HTTP 403")
+        return None
+
+
 async def group_id(graph: Graph, name: str) -> str:
     """The id of a group named by id or display name. Raises `GraphError` (404) for none, or more than one."""
     if _ID.fullmatch(name):

@@ -27,6 +27,7 @@ RUNBOOKS: Final = {
     "undo": "5_undo.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
+PATHS: Final = ("source", "scope_file", "snapshots")
 _SET_BY_RUNNER: Final = ("run_dir",)
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
 _LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
@@ -104,8 +105,9 @@ def _load(path: Path) -> dict[str, Any]:
         raise ParameterError(f"{path} is not valid YAML: {error}", remedy="put quotes around texts") from error
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
-    if isinstance(content.get("source"), str) and content["source"]:
-        content["source"] = str((path.resolve().parent / content["source"]).resolve())
+    for name in PATHS:
+        if isinstance(content.get(name), str) and content[name]:
+            content[name] = str((path.resolve().parent / content[name]).resolve())
     return content
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -59,18 +59,15 @@ def keep(path: Path, folder: str) -> Path | None:
     return kept
 
 
-def earlier(folders: Iterable[Path], *, tenant_id: str, before: str, most: int) -> list[Snapshot]:
-    """The newest snapshots of a tenant in these folders, and one level below, made before a moment; oldest first.
+def earlier(runs: Path, kept: str = "", *, tenant_id: str, before: str, most: int) -> list[Snapshot]:
+    """The newest snapshots of a tenant made before a moment, oldest first: of the run folders in `runs`, and those
+    that `keep` put into the folder `kept`.
 
-    The same audit kept in two places counts once; a file that cannot be read is left out, with a warning.
+    The same audit in both places counts once; a file that cannot be read is left out, with a warning.
     """
-    paths = [p for folder in folders if folder.is_dir() for p in _named(folder)]
+    paths = [*runs.glob(f"*/{NAME}"), *(Path(kept).glob("snapshot-*.parquet") if kept else [])]
     found = {s.at: s for s in filter(None, map(_readable, paths)) if s.tenant_id == tenant_id and s.at < before}
     return [found[at] for at in sorted(found)][-most:] if most > 0 else []
-
-
-def _named(folder: Path) -> list[Path]:
-    return [*folder.glob("snapshot*.parquet"), *folder.glob(f"*/{NAME}")]
 
 
 def _readable(path: Path) -> Snapshot | None:
