@@ -157,6 +157,16 @@ PROFILES: Final = _shape(
     mobile_phone=("text", "the directory profile's mobilePhone, as somebody typed it"),
     business_phones=("text", "the profile's businessPhones, one to a line"),
 )
+NUDGES: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    department=("text", ""),
+    admin=("text", "yes, no or unknown"),
+    standing=("text", "as in COVERAGE"),
+    before=("text", "one of campaign.REASONS under the present settings"),
+    after=("text", "the same under the settings to come"),
+    change=("text", "newly asked, no longer asked, still asked, or empty"),
+)
 DIFFERENCES: Final = _shape(
     user_id=("text", "object id"),
     user_principal_name=("text", "the label"),

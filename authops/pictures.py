@@ -34,6 +34,14 @@ _CHANGE_CSS: Final = {
     "no longer in the report": "keep",
     "now in the report": "info",
 }
+_SETTINGS: Final = {
+    "state": "state",
+    "snoozeDurationInDays": "days a person may put it off",
+    "includeTargets": "asked",
+    "excludeTargets": "not asked",
+}
+_ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info"}
+_REASON_COLOURS: Final = ("bar", "add", "blocked", "update", "remove", "keep")
 _MOST: Final = 12
 
 
@@ -84,7 +92,7 @@ def dimensions(coverage: pd.DataFrame, names: Sequence[str] = tuple(DIMENSIONS))
     return View(html, "\n\n".join(f"by {name}\n{view.plain}" for name, view in views))
 
 
-def to_look_at(coverage: pd.DataFrame, *, limit: int = 100) -> View:
+def to_look_at(coverage: pd.DataFrame, *, limit: int = 40) -> View:
     """Enabled people with a gap, administrators first."""
     weak = gaps(coverage)
     if weak.empty:
@@ -121,13 +129,15 @@ def trend(moving: pd.DataFrame) -> View:
     total = moving["users"].where(moving["users"] > 0, 1)
     shares = {name: list((moving[name] / total).astype(float)) for name in STANDINGS}
     heads = ["at", "people", *STANDINGS, "admins by phone only"]
-    lines = [[str(r["at"])[:16].replace("T", " "), *(number(r[c]) for c in moving.columns[1:])] for r in _records(moving)]
+    lines = [
+        [str(r["at"])[:16].replace("T", " "), *(number(r[c]) for c in moving.columns[1:])] for r in _records(moving)
+    ]
     chart = charts.legend(COLOURS) + charts.lines(moments, shares, COLOURS, title="Coverage over time")
     cells = [("", [text(c) for c in line]) for line in reversed(lines)]
     return View(chart + table(heads, cells, right=heads[1:]), plain_table(heads, lines))
 
 
-def differences(changed: pd.DataFrame, *, limit: int = 100) -> View:
+def differences(changed: pd.DataFrame, *, limit: int = 40) -> View:
     """What moved since the last snapshot (DIFFERENCES): tiles, then person by person."""
     if changed.empty:
         said = "Nobody changed since the last snapshot, or there is none."
@@ -167,7 +177,9 @@ def details(details: pd.DataFrame, *, limit: int = 100) -> View:
     if details.empty:
         return View(note("Nobody is in scope."), "Nobody is in scope.")
     states = details.loc[details["sms_sign_in"] != "", "sms_sign_in"].value_counts()
-    parts = [tile(f"SMS sign-in: {state}", int(n), "add" if state == "ready" else "keep") for state, n in states.items()]
+    parts = [
+        tile(f"SMS sign-in: {state}", int(n), "add" if state == "ready" else "keep") for state, n in states.items()
+    ]
     heads = ["user", "method", "value", "default", "SMS sign-in", "last change", "by"]
     lines = [_detail(r) for r in _records(details.head(limit))]
     cells = [("", [text(c) for c in line]) for line in lines]
@@ -180,7 +192,61 @@ def _detail(row: Mapping[str, Any]) -> list[str]:
     what = row["method"] or ("none but a password" if row["known"] else f"not known: {row['error']}")
     default = "yes" if row["is_default"] else ""
     moment = str(row["changed_at"])[:16].replace("T", " ")
-    return [row["user_principal_name"], what, mask(row["value"]), default, row["sms_sign_in"], moment, row["changed_by"]]
+    return [
+        row["user_principal_name"],
+        what,
+        mask(row["value"]),
+        default,
+        row["sms_sign_in"],
+        moment,
+        row["changed_by"],
+    ]
+
+
+def settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> View:
+    """Two campaigns side by side; what would change is coloured."""
+    names = [name for name in _SETTINGS if name in before or name in after]
+    names += sorted((set(before) | set(after)) - set(names))
+    heads = ["setting", "now", "then"]
+    lines = [[_SETTINGS.get(n, n), _setting(before.get(n)), _setting(after.get(n))] for n in names]
+    cells = [("" if line[1] == line[2] else "update", [text(c) for c in line]) for line in lines]
+    return View(table(heads, cells), plain_table(heads, lines))
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return "; ".join(f"{t.get('targetType')} {t.get('id')}{_towards(t)}" for t in value) or "nobody"
+    return "not set" if value is None else str(value)
+
+
+def _towards(target: Mapping[str, Any]) -> str:
+    method = target.get("targetedAuthenticationMethod")
+    return f" → {method}" if method else ""
+
+
+def nudges(nudges: pd.DataFrame, reasons: Mapping[str, str], *, limit: int = 50) -> View:
+    """Who is asked (NUDGES): now and then as bars, tiles of what changes, then the people it changes for."""
+    found = nudges["change"].value_counts()
+    parts = [tile(kind, int(found.get(kind, 0)), css) for kind, css in _ASKED.items()]
+    before, after = (nudges[when].value_counts() for when in ("before", "after"))
+    used = [r for r in reasons if int(before.get(r, 0)) or int(after.get(r, 0))]
+    colours = {r: _REASON_COLOURS[i % len(_REASON_COLOURS)] for i, r in enumerate(used)}
+    rows = [(when, {r: int(said.get(r, 0)) for r in used}) for when, said in (("now", before), ("then", after))]
+    chart = charts.legend(colours) + charts.stacked(rows, colours, title="Who is asked, now and then")
+    words = note("; ".join(f"{r}: {reasons[r]}" for r in used))
+    moved = nudges[nudges["change"].isin(("newly asked", "no longer asked"))]
+    heads = ["change", "user", "department", "admin", "standing", "before → after"]
+    lines = [_nudge(r) for r in _records(moved.head(limit))]
+    cells = [(_ASKED[line[0]], [text(c) for c in line]) for line in lines]
+    said = f"{number(len(lines))} of {number(len(moved))} shown; all of them in nudges.parquet"
+    below = (table(heads, cells) if lines else "") + note(said)
+    plain = " · ".join(f"{number(int(found.get(kind, 0)))} {kind}" for kind in _ASKED)
+    return View(tiles(parts) + chart + words + below, f"{plain}\n{plain_table(heads, lines)}\n{said}")
+
+
+def _nudge(row: Mapping[str, Any]) -> list[str]:
+    keys = ("change", "user_principal_name", "department", "admin", "standing")
+    return [*(str(row[k]) for k in keys), f"{row['before']} → {row['after']}"]
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:

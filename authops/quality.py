@@ -68,8 +68,8 @@ def _judged(value: str, method: str) -> tuple[str, str] | None:
         return why.rule, str(why)
     if method != "office" and phonenumbers.number_type(phonenumbers.parse(spelled)) == _LANDLINE:
         return "landline_as_mobile", "a landline cannot receive a text message"
-    why = doubt(spelled)
-    return ("doubtful_number", why) if why else None
+    doubted = doubt(spelled)
+    return ("doubtful_number", doubted) if doubted else None
 
 
 def _shared(held: pd.DataFrame) -> Iterator[Finding]:
@@ -120,7 +120,9 @@ def last_changed(details: pd.DataFrame, audits: pd.DataFrame) -> pd.DataFrame:
     told = [latest.get((r["user_id"], r["method"]), {}) for r in _records(check(details, DETAILS))]
     at = [max(str(t.get("at", "")), str(c)) for t, c in zip(told, details["created_at"], strict=True)]
     by = [str(t.get("by", "")) for t in told]
-    return details.assign(changed_at=pd.Series(at, details.index, "str"), changed_by=pd.Series(by, details.index, "str"))
+    return details.assign(
+        changed_at=pd.Series(at, details.index, "str"), changed_by=pd.Series(by, details.index, "str")
+    )
 
 
 def masked(details: pd.DataFrame) -> pd.DataFrame:

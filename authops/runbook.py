@@ -25,6 +25,7 @@ RUNBOOKS: Final = {
     "apply": "3_apply.ipynb",
     "verify": "4_verify.ipynb",
     "undo": "5_undo.ipynb",
+    "campaign": "6_campaign.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 PATHS: Final = ("source", "scope_file", "snapshots")

@@ -40,7 +40,9 @@ async def read(graph: Graph, people: pd.DataFrame, scope: str, file: str = "", *
 async def _in_scope(graph: Graph, people: pd.DataFrame, scope: str) -> pd.DataFrame:
     kind, _, name = (part.strip() for part in scope.partition(":"))
     if kind not in KINDS or (kind != "everybody" and not name):
-        raise ParameterError(f"scope {scope!r} is not known", remedy=f"write KIND: NAME, KIND one of {', '.join(KINDS)}")
+        raise ParameterError(
+            f"scope {scope!r} is not known", remedy=f"write KIND: NAME, KIND one of {', '.join(KINDS)}"
+        )
     if kind == "everybody":
         return people
     if kind == "group":
@@ -56,7 +58,9 @@ def _in_file(people: pd.DataFrame, file: str) -> pd.DataFrame:
     if column is None:
         raise SourceError(f"{file} has no user column", remedy="name one column UPN or Id")
     asked = {cells[column].strip().casefold() for _, cells in table.rows if len(cells) > column}
-    return people[people["user_id"].str.casefold().isin(asked) | people["user_principal_name"].str.casefold().isin(asked)]
+    return people[
+        people["user_id"].str.casefold().isin(asked) | people["user_principal_name"].str.casefold().isin(asked)
+    ]
 
 
 def _recognised(header: Sequence[str]) -> int:

@@ -68,6 +68,10 @@ ALL = (
     Assumption(
         "audit_correlation", "client-request-id", ("request-id",), "what a directory audit's correlationId repeats"
     ),
+    Assumption("campaign_passkey", "refused", ("accepted",), "a registration campaign for fido2 on v1.0"),
+    Assumption(
+        "campaign_enforce", "refused", ("accepted",), "enforceRegistrationAfterAllowedSnoozes on v1.0 (an Entra sample)"
+    ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )
 _BY_NAME = {a.name: a for a in ALL}

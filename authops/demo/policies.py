@@ -4,12 +4,15 @@ the authenticationMethodConfiguration pages.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from authops.demo.calls import Answer, refuse_options
 from authops.demo.tenant import Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from authops.demo.audits import Audits
     from authops.demo.calls import Call
 
@@ -18,7 +21,12 @@ _CAMPAIGN_TARGET = {"id": "all_users", "targetType": "group", "targetedAuthentic
 _EVERYONE: dict[str, Any] = {"targetType": "group", "id": "all_users", "isRegistrationRequired": False}
 _STATES = ("enabled", "disabled")
 _CAMPAIGN_STATES = ("default", *_STATES)
+_CAMPAIGN = "authenticationMethodsRegistrationCampaign"
 _CAMPAIGN_FIELDS = frozenset({"snoozeDurationInDays", "state", "includeTargets", "excludeTargets"})
+_ENFORCE = "enforceRegistrationAfterAllowedSnoozes"
+_EXCLUDE_FIELDS = frozenset({"id", "targetType"})
+_INCLUDE_FIELDS = _EXCLUDE_FIELDS | {"targetedAuthenticationMethod"}
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def defaults(seed: str) -> dict[str, Any]:
@@ -81,11 +89,17 @@ class Policies:
         fields = _object(call)
         for name in sorted(set(fields) - {"registrationEnforcement"}):
             raise Refusal(400, "badRequest", f"The property '{name}' cannot be updated.")
-        asked = fields.get("registrationEnforcement", {}).get("authenticationMethodsRegistrationCampaign", {})
+        enforcement = _part(fields, "registrationEnforcement", {_CAMPAIGN})
+        asked = _part(enforcement, _CAMPAIGN, _CAMPAIGN_FIELDS | self._unconfirmed_fields())
+        methods = {"microsoftAuthenticator"}
+        methods |= {"fido2"} if self.tenant.assume["campaign_passkey"] == "accepted" else set()
         policy, old = dict(self.current), self.current["campaign"]
-        policy["campaign"] = {**old, **_campaign(asked)}
+        policy["campaign"] = {**old, **_campaign(asked, methods)}
         self._keep(policy, "Authentication Methods Policy Update", "registrationEnforcement", old, policy["campaign"])
         return Answer(body=self._shown(call))
+
+    def _unconfirmed_fields(self) -> set[str]:
+        return {_ENFORCE} if self.tenant.assume["campaign_enforce"] == "accepted" else set()
 
     def get_configuration(self, call: Call, name: str) -> Answer:
         """Tell the configuration of one method."""
@@ -162,19 +176,49 @@ def _object(call: Call) -> dict[str, Any]:
     return {name: value for name, value in call.body.items() if name == "@odata.type" or "@odata" not in name}
 
 
-def _campaign(asked: dict[str, Any]) -> dict[str, Any]:
+def _part(whole: dict[str, Any], name: str, allowed: Set[str]) -> dict[str, Any]:
+    """Return an object within an object, without annotations; what its type does not have is refused."""
+    found = whole.get(name, {})
+    if not isinstance(found, dict):
+        raise Refusal(400, "badRequest", f"The property '{name}' must be an object.")
+    plain = {key: value for key, value in found.items() if "@odata" not in key}
+    for unknown in sorted(set(plain) - allowed):
+        raise Refusal(400, "badRequest", f"The property '{unknown}' does not exist on '{name}'.")
+    return plain
+
+
+def _campaign(asked: dict[str, Any], methods: Set[str]) -> dict[str, Any]:
     """Return the part of a campaign that may be sent, refusing what the type does not allow."""
-    for name in sorted(set(asked) - _CAMPAIGN_FIELDS):
-        raise Refusal(400, "badRequest", f"The property '{name}' does not exist on a registration campaign.")
     days = asked.get("snoozeDurationInDays", 1)
-    if not isinstance(days, int) or not 0 <= days <= 14:
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= 14:
         raise Refusal(400, "badRequest", "snoozeDurationInDays must be between 0 and 14.")
     if asked.get("state", "default") not in _CAMPAIGN_STATES:
         raise Refusal(400, "badRequest", f"The state '{asked['state']}' is not valid.")
-    for target in asked.get("includeTargets", []):
-        if target.get("targetedAuthenticationMethod") != "microsoftAuthenticator":
-            raise Refusal(400, "badRequest", "A campaign on v1.0 targets microsoftAuthenticator.")
+    for name, fields in (("includeTargets", _INCLUDE_FIELDS), ("excludeTargets", _EXCLUDE_FIELDS)):
+        for target in _targets(asked, name):
+            _target(target, name, fields)
+    for target in _targets(asked, "includeTargets"):
+        if target.get("targetedAuthenticationMethod") not in methods:
+            raise Refusal(400, "badRequest", f"A campaign on v1.0 targets {' or '.join(sorted(methods))}.")
     return asked
+
+
+def _targets(asked: dict[str, Any], name: str) -> list[Any]:
+    found = asked.get(name, [])
+    if not isinstance(found, list):
+        raise Refusal(400, "badRequest", f"The property '{name}' must be a collection.")
+    return found
+
+
+def _target(target: Any, name: str, fields: Set[str]) -> None:
+    """Refuse a target that is not one user, one group, or all users."""
+    if not isinstance(target, dict) or {k for k in target if "@odata" not in k} - fields:
+        raise Refusal(400, "badRequest", f"A target in '{name}' has a property its type does not have.")
+    if target.get("targetType") not in ("user", "group"):
+        raise Refusal(400, "badRequest", f"A target in '{name}' needs targetType user or group.")
+    everybody = target.get("id") == "all_users" and target["targetType"] == "group"
+    if not everybody and not _GUID.fullmatch(str(target.get("id"))):
+        raise Refusal(400, "badRequest", f"A target in '{name}' needs the id of a user or group, or all_users.")
 
 
 def _type(name: str) -> str:
