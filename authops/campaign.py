@@ -88,6 +88,16 @@ async def target(graph: Graph, name: str) -> dict[str, str]:
     raise ParameterError(f"target {name!r} is not known", remedy="write all_users, group: NAME or user: UPN")
 
 
+async def names(graph: Graph, people: pd.DataFrame, *settings: Settings) -> dict[str, str]:
+    """Whom the targets of these settings name: id → UPN or group name; a group that is gone keeps its id."""
+    lists = [s.get(key) or [] for s in settings for key in ("includeTargets", "excludeTargets")]
+    ids = {str(one["id"]): one.get("targetType") for targets in lists for one in targets}
+    users = dict(zip(people["user_id"], people["user_principal_name"], strict=True))
+    asked = {requests.group(i): i for i, kind in ids.items() if kind == "group" and i != EVERYBODY}
+    groups = {asked[a.request]: str(a.body.get("displayName") or "") async for a in graph.send(asked)}
+    return {i: users.get(i) or groups.get(i) or i for i in ids}
+
+
 async def changed(
     graph: Graph,
     settings: Settings,

@@ -203,19 +203,19 @@ def _detail(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> View:
-    """Two campaigns side by side; what would change is coloured."""
+def settings(before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str]) -> View:
+    """Two campaigns side by side; what would change is coloured. `known`: names of users and groups by id."""
     names = [name for name in _SETTINGS if name in before or name in after]
     names += sorted((set(before) | set(after)) - set(names))
     heads = ["setting", "now", "then"]
-    lines = [[_SETTINGS.get(n, n), _setting(before.get(n)), _setting(after.get(n))] for n in names]
+    lines = [[_SETTINGS.get(n, n), _setting(before.get(n), known), _setting(after.get(n), known)] for n in names]
     cells = [("" if line[1] == line[2] else "update", [text(c) for c in line]) for line in lines]
     return View(table(heads, cells), plain_table(heads, lines))
 
 
-def _setting(value: Any) -> str:
+def _setting(value: Any, known: Mapping[str, str]) -> str:
     if isinstance(value, list):
-        return "; ".join(f"{t.get('targetType')} {t.get('id')}{_towards(t)}" for t in value) or "nobody"
+        return "; ".join(f"{t.get('targetType')} {known.get(t['id'], t['id'])}{_towards(t)}" for t in value) or "nobody"
     return "not set" if value is None else str(value)
 
 

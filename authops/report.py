@@ -300,19 +300,34 @@ def to_html(notebook_path: Path, out_path: Path, *, title: str) -> Path:
     """An executed notebook as one self-contained page: no script, no network, code hidden, the outcome first."""
     exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
     book = nbformat.read(notebook_path, as_version=4)
-    book.cells = _outcome_first(book.cells)
+    book.cells = _outcome_first(_without_silent(book.cells))
     exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
     page, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
     out_path.write_text(page, "utf-8")
     return out_path
 
 
+def _without_silent(cells: list[Any]) -> list[Any]:
+    """Without cells that show nothing, and without the words that lead to nothing but them; the title stays."""
+    kept: list[Any] = []
+    for cell in cells:
+        if cell.cell_type != "code" or cell.outputs:
+            kept.append(cell)
+        elif kept and kept[-1].cell_type == "markdown" and not kept[-1].source.startswith("# "):
+            kept.pop()
+    return kept
+
+
 def _outcome_first(cells: list[Any]) -> list[Any]:
-    """The title, then cells tagged `outcome` or `summary`, then the rest as it was."""
+    """The title, then cells tagged `outcome`, then those tagged `summary` under their own words, then the rest."""
     titles = (i for i, c in enumerate(cells) if c.cell_type == "markdown" and c.source.startswith("# "))
     lead = next(titles, -1) + 1
-    early = [c for c in cells[lead:] if {"outcome", "summary"} & set(c.metadata.get("tags", []))]
-    return [*cells[:lead], *early, *(c for c in cells[lead:] if c not in early)]
+    rest = list(enumerate(cells))[lead:]
+    outcome = [i for i, c in rest if "outcome" in c.metadata.get("tags", [])]
+    summary = [i for i, c in rest if "summary" in c.metadata.get("tags", [])]
+    under = [j for i in summary for j in (i - 1, i) if j >= lead and (j == i or cells[j].cell_type == "markdown")]
+    early = list(dict.fromkeys(outcome + under))
+    return [*cells[:lead], *(cells[i] for i in early), *(c for i, c in rest if i not in early)]
 
 
 def mask_numbers(words: str) -> str:

@@ -116,6 +116,14 @@ def group_named(name: str) -> Request:
     return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
 
 
+def group(group_id: str) -> Request:
+    """A group's name (Graph: get group)."""
+    from msgraph.generated.groups.item.group_item_request_builder import GroupItemRequestBuilder as Builder
+
+    query = Builder.GroupItemRequestBuilderGetQueryParameters(select=["id", "displayName"])
+    return Request("GET", _path(_api().groups.by_group_id(group_id).to_get_request_information(_with(query))))
+
+
 def group_members(group_id: str) -> Request:
     """Members of a group at any depth, of any kind (Graph: list transitiveMembers)."""
     from msgraph.generated.groups.item.transitive_members import transitive_members_request_builder as module
