@@ -34,9 +34,9 @@ class Snapshot:
     tally: Mapping[str, int]
 
     def load(self) -> pd.DataFrame:
-        """Its people (COVERAGE without display names). A column that an older format lacks is empty."""
-        data = pd.read_parquet(self.path).reindex(columns=_KEPT)
-        return data.fillna("").astype("str")
+        """Its people (COVERAGE, display names empty). A column that an older format lacks is empty."""
+        data = pd.read_parquet(self.path).reindex(columns=list(COVERAGE))
+        return data.astype("object").fillna("").astype("str")
 
 
 def save(coverage: pd.DataFrame, tally: Mapping[str, int], folder: Path, *, tenant_id: str, at: str) -> Path:

@@ -42,7 +42,7 @@ def over_time(tallies: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
 def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """What changed between two snapshots (COVERAGE), person by person (DIFFERENCES), the worrying first."""
     old, new = (data[_SEEN].drop_duplicates("user_id").set_index("user_id") for data in (before, after))
-    both = old.join(new, how="outer", lsuffix="_before", rsuffix="_after")
+    both = old.merge(new, how="outer", left_index=True, right_index=True, suffixes=("_before", "_after"))
     both = both.fillna("") if both.empty else both.astype("object").fillna("")
     same = (both["methods_before"] == both["methods_after"]) & (both["standing_before"] == both["standing_after"])
     rows = cast("list[dict[str, Any]]", both[~same].reset_index().to_dict("records"))
