@@ -255,7 +255,8 @@ async def apply(
     intend: Callable[[], object],
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Outcome:
-    """Read again, refuse drift, call `intend`, PATCH once, read back until Graph shows it.
+    """Read again, refuse drift, call `intend`, PATCH once, read back until Graph shows it. Raises `GraphError` only
+    while nothing was written yet.
 
     Only what changes is not enough: a list of targets is replaced whole, so the whole campaign is sent.
     """
@@ -266,8 +267,11 @@ async def apply(
     request = requests.change_campaign(after)
     _, sent_at = await graph.pace.turn([request])
     (answer,) = await graph.write([request], sent_at)
-    found = await _read_back(graph, after, sleep if answer.happened != "refused" else None)
     detail = str(answer.error or "")
+    try:
+        found = await _read_back(graph, after, sleep if answer.happened != "refused" else None)
+    except GraphError as error:
+        return Outcome("unknown", {}, f"{detail} and it could not be read back: {error}".strip(), answer.request_id)
     if found == _plain(after):
         return Outcome("applied_with_note" if detail else "applied", found, detail, answer.request_id)
     rejected = answer.happened == "refused"
@@ -349,17 +353,22 @@ def ending(result: Outcome, nudges: pd.DataFrame, sealed: str) -> tuple[str, str
     return "attention", f"{result.outcome}: {result.detail}"
 
 
-async def carry_out(graph: Graph, before: Settings, after: Settings, mode: str, kept: Kept) -> Outcome:
+async def carry_out(
+    graph: Graph,
+    before: Settings,
+    after: Settings,
+    mode: str,
+    kept: Kept,
+    *,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> Outcome:
     """What mode says: nothing for equal settings, nothing in a dry run, else `apply`; `kept` records it."""
     if _plain(before) == _plain(after):
         return Outcome("nothing to do", before)
     if mode != "apply":
         kept.note(outcome="dry run")
         return Outcome("dry run", before)
-    try:
-        result = await apply(graph, before, after, intend=lambda: kept.note(outcome="unknown"))
-    except GraphError as error:
-        result = Outcome("unknown", {}, str(error))
+    result = await apply(graph, before, after, intend=lambda: kept.note(outcome="unknown"), sleep=sleep)
     kept.note(outcome=result.outcome, detail=result.detail, request_id=result.request_id, found=dict(result.found))
     return result
 
