@@ -20,6 +20,7 @@ from authops.errors import ParameterError
 from authops.places import project
 
 RUNBOOKS: Final = {
+    "tour": "0_tour.ipynb",
     "audit": "1_audit.ipynb",
     "preview": "2_preview.ipynb",
     "apply": "3_apply.ipynb",
