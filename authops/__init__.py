@@ -28,6 +28,7 @@ __all__ = [
     "pictures",
     "plan",
     "plan_file",
+    "profile",
     "protection",
     "quality",
     "report",

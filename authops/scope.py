@@ -57,7 +57,7 @@ def _in_file(people: pd.DataFrame, file: str) -> pd.DataFrame:
     column = next((i for i, name in enumerate(table.header) if _is_user(name)), None)
     if column is None:
         raise SourceError(f"{file} has no user column", remedy="name one column UPN or Id")
-    asked = {cells[column].strip().casefold() for _, cells in table.rows if len(cells) > column}
+    asked = {cell.strip().casefold() for cell in table.columns[column]} - {""}
     return people[
         people["user_id"].str.casefold().isin(asked) | people["user_principal_name"].str.casefold().isin(asked)
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authops.phone import PhoneProblem, doubt, fold, mask, normalise
+from authops.phone import PhoneProblem, fold, mask, normalise, read
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_what_is_not_surely_a_number_is_refused(text: str, region: str, method: 
 
 def test_a_number_that_names_its_country_may_be_new_or_fictional_and_is_noted() -> None:
     assert normalise("+1 5555551234") == "+1 5555551234"
-    assert doubt("+1 5555551234")
-    assert not doubt("+31 612345678")
+    assert read("+1 5555551234").note
+    assert not read("+31 612345678").note
 
 
 def test_spelling_is_no_difference_and_a_digit_is() -> None:

@@ -29,6 +29,7 @@ def row(user: str, *, force: bool = False, **wants: str | None) -> list[dict[str
             "value": value or "",
             "overwrite": force,
             "note": "",
+            "ticket": "",
         }
         for method, value in wants.items()
     ]

@@ -166,17 +166,15 @@ def test_a_blank_cell_follows_the_run_unless_its_row_says(
     assert set(read(tmp_path, rows, on_blank=on_blank).wanted["intent"]) == {intent}
 
 
-def test_one_number_for_several_people_or_twice_for_one_is_noted(tmp_path: Path) -> None:
+def test_one_number_for_several_people_is_noted(tmp_path: Path) -> None:
     rows = [
         ["a@contoso.example", "+31 612345678", "+31 612345678", "", "", ""],
         ["b@contoso.example", "+31 612345678", "", "", "", ""],
         ["c@contoso.example", "+31 612345679", "", "", "", ""],
     ]
     notes = read(tmp_path, text([HEADER, *rows]).encode()).wanted.set_index(["user", "method"])["note"]
-    assert notes["a@contoso.example", "mobile"] == (
-        "the same number for several users of this file; the same number twice for one user"
-    )
-    assert notes["b@contoso.example", "mobile"] == "the same number for several users of this file"
+    assert notes["a@contoso.example", "mobile"] == ("the same number for several users of this source")
+    assert notes["b@contoso.example", "mobile"] == "the same number for several users of this source"
     assert notes["c@contoso.example", "mobile"] == ""
 
 
