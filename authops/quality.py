@@ -9,7 +9,7 @@ import pandas as pd
 import phonenumbers
 
 from authops.frames import AUDITS, DETAILS, PEOPLE, PROFILES, check
-from authops.phone import PhoneProblem, doubt, fold, mask, normalise
+from authops.phone import PhoneProblem, fold, mask, normalise, read
 
 FINDINGS: Final = ("finding", "user_id", "user_principal_name", "method", "value", "message")
 NUMBERS: Final = ("mobile", "alternateMobile", "office")
@@ -18,7 +18,7 @@ RULES: Final = {
     "landline_as_mobile": "a mobile that its country gives out as a landline",
     "differs_from_profile": "another number than in the directory profile",
     "lone_alternate": "an alternate mobile without a mobile",
-    "doubtful_number": "not a number that its country is known to give out",
+    "doubtful_number": "unusual for a person's phone: unknown to its country, or a company's",
     "no_country_code": "no country code",
     "impossible_number": "too few or too many digits for its country",
     "not_a_number": "cannot be read as a number",
@@ -37,8 +37,8 @@ def findings(details: pd.DataFrame, people: pd.DataFrame, profiles: pd.DataFrame
 
     `people` (PEOPLE) tell the country in which a profile's number without a country code is read.
     """
-    read = check(details, DETAILS)
-    held = read[read["known"] & read["method"].isin(NUMBERS) & (read["value"] != "")]
+    known = check(details, DETAILS)
+    held = known[known["known"] & known["method"].isin(NUMBERS) & (known["value"] != "")]
     rows = [*_wrong(held), *_shared(held), *_lone(held), *_other_than_profile(held, people, profiles)]
     columns = ["finding", "user_id", "user_principal_name", "method", "value", "message"]
     data = pd.DataFrame(rows, columns=columns, dtype="str")
@@ -63,13 +63,13 @@ def _wrong(held: pd.DataFrame) -> Iterator[Finding]:
 
 def _judged(value: str, method: str) -> tuple[str, str] | None:
     try:
-        spelled = normalise(value, method=method)
+        number = read(value, method=method)
     except PhoneProblem as why:
         return why.rule, str(why)
-    if method != "office" and phonenumbers.number_type(phonenumbers.parse(spelled)) == _LANDLINE:
-        return "landline_as_mobile", "a landline cannot receive a text message"
-    doubted = doubt(spelled)
-    return ("doubtful_number", doubted) if doubted else None
+    if not number.note:
+        return None
+    landline = method != "office" and phonenumbers.number_type(phonenumbers.parse(number.value)) == _LANDLINE
+    return ("landline_as_mobile" if landline else "doubtful_number"), number.note
 
 
 def _shared(held: pd.DataFrame) -> Iterator[Finding]:
