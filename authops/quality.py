@@ -19,6 +19,8 @@ RULES: Final = {
     "differs_from_profile": "another number than in the directory profile",
     "lone_alternate": "an alternate mobile without a mobile",
     "doubtful_number": "unusual for a person's phone: unknown to its country, or a company's",
+    "premium_number": "a premium-rate number",
+    "short_number": "a short number, as services have",
     "no_country_code": "no country code",
     "impossible_number": "too few or too many digits for its country",
     "not_a_number": "cannot be read as a number",
