@@ -35,7 +35,7 @@ def test_two_audits_and_what_moved_between_them(tenant: Tenant, tmp_path: Path) 
     assert code == 0, said
     assert first
     people = {u["displayName"]: u for u in tenant.knob("state")["users"]}
-    gone = people["Jack Shared"]["userPrincipalName"]
+    gone = people["Otto Synced"]["userPrincipalName"]
     tenant.knob("staff", "POST", {"hire": [{"displayName": "Nele Nieuw"}], "leave": [gone]})
     (first / snapshot.NAME).unlink()
     tenant.knob("log", "DELETE")
