@@ -141,7 +141,7 @@ def _same(before: pd.Series[str], value: pd.Series[str], asked: Any) -> Any:
     """Where two values are equal, however they are spelled."""
     same = (before == value).to_numpy() & asked
     differ = np.flatnonzero(asked & ~same)
-    pairs = zip(before.iloc[differ], value.iloc[differ], strict=True)
+    pairs = zip(before.iloc[differ].tolist(), value.iloc[differ].tolist(), strict=True)
     same[differ] = [fold(one) == fold(other) for one, other in pairs]
     return same
 

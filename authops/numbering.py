@@ -27,6 +27,8 @@ _CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
 @dataclass(frozen=True)
 class _Region:
+    """What a region's numbers of one length look like."""
+
     general: re.Pattern[str]
     unusual: re.Pattern[str]
     fixed: re.Pattern[str]
@@ -36,9 +38,8 @@ class _Region:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The regions behind one country code, but those that are known by their leading digits."""
+    """The regions behind one country code, but those that are known by their leading digits; for one length."""
 
-    lengths: frozenset[int]
     unclear: re.Pattern[str]
     regions: tuple[_Region, ...]
 
@@ -53,8 +54,8 @@ def split(digits: str) -> tuple[str, str]:
 
 def kind(code: str, national: str) -> str:
     """MOBILE, FIXED or EITHER for a valid ordinary number; "" when the library has to be asked."""
-    plan = _plan(code)
-    if plan is None or len(national) not in plan.lengths or plan.unclear.match(national):
+    plan = _plan(code, len(national))
+    if plan is None or plan.unclear.match(national):
         return ""
     for region in plan.regions:
         if region.general.fullmatch(national):
@@ -84,34 +85,34 @@ def calling_code(region: str) -> str:
 
 
 @cache
-def _plan(code: str) -> _Plan | None:
+def _plan(code: str, length: int) -> _Plan | None:
+    """None when the country has no numbers of that length."""
     names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code or 0), ())
     known = [m for m in (PhoneMetadata.metadata_for_region(name, None) for name in names) if m is not None]
-    if not known:
+    if not known or not known[0].general_desc or length not in known[0].general_desc.possible_length:
         return None
     leading = [m.leading_digits for m in known if m.leading_digits is not None]
     prefix = known[0].national_prefix_for_parsing
     unclear = "|".join(f"(?:{p})" for p in [*leading, *([prefix] if prefix else [])])
-    regions = tuple(_region(m) for m in known if m.leading_digits is None)
-    lengths = frozenset(known[0].general_desc.possible_length if known[0].general_desc else ())
-    return _Plan(lengths, re.compile(unclear) if unclear else _NEVER, regions)
+    regions = tuple(_region(m, length) for m in known if m.leading_digits is None)
+    return _Plan(re.compile(unclear) if unclear else _NEVER, regions)
 
 
-def _region(metadata: Any) -> _Region:
+def _region(metadata: Any, length: int) -> _Region:
     return _Region(
-        _compiled(metadata.general_desc),
-        _compiled(*(getattr(metadata, name) for name in _UNUSUAL)),
-        _compiled(metadata.fixed_line),
-        _compiled(metadata.mobile),
+        _compiled(length, metadata.general_desc),
+        _compiled(length, *(getattr(metadata, name) for name in _UNUSUAL)),
+        _compiled(length, metadata.fixed_line),
+        _compiled(length, metadata.mobile),
         bool(metadata.same_mobile_and_fixed_line_pattern),
     )
 
 
-def _compiled(*descriptions: Any) -> re.Pattern[str]:
-    """One pattern for some descriptions; each with the lengths it is possible in."""
+def _compiled(length: int, *descriptions: Any) -> re.Pattern[str]:
+    """One pattern for those of some descriptions that are possible in this length (none named: in any)."""
     parts = [
-        rf"(?={'|'.join(rf'[0-9]{{{n}}}$' for n in d.possible_length) or '[0-9]+$'})(?:{d.national_number_pattern})$"
+        d.national_number_pattern
         for d in descriptions
-        if d is not None and d.national_number_pattern is not None
+        if d is not None and d.national_number_pattern and (not d.possible_length or length in d.possible_length)
     ]
     return re.compile("|".join(f"(?:{part})" for part in parts)) if parts else _NEVER

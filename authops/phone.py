@@ -80,7 +80,7 @@ def _ordinary(text: str, region: str, method: str) -> Number | None:
 
 @lru_cache(100_000)
 def _read(text: str, region: str, method: str) -> Number:
-    plain = _plain(text)
+    plain = _plain(text).removeprefix("tel:")
     number = _parse(plain, region)
     _refuse_unusable(number, method, given_country=plain.startswith(("+", "00")))
     spelled = f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
@@ -99,6 +99,10 @@ def _plain(text: str) -> str:
 def _parse(text: str, region: str) -> PhoneNumber:
     if re.search(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", text, re.IGNORECASE):
         raise PhoneProblem("number_mangled", "a spreadsheet turned the number into 1.23E+10; format the column as text")
+    if text.startswith("="):
+        raise PhoneProblem("not_a_number", "a formula that was never calculated; open and save it in a spreadsheet")
+    if re.fullmatch(r"#[A-Z0-9/]+[!?]?", text):
+        raise PhoneProblem("not_a_number", "an error value of a spreadsheet")
     if re.search(r"[*•#]", text):
         raise PhoneProblem("number_masked", "a masked number is not a number")
     international = text.startswith(("+", "00"))

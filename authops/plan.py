@@ -118,8 +118,8 @@ def _resolved(wanted: pd.DataFrame, users: pd.DataFrame) -> tuple[Any, list[dict
     could not show, or who were named twice.
     """
     codes, uniques = pd.factorize(wanted["user"])
-    names = [str(name) for name in uniques]
-    at = {str(name).casefold(): position for position, name in enumerate(users["asked"])}
+    names = list(map(str, uniques.tolist()))
+    at = {str(name).casefold(): position for position, name in enumerate(users["asked"].tolist())}
     found = np.array([at.get(name.casefold(), -1) for name in names], dtype=np.int64)
     ids = users["user_id"].to_numpy(dtype=object)
     named: dict[str, list[str]] = defaultdict(list)

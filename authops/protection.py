@@ -62,12 +62,12 @@ async def read(graph: Graph, users: pd.DataFrame, rules: Rules) -> Protection:
     admins, groups, (unusable, sms_sign_in) = await asyncio.gather(
         _admins(graph, unread, needed=not rules.allow_admins),
         _members(graph, rules.protect_groups, unread),
-        _by_policy(graph, known),
+        _by_policy(graph, known, needed=not rules.allow_unusable),
     )
     ids = set(known["user_id"])
     rows += [_row(user, "", "administrator") for user in admins & ids]
     rows += [_row(user, "", "protected_group") for user in groups & ids]
-    rows += [] if rules.allow_unusable else unusable
+    rows += unusable
     return Protection(frame(HELD, rows), unread, sms_sign_in)
 
 
@@ -120,11 +120,15 @@ async def _members(graph: Graph, names: Iterable[str], unread: dict[str, str]) -
     return found
 
 
-async def _by_policy(graph: Graph, users: pd.DataFrame) -> tuple[list[dict[str, str]], frozenset[str]]:
-    """Methods that the policy does not let a user use, and who signs in by SMS; unknown is a warning, and nobody."""
+async def _by_policy(graph: Graph, users: pd.DataFrame, *, needed: bool) -> tuple[list[dict[str, str]], frozenset[str]]:
+    """Methods that the policy does not let a user use (where `needed`), and who signs in by SMS, which guests never do.
+
+    A policy that may not be read is a warning, and holds nobody.
+    """
     try:
         policy = await directory.methods_policy(graph)
-        allowed, sign_in = await _allowed(graph, policy), await _sign_in(graph, policy.get("Sms", {}))
+        allowed = await _allowed(graph, policy) if needed else {}
+        sign_in = await _sign_in(graph, policy.get("Sms", {}))
     except GraphError as error:
         if error.status not in _NOT_FOR_US:
             raise
@@ -132,7 +136,8 @@ async def _by_policy(graph: Graph, users: pd.DataFrame) -> tuple[list[dict[str, 
         return [], frozenset()
     ids = list(users["user_id"])
     unusable = [_row(u, m, "unusable_method") for m, who in allowed.items() for u in ids if not who.has(u)]
-    return unusable, frozenset(user for user in ids if sign_in.has(user))
+    guests = set(users.loc[users["user_type"].str.casefold() == "guest", "user_id"])
+    return unusable, frozenset(user for user in ids if sign_in.has(user) and user not in guests)
 
 
 async def _sign_in(graph: Graph, sms: Mapping[str, Any]) -> _Allowed:

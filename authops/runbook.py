@@ -37,7 +37,7 @@ FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "scope_file": bool,
     "snapshots": bool,
 }
-_LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
+_LOOKS_LIKE_NUMBER: Final = re.compile(r"(?!\d{4}-\d\d-\d\d$)\+?[0-9][0-9 ().-]{7,}")
 _LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
 
 

@@ -237,8 +237,8 @@ def _workbook(data: bytes, path: Path, recognise: Recognise, sheet: str) -> Tabl
     from openpyxl import load_workbook
 
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        held = {name: list(_sheet(book[name].iter_rows(values_only=True))) for name in book.sheetnames}
+        names = load_workbook(io.BytesIO(data), read_only=True).sheetnames
+        held = {name: list(_sheet(_calculated(data, name))) for name in names}
     except Exception as error:  # openpyxl raises whatever its parts raise
         raise SourceError(
             f"{path} is not an Excel workbook ({type(error).__name__})", remedy="save it as .xlsx or CSV (UTF-8)"
@@ -248,6 +248,21 @@ def _workbook(data: bytes, path: Path, recognise: Recognise, sheet: str) -> Tabl
         raise SourceError(f"{path} has no filled sheet {name!r}", remedy=f"its sheets are: {', '.join(held)}")
     (_, header), *rows = held[name]
     return _table(header, rows, {"sheet": name})
+
+
+def _calculated(data: bytes, name: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a sheet as they are shown. A formula that nobody has calculated is itself, for a blank says more."""
+    from openpyxl import load_workbook
+
+    values = load_workbook(io.BytesIO(data), read_only=True, data_only=True)[name].iter_rows(values_only=True)
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        sheets = [part for part in parts.namelist() if part.startswith("xl/worksheets/")]
+        if not any(re.search(rb"<f[ >]", parts.read(part)) for part in sheets):
+            yield from values
+            return
+    formulas = load_workbook(io.BytesIO(data), read_only=True)[name].iter_rows(values_only=True)
+    for shown, said in zip(values, formulas, strict=True):
+        yield tuple(f if v is None and isinstance(f, str) else v for v, f in zip(shown, said, strict=True))
 
 
 def _only_sheet(filled: dict[str, list[Row]], path: Path, recognise: Recognise) -> str:
