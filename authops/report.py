@@ -35,7 +35,7 @@ from authops.views import (
 )
 
 __all__ = [
-    "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart", "coverage_table",
+    "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
     "facts", "findings", "holds", "mask_numbers", "outcomes", "problems", "progress", "reason_words", "reasons",
     "to_html", "witness",
 ]  # fmt: skip
@@ -277,20 +277,8 @@ def coverage_chart(coverage: pd.DataFrame, *, title: str = "Coverage") -> View:
     return View(bars(drawn, title=title), plain_table(heads, lines))
 
 
-def coverage_table(coverage: pd.DataFrame) -> View:
-    """The same figures as a table; a `user_type` column comes first when there is one."""
-    first = ["user_type"] if "user_type" in coverage else []
-    heads = [*(h.replace("_", " ") for h in first), "measure", "users", "of", "share"]
-    lines = [
-        [*(str(r[h]) for h in first), r["measure"], number(r["users"]), number(r["population"]), percent(r["share"])]
-        for r in _records(coverage)
-    ]
-    cells = [("", [text(c) for c in line]) for line in lines]
-    return View(table(heads, cells, right=["users", "of", "share"]), plain_table(heads, lines))
-
-
 def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
-    """Numbers that deserve a look, from `coverage.number_findings`."""
+    """Numbers that deserve a look, from `quality.findings`."""
     if findings.empty:
         return View(box("✓ No number stands out.", "add"), "No number stands out.")
     heads = ["finding", "user_principal_name", "method", "value", "message"]
