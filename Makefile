@@ -35,7 +35,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in planning fuzz reads writes limits storm serving memory chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in planning fuzz reads writes limits storm serving memory audit chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \

@@ -1,29 +1,134 @@
-"""Frames → coverage figures and findings about numbers. Pure.
+"""Frames → who is covered by what. Pure.
 
-The registration report leaves out disabled users and runs hours behind: whoever is not in it is counted as exactly
-that, never as somebody without methods.
+The registration report leaves out disabled users and runs hours behind: whoever is not in it is unknown, which is a
+value of its own, never somebody without methods.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pandas as pd
 
-from authops.frames import CURRENT, REGISTRATIONS, USERS, check
-from authops.phone import PhoneProblem, fold, mask, normalise
+from authops.frames import COVERAGE, PEOPLE, REGISTRATIONS, USERS, check
 
 FIGURES: Final = ("measure", "users", "share", "population", "kind")
-FINDINGS: Final = ("finding", "user_id", "user_principal_name", "method", "value", "message")
 PHONES: Final = frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})
-RESET_ONLY: Final = frozenset({"email", "securityQuestion"})
+NOT_LASTING: Final = frozenset({"email", "securityQuestion", "temporaryAccessPass"})
+STANDINGS: Final = {
+    "passwordless": "can sign in without a password: passkey, Windows Hello, phone sign-in …",
+    "app or key": "a second factor besides phones: an app, a token, a certificate",
+    "phone only": "text message or call is the only second factor",
+    "no lasting factor": "only e-mail, questions or a temporary pass",
+    "nothing": "in the report, with nothing registered",
+    "unknown": "not in the report: disabled, new, or left out; nothing is known",
+}
+WEAK: Final = ("phone only", "no lasting factor", "nothing")
+DIMENSIONS: Final = {
+    "user type": "user_type",
+    "account": "account",
+    "admin": "admin",
+    "department": "department",
+    "country": "country",
+    "licence": "licences",
+}
+NOT_IN_REPORT: Final = "not in the report"
+NOT_SET: Final = "(not set)"
 _CAPABLE: Final = {
     "MFA-capable": "is_mfa_capable",
     "passwordless-capable": "is_passwordless_capable",
     "SSPR-capable": "is_sspr_capable",
 }
-NOT_IN_REPORT: Final = "not in the report"
+
+
+def join(registrations: pd.DataFrame, people: pd.DataFrame, roles: set[str] | None) -> pd.DataFrame:
+    """One row a person (COVERAGE) from the report (REGISTRATIONS), the directory (PEOPLE) and who holds a role.
+
+    `roles` None: they could not be read, so the report's own isAdmin is all that is known.
+    """
+    everybody = check(people, PEOPLE).drop_duplicates("user_id")
+    report = check(registrations, REGISTRATIONS).drop_duplicates("user_id").set_index("user_id")
+    known = everybody["user_id"].isin(report.index)
+    said = report.reindex(everybody["user_id"]).set_index(everybody.index)
+    data = everybody.assign(
+        user_type=everybody["user_type"].replace("", "unknown"),
+        account=everybody["account_enabled"].map({True: "enabled", False: "disabled"}),
+        admin=_admin(said["is_admin"], everybody["user_id"], roles),
+        methods=said["methods_registered"].fillna(""),
+        default_method=said["default_method"].fillna(""),
+        **{column.removeprefix("is_"): _words(said[column]) for column in _CAPABLE.values()},
+    )
+    data["standing"] = _standings(data).where(known, "unknown")
+    return data[list(COVERAGE)].astype("str").reset_index(drop=True)
+
+
+def _words(flags: pd.Series[Any]) -> pd.Series[str]:
+    return flags.map({True: "yes", False: "no"}).astype("object").fillna("unknown")
+
+
+def _admin(reported: pd.Series[Any], ids: pd.Series[str], roles: set[str] | None) -> pd.Series[str]:
+    words = _words(reported)
+    if roles is None:
+        return words
+    return words.where(words == "yes", "no").where(~ids.isin(roles), "yes")
+
+
+def _standings(data: pd.DataFrame) -> pd.Series[str]:
+    """By what is registered; the combinations are few, people are many."""
+    found = data["methods"].map({said: _standing(said) for said in data["methods"].unique()})
+    return found.where(data["passwordless_capable"] != "yes", "passwordless")
+
+
+def _standing(registered: str) -> str:
+    methods = set(registered.split())
+    factors = methods - NOT_LASTING
+    if not methods:
+        return "nothing"
+    if not factors:
+        return "no lasting factor"
+    return "phone only" if factors <= PHONES else "app or key"
+
+
+def by(coverage: pd.DataFrame, dimension: str) -> pd.DataFrame:
+    """COVERAGE counted along one of DIMENSIONS: `value`, `users`, and a column for each standing; the largest first.
+
+    A person with two licences counts under each, so licences add up to more than there are people.
+    """
+    values = _values(check(coverage, COVERAGE), DIMENSIONS[dimension])
+    standing = coverage["standing"].loc[values.index]
+    counted = pd.crosstab(values.to_numpy(), standing.to_numpy()).reindex(columns=list(STANDINGS), fill_value=0)
+    counted.insert(0, "users", counted.sum(axis=1))
+    counted = counted.rename_axis(columns=None).rename_axis("value").reset_index()
+    return counted.sort_values(["users", "value"], ascending=[False, True], ignore_index=True)
+
+
+def _values(coverage: pd.DataFrame, column: str) -> pd.Series[str]:
+    """A person's value, or values, with the person's row as index."""
+    values = coverage[column]
+    each = values.str.split(" ").explode().astype("str") if column == "licences" else values
+    return each.replace("", NOT_SET)
+
+
+def members(coverage: pd.DataFrame, dimension: str, value: str) -> pd.DataFrame:
+    """The people (COVERAGE) who have that value in that dimension."""
+    values = _values(coverage, DIMENSIONS[dimension])
+    return coverage.loc[values.index[values == value].unique()]
+
+
+def gaps(coverage: pd.DataFrame) -> pd.DataFrame:
+    """Enabled people to look at (COVERAGE): administrators first, then nothing, no lasting factor, phone only."""
+    order = {standing: place for place, standing in enumerate(reversed(WEAK))}
+    weak = coverage[coverage["standing"].isin(WEAK) & (coverage["account"] == "enabled")]
+    rank = weak.assign(first=weak["admin"] != "yes", place=weak["standing"].map(order))
+    return rank.sort_values(["first", "place", "user_principal_name"], ignore_index=True)[list(COVERAGE)]
+
+
+def left_out(coverage: pd.DataFrame) -> dict[str, int]:
+    """Why people are unknown, as far as the directory tells."""
+    unknown = coverage[coverage["standing"] == "unknown"]
+    disabled = int((unknown["account"] == "disabled").sum())
+    return {"disabled": disabled, "enabled, yet not in the report": len(unknown) - disabled}
 
 
 def figures(registrations: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
@@ -58,38 +163,26 @@ def _capable(known: pd.DataFrame) -> Iterator[Row]:
 
 def _methods(known: pd.DataFrame) -> Iterator[Row]:
     """Every method that occurs (Graph's list is open), the commonest first."""
-    sets = known["methods_registered"].map(lambda said: sorted(set(said.split())))
-    for method, count in sets.explode().dropna().value_counts().items():
-        yield f"method {method}", int(count), len(known), "method"
+    counted: dict[str, int] = {}
+    for said, people in known["methods_registered"].value_counts(sort=False).items():
+        for method in set(str(said).split()):
+            counted[method] = counted.get(method, 0) + int(people)
+    for method, count in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
+        yield f"method {method}", count, len(known), "method"
 
 
 def _gaps(known: pd.DataFrame) -> Iterator[Row]:
-    only_phones = known["methods_registered"].map(_only_phones).astype(bool)
-    admins = known["is_admin"].astype(bool)
-    nothing = known["methods_registered"].str.strip() == ""
+    standing = known["methods_registered"].map({said: _standing(said) for said in known["methods_registered"].unique()})
+    only_phones, admins = standing == "phone only", known["is_admin"].astype(bool)
     yield "second factor by phone only", int(only_phones.sum()), len(known), "gap"
-    yield "nothing registered", int(nothing.sum()), len(known), "gap"
+    yield "nothing registered", int((standing == "nothing").sum()), len(known), "gap"
     yield "admins with SMS or voice only", int((admins & only_phones).sum()), int(admins.sum()), "gap"
-
-
-def _only_phones(registered: str) -> bool:
-    """A phone is the only second factor: e-mail and questions serve password reset; anything unheard-of is a factor."""
-    factors = set(registered.split()) - RESET_ONLY
-    return bool(factors) and factors <= PHONES
 
 
 def _missing(missing: pd.DataFrame, everybody: int) -> Iterator[Row]:
     enabled = int(missing["account_enabled"].astype(bool).sum())
     yield NOT_IN_REPORT, len(missing), everybody, "unread"
     yield f"{NOT_IN_REPORT}, though enabled", enabled, everybody, "unread"
-
-
-def by_user_type(registrations: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
-    """`figures` for members, guests and whoever has no type, with `user_type` as first column."""
-    kinds = check(users, USERS)["user_type"].replace("", "unknown")
-    parts = [figures(registrations, part).assign(user_type=kind) for kind, part in users.groupby(kinds)]
-    data = pd.concat(parts, ignore_index=True) if parts else figures(registrations, users).assign(user_type="").iloc[:0]
-    return data[["user_type", *FIGURES]]
 
 
 def ending(registrations: pd.DataFrame, users: pd.DataFrame) -> tuple[str, str]:
@@ -100,58 +193,3 @@ def ending(registrations: pd.DataFrame, users: pd.DataFrame) -> tuple[str, str]:
     capable, missing = found.loc["MFA-capable"], found.loc[NOT_IN_REPORT]
     said = f"{capable['users']:,} of {capable['population']:,} users in the report can use multifactor sign-in"
     return "done", f"{said}; {missing['users']:,} of {missing['population']:,} are not in the report"
-
-
-def number_findings(current: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
-    """Numbers that deserve a look (columns FINDINGS, values masked): not valid, without country code, shared by
-    several users, and an alternate mobile without a mobile. What could not be read is no finding.
-    """
-    names = check(users, USERS).drop_duplicates("user_id").set_index("user_id")["user_principal_name"]
-    known = check(current, CURRENT)
-    known = known[known["known"].astype(bool) & (known["method"] != "email")]
-    held = known[known["value"] != ""]
-    rows = [*_bad_numbers(held), *_shared(held), *_lone_alternates(known)]
-    data = pd.DataFrame(rows, columns=["finding", "user_id", "method", "value", "message"], dtype="str")
-    data["value"] = data["value"].map(mask)
-    data["user_principal_name"] = data["user_id"].map(names).fillna("")
-    return data[list(FINDINGS)]
-
-
-Finding = tuple[str, str, str, str, str]
-
-
-def _bad_numbers(held: pd.DataFrame) -> Iterator[Finding]:
-    distinct = held[["value", "method"]].drop_duplicates().itertuples(index=False)
-    wrong = {(v, m): why for v, m in distinct if (why := _problem(str(v), str(m)))}
-    for row in _records(held):
-        why = wrong.get((row["value"], row["method"]))
-        if why:
-            yield why.rule, row["user_id"], row["method"], row["value"], str(why)
-
-
-def _problem(value: str, method: str) -> PhoneProblem | None:
-    try:
-        normalise(value, method=method)
-    except PhoneProblem as why:
-        return why
-    return None
-
-
-def _shared(held: pd.DataFrame) -> Iterator[Finding]:
-    same = held["value"].map(fold)
-    owners = held.groupby(same)["user_id"].transform("nunique")
-    for row, count in zip(_records(held), owners, strict=True):
-        if count > 1:
-            yield "shared_number", row["user_id"], row["method"], row["value"], f"the same number at {count:,} users"
-
-
-def _lone_alternates(known: pd.DataFrame) -> Iterator[Finding]:
-    """Only where the mobile was read and is none."""
-    without = set(known.loc[(known["method"] == "mobile") & (known["value"] == ""), "user_id"])
-    alternates = known[(known["method"] == "alternateMobile") & (known["value"] != "")]
-    for row in _records(alternates[alternates["user_id"].isin(without)]):
-        yield "lone_alternate", row["user_id"], row["method"], row["value"], "an alternate mobile without a mobile"
-
-
-def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", data.to_dict("records"))

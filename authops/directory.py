@@ -14,7 +14,7 @@ import pandas as pd
 
 from authops import requests
 from authops.errors import GraphError
-from authops.frames import CURRENT, REGISTRATIONS, USERS, Gathered, frame
+from authops.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 from authops.graph import Answer, Graph, Request
 
 _log = logging.getLogger(__name__)
@@ -224,6 +224,17 @@ async def _members_if_group(graph: Graph, principal: str, *, certain: bool) -> s
         return set()
 
 
+async def role_holders_if_allowed(graph: Graph) -> set[str] | None:
+    """`role_holders`; None, with a warning, when active roles may not be read: then nobody is known not to be one."""
+    try:
+        return await role_holders(graph)
+    except GraphError as error:
+        if error.status != 403:
+            raise
+        _log.warning("roles cannot be read, so the registration report alone says who is admin: HTTP 403")
+        return None
+
+
 async def group_id(graph: Graph, name: str) -> str:
     """The id of a group named by id or display name. Raises `GraphError` (404) for none, or more than one."""
     if _ID.fullmatch(name):
@@ -271,3 +282,82 @@ def _registration(item: dict[str, Any]) -> dict[str, Any]:
         "methods_registered": " ".join(item.get("methodsRegistered") or []),
         "default_method": "" if preferred == "none" else preferred,
     }
+
+
+async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+    """Every user with licences (PEOPLE), 999 to a page. Licences go by name where names may be read."""
+    names = await _licence_names(graph)
+    rows = Gathered(PEOPLE)
+    async for user in graph.pages(requests.people()):
+        ids = [str(licence.get("skuId")) for licence in user.get("assignedLicenses") or []]
+        rows.add(user_row(user) | {"licences": " ".join(sorted(names.get(sku, sku) for sku in ids))})
+        tick(len(rows))
+    return rows.frame()
+
+
+async def _licence_names(graph: Graph) -> dict[str, str]:
+    try:
+        return {str(r["skuId"]): str(r["skuPartNumber"]) async for r in graph.pages(requests.subscribed_skus())}
+    except GraphError as error:
+        if error.status not in (400, 403, 404, 501):
+            raise
+        _log.warning("names of licences are not known, so their ids are shown: HTTP %s", error.status)
+        return {}
+
+
+async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFrame, *, tick: Tick) -> pd.DataFrame:
+    """Every method of just these people (USERS), read one by one (DETAILS); UserAuthenticationMethod.Read.All.
+
+    One row a method; who has none but a password, or could not be read, has one row without a method.
+    """
+    names = dict(zip(people["user_id"], people["user_principal_name"], strict=True))
+    preferred = dict(zip(registrations["user_id"], registrations["default_method"], strict=True))
+    asked = {requests.authentication_methods(user): user for user in names}
+    rows = Gathered(DETAILS)
+    async for answer in _answers(graph, asked, tick):
+        user = asked[answer.request]
+        who = {"user_id": user, "user_principal_name": names[user]}
+        for row in _details(answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
+            rows.add(who | row)
+    return rows.frame().sort_values("user_principal_name", kind="stable", ignore_index=True)
+
+
+_DEFAULT_KINDS: Final = _DEFAULTS | {"push": "microsoftAuthenticator", "oath": "softwareOath"}
+_NO_METHOD: Final = {
+    "method": "", "known": True, "value": "", "is_default": False, "sms_sign_in": "", "created_at": "", "error": ""
+}  # fmt: skip
+
+
+def _details(answer: Answer, default: str) -> list[dict[str, Any]]:
+    if answer.status != 200:
+        return [_NO_METHOD | {"known": False, "error": str(answer.error)}]
+    found = [_detail(item, default) for item in (answer.body or {}).get("value", [])]
+    return [row for row in found if row["method"] != "password"] or [_NO_METHOD]
+
+
+def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
+    kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+    method = str(item.get("phoneType") or kind)
+    value = str(item.get("phoneNumber") or item.get("emailAddress") or "")
+    error = "Graph showed a masked number" if "*" in value else ""
+    return {
+        "method": method,
+        "known": not error,
+        "value": "" if error else value,
+        "is_default": method == default,
+        "sms_sign_in": str(item.get("smsSignInState") or "") if method == "mobile" else "",
+        "created_at": str(item.get("createdDateTime") or ""),
+        "error": error,
+    }
+
+
+async def profile_phones(graph: Graph, ids: Iterable[str]) -> pd.DataFrame:
+    """The phones in these users' directory profiles (PROFILES); who could not be read is left out. User.Read.All."""
+    asked = {requests.profile_phones(user): user for user in dict.fromkeys(ids)}
+    rows = Gathered(PROFILES)
+    async for answer in _answers(graph, asked, _nothing):
+        if answer.status == 200 and answer.body:
+            numbers = [str(n) for n in answer.body.get("businessPhones") or []]
+            row = {"user_id": asked[answer.request], "mobile_phone": answer.body.get("mobilePhone") or ""}
+            rows.add(row | {"business_phones": "\n".join(numbers)})
+    return rows.frame()

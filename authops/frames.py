@@ -133,6 +133,65 @@ FLEET: Final = _shape(
     folder=("text", "its run folder"),
 )
 
+PEOPLE: Final = _shape(
+    **USERS,
+    licences=("text", "assigned licences: part numbers, or SKU ids where names may not be read; joined by space"),
+)
+COVERAGE: Final = _shape(
+    user_id=("text", "object id: the key"),
+    user_principal_name=("text", "the label"),
+    display_name=("text", ""),
+    user_type=("text", "Member, Guest or unknown"),
+    account=("text", "enabled or disabled"),
+    department=("text", "empty = not set"),
+    country=("text", "usageLocation, empty = not set"),
+    licences=("text", "as in PEOPLE"),
+    admin=("text", "yes, no or unknown: holds a directory role"),
+    mfa_capable=("text", "yes, no or unknown"),
+    passwordless_capable=("text", "yes, no or unknown"),
+    sspr_capable=("text", "yes, no or unknown"),
+    methods=("text", "Graph's open list, joined by space; empty = none, or unknown"),
+    default_method=("text", "as in REGISTRATIONS"),
+    standing=("text", "one of coverage.STANDINGS; unknown = not in the report"),
+)
+DETAILS: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    method=("text", "one of METHODS, or Graph's name of another kind; empty = none besides a password, or not known"),
+    known=("flag", "False when this person could not be read: unread is never none"),
+    value=("text", "number or address as Graph spells it"),
+    is_default=("flag", "the person's default for second factor, as far as the report knows"),
+    sms_sign_in=("text", "Graph's smsSignInState, of a mobile"),
+    created_at=("time", "when it was registered, as far as Graph tells"),
+    error=("text", "why it is not known"),
+)
+PROFILES: Final = _shape(
+    user_id=("text", "object id"),
+    mobile_phone=("text", "the directory profile's mobilePhone, as somebody typed it"),
+    business_phones=("text", "the profile's businessPhones, one to a line"),
+)
+NUDGES: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    department=("text", ""),
+    admin=("text", "yes, no or unknown"),
+    standing=("text", "as in COVERAGE"),
+    before=("text", "one of campaign.REASONS under the present settings"),
+    after=("text", "the same under the settings to come"),
+    change=("text", "newly asked, no longer asked, still asked, or empty"),
+)
+DIFFERENCES: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    change=("text", "one of trend.KINDS"),
+    gained=("text", "methods, joined by space"),
+    lost=("text", "methods, joined by space"),
+    before=("text", "standing in the earlier snapshot, empty = not there"),
+    after=("text", "standing now, empty = not there"),
+    admin=("text", "yes, no or unknown"),
+    department=("text", ""),
+)
+
 
 def empty(shape: Shape) -> pd.DataFrame:
     """A frame without rows in that shape."""

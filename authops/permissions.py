@@ -7,7 +7,7 @@ Microsoft's pages disagree which of them is least.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 
@@ -68,13 +68,25 @@ LICENCES: Final = Need(
     rarely=True,
 )
 
+SHOW_LICENCES: Final = replace(LICENCES, without="licences are shown by their ids", rarely=False)
+SHOW_ADMINS: Final = replace(ADMINS, without="the report alone says who is an administrator, not who is eligible")
+IN_SCOPE: Final = replace(READ_PHONES, what="read the phones of a scope", without="no scope can be read", rarely=True)
+GROUP_IN_SCOPE: Final = replace(GROUPS, without="no scope can be a group", rarely=True)
+CAMPAIGN: Final = replace(POLICY, what="read the campaign", without="")
+WRITE_CAMPAIGN: Final = Need(
+    "change the campaign", ("Policy.ReadWrite.AuthenticationMethod",), "dry runs only; a change is refused"
+)
+CAMPAIGN_GROUPS: Final = replace(GROUPS, without="targets that are groups cannot be told person by person")
+
 _JUDGE: Final = (PEOPLE, READ_PHONES, READ_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
-    "audit": (PEOPLE, REPORT),
+    "tour": (),
+    "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
     "apply": (PEOPLE, WRITE_PHONES, WRITE_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS),
     "verify": (READ_PHONES, READ_EMAILS, WITNESS),
     "undo": _JUDGE,
+    "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),
 }
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {
@@ -84,6 +96,7 @@ ROLE_IDS: Final = {
     "UserAuthenticationMethod.ReadWrite.All": "50483e42-d915-4231-9639-7fdb7fd190e5",
     "RoleManagement.Read.Directory": "483bed4a-2ad3-4361-a73b-c83ccdbdc53c",
     "Policy.Read.AuthenticationMethod": "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
+    "Policy.ReadWrite.AuthenticationMethod": "29c18626-4985-4dcd-85c0-193eef327366",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
     "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
 }

@@ -36,7 +36,7 @@ from authops.views import (
 )
 
 __all__ = [
-    "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart", "coverage_table",
+    "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
     "facts", "findings", "holds", "mask_numbers", "outcomes", "page", "problems", "progress", "reason_words", "reasons",
     "to_html", "witness",
 ]  # fmt: skip
@@ -277,20 +277,8 @@ def coverage_chart(coverage: pd.DataFrame, *, title: str = "Coverage") -> View:
     return View(bars(drawn, title=title), plain_table(heads, lines))
 
 
-def coverage_table(coverage: pd.DataFrame) -> View:
-    """The same figures as a table; a `user_type` column comes first when there is one."""
-    first = ["user_type"] if "user_type" in coverage else []
-    heads = [*(h.replace("_", " ") for h in first), "measure", "users", "of", "share"]
-    lines = [
-        [*(str(r[h]) for h in first), r["measure"], number(r["users"]), number(r["population"]), percent(r["share"])]
-        for r in _records(coverage)
-    ]
-    cells = [("", [text(c) for c in line]) for line in lines]
-    return View(table(heads, cells, right=["users", "of", "share"]), plain_table(heads, lines))
-
-
 def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
-    """Numbers that deserve a look, from `coverage.number_findings`."""
+    """Numbers that deserve a look, from `quality.findings`."""
     if findings.empty:
         return View(box("✓ No number stands out.", "add"), "No number stands out.")
     heads = ["finding", "user_principal_name", "method", "value", "message"]
@@ -312,18 +300,33 @@ def page(notebook_path: Path, *, title: str) -> str:
     """The same page as a text."""
     exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
     book = nbformat.read(notebook_path, as_version=4)
-    book.cells = _outcome_first(book.cells)
+    book.cells = _outcome_first(_without_silent(book.cells))
     exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
     html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
     return str(html)
 
 
+def _without_silent(cells: list[Any]) -> list[Any]:
+    """Without cells that show nothing, and without the words that lead to nothing but them; the title stays."""
+    kept: list[Any] = []
+    for cell in cells:
+        if cell.cell_type != "code" or cell.outputs:
+            kept.append(cell)
+        elif kept and kept[-1].cell_type == "markdown" and not kept[-1].source.startswith("# "):
+            kept.pop()
+    return kept
+
+
 def _outcome_first(cells: list[Any]) -> list[Any]:
-    """The title, then cells tagged `outcome` or `summary`, then the rest as it was."""
+    """The title, then cells tagged `outcome`, then those tagged `summary` under their own words, then the rest."""
     titles = (i for i, c in enumerate(cells) if c.cell_type == "markdown" and c.source.startswith("# "))
     lead = next(titles, -1) + 1
-    early = [c for c in cells[lead:] if {"outcome", "summary"} & set(c.metadata.get("tags", []))]
-    return [*cells[:lead], *early, *(c for c in cells[lead:] if c not in early)]
+    rest = list(enumerate(cells))[lead:]
+    outcome = [i for i, c in rest if "outcome" in c.metadata.get("tags", [])]
+    summary = [i for i, c in rest if "summary" in c.metadata.get("tags", [])]
+    under = [j for i in summary for j in (i - 1, i) if j >= lead and (j == i or cells[j].cell_type == "markdown")]
+    early = list(dict.fromkeys(outcome + under))
+    return [*cells[:lead], *(cells[i] for i in early), *(c for i, c in rest if i not in early)]
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:

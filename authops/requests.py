@@ -6,6 +6,7 @@ A builder is asked once per kind, with a stand-in for the user; building thousan
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -45,6 +46,19 @@ def users() -> Request:
 
     query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS, top=999)
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def people() -> Request:
+    """All users with their licences, 999 to a page (Graph: list users)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=[*_USER_FIELDS, "assignedLicenses"], top=999)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def profile_phones(user_id: str) -> Request:
+    """The phones in a user's directory profile, which are not methods (Graph: get user)."""
+    return Request("GET", _for_user(_profile_phones_path(), user_id))
 
 
 def profiles(filter: str = "") -> Request:
@@ -119,6 +133,14 @@ def group_named(name: str) -> Request:
     return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
 
 
+def group(group_id: str) -> Request:
+    """A group's name (Graph: get group)."""
+    from msgraph.generated.groups.item.group_item_request_builder import GroupItemRequestBuilder as Builder
+
+    query = Builder.GroupItemRequestBuilderGetQueryParameters(select=["id", "displayName"])
+    return Request("GET", _path(_api().groups.by_group_id(group_id).to_get_request_information(_with(query))))
+
+
 def group_members(group_id: str) -> Request:
     """Members of a group at any depth, of any kind (Graph: list transitiveMembers)."""
     from msgraph.generated.groups.item.transitive_members import transitive_members_request_builder as module
@@ -141,6 +163,13 @@ def one_registration() -> Request:
 def methods_policy() -> Request:
     """What the tenant allows whom (Graph: get authenticationMethodsPolicy)."""
     return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))
+
+
+def change_campaign(campaign: Mapping[str, Any]) -> Request:
+    """PATCH of the registration campaign, and of nothing else in the policy (Graph: update
+    authenticationMethodsPolicy)."""
+    body = {"registrationEnforcement": {"authenticationMethodsRegistrationCampaign": dict(campaign)}}
+    return Request("PATCH", methods_policy().path, json.dumps(body))
 
 
 def audits(since: str) -> Request:
@@ -202,6 +231,14 @@ def _user_path() -> str:
     from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
 
     query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
+    return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _profile_phones_path() -> str:
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
+
+    query = Builder.UserItemRequestBuilderGetQueryParameters(select=["id", "mobilePhone", "businessPhones"])
     return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
 
 

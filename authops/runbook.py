@@ -21,11 +21,13 @@ from authops.places import project
 from authops.scan import mask_numbers, secret
 
 RUNBOOKS: Final = {
+    "tour": "0_tour.ipynb",
     "audit": "1_audit.ipynb",
     "preview": "2_preview.ipynb",
     "apply": "3_apply.ipynb",
     "verify": "4_verify.ipynb",
     "undo": "5_undo.ipynb",
+    "campaign": "6_campaign.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
@@ -33,6 +35,8 @@ _SET_BY_RUNNER: Final = ("run_dir",)
 FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "source": lambda text: text not in ("", "profile"),
     "mapping": lambda text: text.endswith((".yaml", ".yml")),
+    "scope_file": bool,
+    "snapshots": bool,
 }
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
 _LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")

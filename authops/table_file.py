@@ -91,12 +91,13 @@ def safe_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], *, delimiter:
     """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-    writer.writerow([_safe(name) for name in header])
-    writer.writerows([_safe(str(cell)) for cell in cells] for cells in rows)
+    writer.writerow([spreadsheet_safe(name) for name in header])
+    writer.writerows([spreadsheet_safe(str(cell)) for cell in cells] for cells in rows)
     return out.getvalue()
 
 
-def _safe(cell: str) -> str:
+def spreadsheet_safe(cell: str) -> str:
+    """A text as a cell that a spreadsheet shows and never runs: with an apostrophe where it could be a formula."""
     return f"'{cell}" if cell.startswith(_DANGEROUS) else cell
 
 

@@ -69,7 +69,6 @@ ALL = (
     Assumption(
         "registered_by_application", "works", ("refused",), "usersRegisteredByMethod and -ByFeature for an application"
     ),
-    Assumption("campaign_enforce", "absent", ("present",), "enforceRegistrationAfterAllowedSnoozes in v1.0"),
     Assumption("report_admin", "active", ("active-or-eligible",), "whose isAdmin the registration report shows"),
     Assumption(
         "audit_correlation", "client-request-id", ("request-id",), "what a directory audit's correlationId repeats"
@@ -79,6 +78,10 @@ ALL = (
         "refused",
         ("answered",),
         "the registration report of a tenant without P1, as sign-ins",
+    ),
+    Assumption("campaign_passkey", "refused", ("accepted",), "a registration campaign for fido2 on v1.0"),
+    Assumption(
+        "campaign_enforce", "refused", ("accepted",), "enforceRegistrationAfterAllowedSnoozes on v1.0 (an Entra sample)"
     ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )

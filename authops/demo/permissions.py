@@ -9,6 +9,8 @@ DEFAULT = (
     "Policy.Read.AuthenticationMethod",
     "GroupMember.Read.All",
     "RoleManagement.Read.Directory",
+    "LicenseAssignment.Read.All",
+    "Policy.ReadWrite.AuthenticationMethod",
 )
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})

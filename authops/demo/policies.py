@@ -4,12 +4,15 @@ the authenticationMethodConfiguration pages.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from authops.demo.calls import Answer, refuse_options
 from authops.demo.tenant import Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from authops.demo.audits import Audits
     from authops.demo.calls import Call
 
@@ -18,8 +21,12 @@ _CAMPAIGN_TARGET = {"id": "all_users", "targetType": "group", "targetedAuthentic
 _EVERYONE: dict[str, Any] = {"targetType": "group", "id": "all_users", "isRegistrationRequired": False}
 _STATES = ("enabled", "disabled")
 _CAMPAIGN_STATES = ("default", *_STATES)
-_ENFORCE = "enforceRegistrationAfterAllowedSnoozes"
+_CAMPAIGN = "authenticationMethodsRegistrationCampaign"
 _CAMPAIGN_FIELDS = frozenset({"snoozeDurationInDays", "state", "includeTargets", "excludeTargets"})
+_ENFORCE = "enforceRegistrationAfterAllowedSnoozes"
+_EXCLUDE_FIELDS = frozenset({"id", "targetType"})
+_INCLUDE_FIELDS = _EXCLUDE_FIELDS | {"targetedAuthenticationMethod"}
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def defaults(seed: str) -> dict[str, Any]:
@@ -85,13 +92,17 @@ class Policies:
         fields = _object(call)
         for name in sorted(set(fields) - {"registrationEnforcement"}):
             raise Refusal(400, "badRequest", f"The property '{name}' cannot be updated.")
-        enforcement = _part(fields, "registrationEnforcement")
-        asked = _part(enforcement, "authenticationMethodsRegistrationCampaign")
+        enforcement = _part(fields, "registrationEnforcement", {_CAMPAIGN})
+        asked = _part(enforcement, _CAMPAIGN, _CAMPAIGN_FIELDS | self._unconfirmed_fields())
+        methods = {"microsoftAuthenticator"}
+        methods |= {"fido2"} if self.tenant.assume["campaign_passkey"] == "accepted" else set()
         policy, old = dict(self.current), self.current["campaign"]
-        enforce = self.tenant.assume["campaign_enforce"] == "present"
-        policy["campaign"] = {**old, **_campaign(asked, _CAMPAIGN_FIELDS | ({_ENFORCE} if enforce else set()))}
+        policy["campaign"] = {**old, **_campaign(asked, methods)}
         self._keep(policy, "Authentication Methods Policy Update", "registrationEnforcement", old, policy["campaign"])
         return Answer(body=self._shown(call))
+
+    def _unconfirmed_fields(self) -> set[str]:
+        return {_ENFORCE} if self.tenant.assume["campaign_enforce"] == "accepted" else set()
 
     def list_all(self, call: Call) -> Answer:
         """Tell the configurations of all methods."""
@@ -118,7 +129,8 @@ class Policies:
         if fields.get("state", "enabled") not in _STATES:
             raise Refusal(400, "badRequest", f"The state '{fields['state']}' is not valid.")
         for sent in {"includeTargets", "excludeTargets"} & set(fields):
-            _targets(fields[sent])
+            if not all(isinstance(t, dict) and isinstance(t.get("id"), str) for t in _targets(fields, sent)):
+                raise Refusal(400, "badRequest", "Targets are a list of objects, each with an id.")
         fields.pop("id", None)
         self._put(known, {**self._of(known), **fields}, "Authentication Methods Policy Update")
         return Answer(204)
@@ -177,34 +189,49 @@ def _object(call: Call) -> dict[str, Any]:
     return {name: value for name, value in call.body.items() if name == "@odata.type" or "@odata" not in name}
 
 
-def _part(fields: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return an inner object of a body, empty when it is left out."""
-    found = fields.get(name, {})
+def _part(whole: dict[str, Any], name: str, allowed: Set[str]) -> dict[str, Any]:
+    """Return an object within an object, without annotations; what its type does not have is refused."""
+    found = whole.get(name, {})
     if not isinstance(found, dict):
-        raise Refusal(400, "badRequest", f"'{name}' must be an object.")
-    return {key: value for key, value in found.items() if "@odata" not in key}
+        raise Refusal(400, "badRequest", f"The property '{name}' must be an object.")
+    plain = {key: value for key, value in found.items() if "@odata" not in key}
+    for unknown in sorted(set(plain) - allowed):
+        raise Refusal(400, "badRequest", f"The property '{unknown}' does not exist on '{name}'.")
+    return plain
 
 
-def _targets(found: Any) -> list[dict[str, Any]]:
-    if not isinstance(found, list) or not all(isinstance(t, dict) and isinstance(t.get("id"), str) for t in found):
-        raise Refusal(400, "badRequest", "Targets are a list of objects, each with an id.")
-    return found
-
-
-def _campaign(asked: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
+def _campaign(asked: dict[str, Any], methods: Set[str]) -> dict[str, Any]:
     """Return the part of a campaign that may be sent, refusing what the type does not allow."""
-    for name in sorted(set(asked) - allowed):
-        raise Refusal(400, "badRequest", f"The property '{name}' does not exist on a registration campaign.")
     days = asked.get("snoozeDurationInDays", 1)
-    if type(days) is not int or not 0 <= days <= 14:
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= 14:
         raise Refusal(400, "badRequest", "snoozeDurationInDays must be between 0 and 14.")
     if asked.get("state", "default") not in _CAMPAIGN_STATES:
         raise Refusal(400, "badRequest", f"The state '{asked['state']}' is not valid.")
-    _targets(asked.get("excludeTargets", []))
-    for target in _targets(asked.get("includeTargets", [])):
-        if target.get("targetedAuthenticationMethod") != "microsoftAuthenticator":
-            raise Refusal(400, "badRequest", "A campaign on v1.0 targets microsoftAuthenticator.")
+    for name, fields in (("includeTargets", _INCLUDE_FIELDS), ("excludeTargets", _EXCLUDE_FIELDS)):
+        for target in _targets(asked, name):
+            _target(target, name, fields)
+    for target in _targets(asked, "includeTargets"):
+        if target.get("targetedAuthenticationMethod") not in methods:
+            raise Refusal(400, "badRequest", f"A campaign on v1.0 targets {' or '.join(sorted(methods))}.")
     return asked
+
+
+def _targets(asked: dict[str, Any], name: str) -> list[Any]:
+    found = asked.get(name, [])
+    if not isinstance(found, list):
+        raise Refusal(400, "badRequest", f"The property '{name}' must be a collection.")
+    return found
+
+
+def _target(target: Any, name: str, fields: Set[str]) -> None:
+    """Refuse a target that is not one user, one group, or all users."""
+    if not isinstance(target, dict) or {k for k in target if "@odata" not in k} - fields:
+        raise Refusal(400, "badRequest", f"A target in '{name}' has a property its type does not have.")
+    if target.get("targetType") not in ("user", "group"):
+        raise Refusal(400, "badRequest", f"A target in '{name}' needs targetType user or group.")
+    everybody = target.get("id") == "all_users" and target["targetType"] == "group"
+    if not everybody and not _GUID.fullmatch(str(target.get("id"))):
+        raise Refusal(400, "badRequest", f"A target in '{name}' needs the id of a user or group, or all_users.")
 
 
 def _type(name: str) -> str:

@@ -115,7 +115,8 @@ def test_every_collection_has_its_narrower_permission(inside_door, world) -> Non
 def test_per_user_multifactor_state_is_beta_and_the_policys(inside_door, world) -> None:
     where = f"{inside_door.root}/beta/users/{inside_door.user('Ben Mobile')}/authentication/requirements"
     token = world.login.issue_token(permissions=["Policy.ReadWrite.AuthenticationMethod"])
-    assert inside_door.call("GET", where).status_code == 403
+    other = world.login.issue_token(permissions=["UserAuthenticationMethod.ReadWrite.All"])
+    assert inside_door.call("GET", where, other).status_code == 403
     assert inside_door.call("GET", where, token).json()["perUserMfaState"] == "disabled"
     assert inside_door.call("PATCH", where, token, json={"perUserMfaState": "enforced"}).status_code == 204
     assert inside_door.call("GET", where, token).json()["perUserMfaState"] == "enforced"

@@ -75,7 +75,11 @@ def test_assumes_the_report_shows_active_admins_only(door) -> None:
 def test_licences_of_a_user_and_of_the_tenant(door) -> None:
     (licence,) = rows(door, f"/users/{door.user('Ben Mobile')}/licenseDetails")
     assert licence["servicePlans"][0]["servicePlanName"] == "AAD_PREMIUM"
-    refused = door.call("GET", "/subscribedSkus")
+    assert licence["skuPartNumber"] in {sku["skuPartNumber"] for sku in rows(door, "/subscribedSkus")}
+
+
+def test_licences_of_the_tenant_need_their_own_permission(inside_door, world) -> None:
+    refused = inside_door.call("GET", "/subscribedSkus", world.login.issue_token(permissions=["User.Read.All"]))
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "Authorization_RequestDenied")
 
 

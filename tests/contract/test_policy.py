@@ -5,14 +5,22 @@ import pytest
 POLICY = "/policies/authenticationMethodsPolicy"
 SMS = f"{POLICY}/authenticationMethodConfigurations/Sms"
 SMS_TYPE = "#microsoft.graph.smsAuthenticationMethodConfiguration"
+NOBODY = "11111111-2222-3333-4444-555555555555"
 CAMPAIGN = "authenticationMethodsRegistrationCampaign"
 
 
 @pytest.fixture
-def allowed(door):
-    """May write the policy, which the demo's registration may not by default."""
+def allowed(door) -> str:
+    """May write the policy, as the demo's registration may."""
+    return token(door)
+
+
+@pytest.fixture
+def forbidden(door):
+    """May read the policy only."""
     granted = door.call("GET", "/_demo/sign-in").json()["granted"]
-    door.call("PUT", "/_demo/sign-in", json={"granted": [*granted, "Policy.ReadWrite.AuthenticationMethod"]})
+    fewer = [name for name in granted if name != "Policy.ReadWrite.AuthenticationMethod"]
+    door.call("PUT", "/_demo/sign-in", json={"granted": fewer})
     yield token(door)
     door.call("PUT", "/_demo/sign-in", json={"granted": granted})
 
@@ -49,6 +57,13 @@ def test_the_campaign_is_changed_in_part_and_answered_with_the_policy(door, allo
         {"state": "on"},
         {"enforceRegistrationAfterAllowedSnoozes": True},
         {"includeTargets": [{"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": "sms"}]},
+        {"includeTargets": [{"id": "all_users", "targetType": "group"}]},
+        {"includeTargets": {"id": "all_users", "targetType": "group"}},
+        {"excludeTargets": [{"id": "all_users", "targetType": "everybody"}]},
+        {"excludeTargets": [{"id": "all_users", "targetType": "user"}]},
+        {"excludeTargets": [{"id": "Sales", "targetType": "group"}]},
+        {"excludeTargets": [{"id": NOBODY, "targetType": "group", "targetedAuthenticationMethod": "fido2"}]},
+        {"snoozeDurationInDays": True},
     ],
 )
 def test_a_campaign_that_cannot_be_is_refused_and_nothing_changes(door, allowed, wrong) -> None:
@@ -83,8 +98,37 @@ def test_sms_sign_in_follows_the_policy(door, allowed) -> None:
     assert state("Svc Backup", "+31 612345672") == "notAllowedByPolicy"
 
 
-def test_writing_needs_its_own_permission(door) -> None:
-    assert door.call("PATCH", POLICY, json={}).status_code == 403
+def test_targets_are_replaced_whole_and_the_rest_is_kept(door, allowed) -> None:
+    kept = campaign(door)["includeTargets"]
+    away = [{"id": NOBODY, "targetType": "group"}]
+    body = {"registrationEnforcement": {CAMPAIGN: {"excludeTargets": away}}}
+    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 200
+    assert (campaign(door)["includeTargets"], campaign(door)["excludeTargets"]) == (kept, away)
+    body["registrationEnforcement"][CAMPAIGN] = {"excludeTargets": []}
+    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 200
+    assert campaign(door)["excludeTargets"] == []
+
+
+@pytest.mark.parametrize(
+    ("assumption", "part"),
+    [
+        (
+            "campaign_passkey",
+            {"includeTargets": [{"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": "fido2"}]},
+        ),
+        ("campaign_enforce", {"enforceRegistrationAfterAllowedSnoozes": True}),
+    ],
+)
+def test_assumes_what_a_campaign_on_v1_does_not_have_yet(door, allowed, assumption, part) -> None:
+    body = {"registrationEnforcement": {CAMPAIGN: part}}
+    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 400
+    door.assume(**{assumption: "accepted"})
+    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 200
+    assert part.items() <= campaign(door).items()
+
+
+def test_writing_needs_its_own_permission(door, forbidden) -> None:
+    assert door.call("PATCH", POLICY, token=forbidden, json={}).status_code == 403
     assert door.call("GET", SMS).status_code == 200
 
 
@@ -113,11 +157,3 @@ def test_configurations_are_listed_as_the_policy_shows_them(door) -> None:
     types = {row["id"]: row["@odata.type"] for row in listed}
     assert types["QRCodePin"] == "#microsoft.graph.qrCodePinAuthenticationMethodConfiguration"
     assert types["X509Certificate"] == "#microsoft.graph.x509CertificateAuthenticationMethodConfiguration"
-
-
-def test_unconfirmed_the_limit_of_snoozes_on_v1(door, allowed) -> None:
-    body = {"registrationEnforcement": {CAMPAIGN: {"enforceRegistrationAfterAllowedSnoozes": True}}}
-    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 400
-    door.assume(campaign_enforce="present")
-    assert door.call("PATCH", POLICY, token=allowed, json=body).status_code == 200
-    assert campaign(door)["enforceRegistrationAfterAllowedSnoozes"] is True

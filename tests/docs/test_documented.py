@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from authops import frames, guards, notify, outcome, plan, runbook, source
+from authops import campaign, coverage, frames, guards, notify, outcome, plan, quality, runbook, source, trend
 from authops.__main__ import main
 from authops.demo import knobs as knobs_module
 from authops.demo import weather
@@ -52,10 +52,17 @@ def table(heading: str) -> set[str]:
         ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(source.RULES)),
+        ("Standings", set(coverage.STANDINGS)),
+        ("Who a campaign asks", set(campaign.REASONS)),
     ],
 )
 def test_the_page_names_what_the_code_has_and_nothing_else(heading: str, words: set[str]) -> None:
     assert table(heading) == words
+
+
+def test_every_finding_and_movement_of_an_audit_is_on_the_page() -> None:
+    words = {*quality.RULES, *trend.KINDS}
+    assert [word for word in words if f"`{word}`" not in PAGE] == []
 
 
 def test_every_option_of_the_command_line_is_on_the_page() -> None:

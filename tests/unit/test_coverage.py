@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from authops import coverage
-from authops.frames import CURRENT, REGISTRATIONS, USERS, empty, frame
+from authops.frames import COVERAGE, PEOPLE, REGISTRATIONS, USERS, empty, frame
 
 Tenant = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -37,16 +37,8 @@ def registration(name: str, methods: str = "", **more: object) -> dict[str, obje
     return row | more
 
 
-def state(name: str, method: str, value: str, known: bool = True) -> dict[str, object]:
-    return {
-        "user_id": name,
-        "method": method,
-        "known": known,
-        "value": value,
-        "is_default": False,
-        "others": 0,
-        "error": "",
-    }
+def person(name: str, **more: object) -> dict[str, object]:
+    return user(name) | {"licences": "E3"} | more
 
 
 @pytest.fixture
@@ -104,47 +96,95 @@ def test_an_empty_report_leaves_nobody_judged(tenant: Tenant) -> None:
     assert data.set_index("measure")["share"].isna()["MFA-capable"]
 
 
-def test_by_user_type(tenant: Tenant) -> None:
-    data = coverage.by_user_type(*tenant)
-    assert list(data.columns) == ["user_type", *coverage.FIGURES]
-    assert figure(data[data["user_type"] == "Guest"], "nothing registered") == (1, 1)
-    assert figure(data[data["user_type"] == "Member"], "MFA-capable") == (3, 3)
-    assert coverage.by_user_type(empty(REGISTRATIONS), empty(USERS)).empty
+def test_a_temporary_pass_or_a_mail_address_beside_a_phone_is_no_second_factor(tenant: Tenant) -> None:
+    seen = frame(REGISTRATIONS, [registration("phone", "mobilePhone temporaryAccessPass email securityQuestion")])
+    assert figure(coverage.figures(seen, tenant[1]), "second factor by phone only") == (1, 1)
+
+
+@pytest.fixture
+def covered() -> pd.DataFrame:
+    people = [
+        person("phone", department="Sales"),
+        person("app", department="Sales", licences="E3 E5"),
+        person("key", department="Sales"),
+        person("mail", department="", country=""),
+        person("none", user_type="Guest", licences=""),
+        person("admin", department="IT"),
+        person("gone", account_enabled=False),
+        person("new", user_type=""),
+    ]
+    seen = [
+        registration("phone", "mobilePhone officePhone"),
+        registration("app", "mobilePhone someFutureMethod"),
+        registration("key", "mobilePhone passKeySynced", is_passwordless_capable=True),
+        registration("mail", "email temporaryAccessPass"),
+        registration("none"),
+        registration("admin", "mobilePhone"),
+        registration("elsewhere", "mobilePhone"),
+    ]
+    return coverage.join(frame(REGISTRATIONS, seen), frame(PEOPLE, people), {"admin", "gone"})
+
+
+def column(data: pd.DataFrame, name: str) -> dict[str, str]:
+    return dict(zip(data["user_id"], data[name], strict=True))
+
+
+def test_everybody_stands_somewhere_once(covered: pd.DataFrame) -> None:
+    assert column(covered, "standing") == {
+        "phone": "phone only",
+        "app": "app or key",
+        "key": "passwordless",
+        "mail": "no lasting factor",
+        "none": "nothing",
+        "admin": "phone only",
+        "gone": "unknown",
+        "new": "unknown",
+    }
+    assert list(covered.columns) == list(COVERAGE)
+
+
+def test_what_the_report_leaves_out_is_unknown_and_never_no(covered: pd.DataFrame) -> None:
+    out = covered[covered["user_id"].isin(["gone", "new"])]
+    for flag in ("mfa_capable", "passwordless_capable", "sspr_capable"):
+        assert set(out[flag]) == {"unknown"}
+    assert column(covered, "mfa_capable")["none"] == "no"
+    assert coverage.left_out(covered) == {"disabled": 1, "enabled, yet not in the report": 1}
+
+
+def test_who_is_an_admin_comes_from_roles_and_without_them_from_the_report_alone(covered: pd.DataFrame) -> None:
+    assert column(covered, "admin") == dict.fromkeys(column(covered, "admin"), "no") | {"admin": "yes", "gone": "yes"}
+    seen = frame(REGISTRATIONS, [registration("a", is_admin=True), registration("b")])
+    people = frame(PEOPLE, [person("a"), person("b"), person("c")])
+    assert column(coverage.join(seen, people, None), "admin") == {"a": "yes", "b": "no", "c": "unknown"}
+
+
+def test_counted_by_department_licence_and_what_is_not_set(covered: pd.DataFrame) -> None:
+    by = coverage.by(covered, "department").set_index("value")
+    assert by.loc["Sales", ["users", "passwordless", "app or key", "phone only"]].tolist() == [3, 1, 1, 1]
+    assert by.loc[coverage.NOT_SET, "users"] == 4
+    assert by["users"].sum() == len(covered)
+    licences = coverage.by(covered, "licence").set_index("value")["users"]
+    assert licences.to_dict() == {"E3": 7, "E5": 1, coverage.NOT_SET: 1}
+    assert coverage.by(covered, "user type").set_index("value")["users"].to_dict() == {
+        "Member": 6,
+        "Guest": 1,
+        "unknown": 1,
+    }
+    assert set(coverage.members(covered, "licence", "E5")["user_id"]) == {"app"}
+    assert set(coverage.members(covered, "country", coverage.NOT_SET)["user_id"]) == {"mail"}
+
+
+def test_gaps_name_administrators_first_and_nobody_who_is_only_not_known(covered: pd.DataFrame) -> None:
+    assert list(coverage.gaps(covered)["user_id"]) == ["admin", "none", "mail", "phone"]
+
+
+def test_no_people_no_coverage() -> None:
+    nobody = coverage.join(empty(REGISTRATIONS), empty(PEOPLE), None)
+    assert nobody.empty
+    assert coverage.by(nobody, "department").empty
+    assert coverage.gaps(nobody).empty
 
 
 def test_ending(tenant: Tenant) -> None:
     said = "3 of 4 users in the report can use multifactor sign-in; 2 of 6 are not in the report"
     assert coverage.ending(*tenant) == ("done", said)
-
-
-def test_number_findings(tenant: Tenant) -> None:
-    current = frame(
-        CURRENT,
-        [
-            state("phone", "mobile", "+31 612345678"),
-            state("app", "mobile", "+31612345678"),
-            state("none", "mobile", "0612345678"),
-            state("admin", "mobile", "+31 99"),
-            state("new", "mobile", ""),
-            state("new", "alternateMobile", "+44 7911123456"),
-            state("gone", "mobile", "", known=False),
-            state("gone", "alternateMobile", "+44 7911123457"),
-            state("app", "email", "app@y.org"),
-            state("phone", "email", "app@y.org"),
-        ],
-    )
-    data = coverage.number_findings(current, tenant[1])
-    found = {(r["user_id"], r["finding"]) for r in data.to_dict("records")}
-    assert found == {
-        ("phone", "shared_number"),
-        ("app", "shared_number"),
-        ("none", "no_country_code"),
-        ("admin", "impossible_number"),
-        ("new", "lone_alternate"),
-    }
-    assert not data["value"].str.contains(r"\d{5}").any()
-    assert set(data["user_principal_name"]) == {"phone@x.org", "app@x.org", "none@x.org", "admin@x.org", "new@x.org"}
-
-
-def test_no_numbers_no_findings(tenant: Tenant) -> None:
-    assert coverage.number_findings(empty(CURRENT), tenant[1]).empty

@@ -16,9 +16,10 @@ NAME = re.compile(r"`((?:\w|-)+\.\w+(?:\.\w+)?)`")
 
 
 def named(name: str) -> set[str]:
-    """The permissions in the row `needs` of a notebook's first table; "what preview needs" stands for preview's."""
+    """The permissions in the rows `needs …` of a notebook's first table; "what preview needs" stands for preview's."""
     cells = json.loads(runbook.notebook(name).read_text("utf-8"))["cells"]
-    row = next(line for line in "".join(cells[0]["source"]).splitlines() if line.startswith("| **needs** |"))
+    rows = [line for line in "".join(cells[0]["source"]).splitlines() if line.startswith("| **needs")]
+    row = "\n".join(rows)
     seldom = {need.ask for need in NEEDS["preview"] if need.rarely}
     return set(NAME.findall(row)) | (named("preview") - seldom if "what preview needs" in row else set())
 

@@ -1,0 +1,153 @@
+"""Every notebook's page as a manager opens it: no network, no error, no full number; summary first; it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from authops.demo import ensure, stop
+from tests.running import FULL_NUMBER, ROOT, Tenant
+
+CHROMIUM = os.environ.get("AUTHOPS_CHROMIUM") or shutil.which("chromium") or ""
+QUIET = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --proxy-server=127.0.0.1:9"
+)
+PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign")
+pytestmark = pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="chromium is not installed")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Path], set[str]]]:
+    """Every runbook run once on one tenant: the page of each, and the digits of every number anybody there has."""
+    home, runs = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("runs")
+    tenant = Tenant(ensure(home, users=400), runs)
+    tenant.env = {"AUTHOPS_DEMO_HOME": str(home)}
+    numbers = digits(tenant)
+    try:
+        file = str(ROOT / "parameters" / "onboarding.yaml")
+        pages: dict[str, Path] = {}
+        for words in (
+            ["audit", "preview", "apply", "verify", "-f", file, "-p", "scope", "everybody"],
+            ["undo", "-p", "approve", "none", "-p", "max_removals", "500"],
+            ["campaign", "-p", "state", "enabled"],
+            ["tour"],
+        ):
+            code, said, folder = tenant.run(*words)
+            assert code == 0, said
+            assert folder
+            pages |= {page.stem: page for page in folder.glob("*.html")}
+            numbers |= digits(tenant)
+        yield pages, numbers
+    finally:
+        stop(home)
+
+
+def digits(tenant: Tenant) -> set[str]:
+    """National digits of every method's and every profile's number, as they would stand in a page without blanks."""
+    told = str(tenant.knob("state"))
+    csv = (ROOT / "parameters" / "onboarding.csv").read_text("utf-8")
+    found = re.findall(r"\+\d{1,3} ?[\d ().-]{6,}\d", told + csv)
+    return {re.sub(r"\D", "", number)[-8:] for number in found}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "chromium is needed in CI: apt-get install chromium"
+    with sync_playwright() as playwright:
+        it = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
+        yield it
+        it.close()
+
+
+def opened(browser: Any, path: Path, **options: Any) -> tuple[Any, list[str], list[str]]:
+    """The page, what it asked for besides itself, and what it complained of."""
+    page = browser.new_context(offline=True, **options).new_page()
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    return page, [url for url in asked if url != path.as_uri()], said
+
+
+def test_there_is_a_page_for_every_notebook(written: tuple[dict[str, Path], set[str]]) -> None:
+    assert set(written[0]) == set(PAGES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_complains_of_nothing_and_gives_no_number_away(
+    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+) -> None:
+    pages, numbers = written
+    page, asked, said = opened(browser, pages[name])
+    assert (asked, said) == ([], [])
+    shown = page.content() + page.locator("body").inner_text()
+    assert not FULL_NUMBER.search(shown)
+    assert len(numbers) > 300
+    bare = re.sub(r"[\s().\-]", "", shown)
+    assert [number for number in numbers if number in bare] == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_manager_sees_the_end_first_and_never_the_code(
+    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+) -> None:
+    page, _, _ = opened(browser, written[0][name], viewport={"width": 1280, "height": 900})
+    box = page.locator(".celltag_outcome .box").first.bounding_box()
+    assert box
+    assert box["y"] + box["height"] < 900
+    text = page.locator("body").inner_text()
+    assert "ao." not in text.replace("ao.campaign", "")
+    assert "import authops" not in text
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", ("1_audit", "6_campaign"))
+def test_charts_are_drawn_and_say_their_figures_in_both_themes(
+    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+) -> None:
+    for theme in ("light", "dark"):
+        page, _, said = opened(browser, written[0][name], color_scheme=theme)
+        parts = page.locator("svg[role=img] rect")
+        assert parts.count() > 5
+        assert parts.first.bounding_box()["width"] > 20
+        colours = parts.evaluate_all("all => [...new Set(all.map(part => getComputedStyle(part).fill))]")
+        assert len(colours) > 3
+        assert re.search(r"\d+ of \d+", page.locator("svg[role=img] g > title").first.text_content())
+        assert said == []
+        page.context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_prints_on_paper_with_nothing_cut_off(
+    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+) -> None:
+    page, _, _ = opened(browser, written[0][name], viewport={"width": 690, "height": 980}, color_scheme="dark")
+    page.emulate_media(media="print")
+    wide = page.evaluate(
+        """[...document.querySelectorAll('main svg, main .tile, main .box, main h2')]
+           .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
+    )
+    assert wide == []
+    ink = page.locator("h1").evaluate("e => getComputedStyle(e).color")
+    assert ink == "rgb(0, 0, 0)"
+    assert page.pdf(format="A4").startswith(b"%PDF")
+    page.context.close()
+
+
+def test_pages_stay_small(written: tuple[dict[str, Path], set[str]]) -> None:
+    """Lists on a page end after some rows, so that a page of many people is hardly larger than one of few."""
+    sizes = {name: page.stat().st_size for name, page in written[0].items()}
+    assert max(sizes.values()) < 1_000_000, sizes
