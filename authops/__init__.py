@@ -28,6 +28,7 @@ __all__ = [
     "review",
     "run",
     "source",
+    "stop_button",
     "undo",
     "verify",
 ]

@@ -220,6 +220,7 @@ def review_plan(
 
     departments = {} if users is None else dict(zip(users["user_id"], users["department"], strict=True))
     selection = Selection(plan.changes, plan.problems, departments)
+    selection.look_for({"action": [a for a in (*WRITES, PROBLEM) if a in selection.counts]})
     file, said = _remembered(selection, folder, by)
     notice = (
         ("remove", f"{_broken(broken)}: nothing can be saved") if len(broken) else _standing(plan, folder, selection)
@@ -236,6 +237,7 @@ def _remembered(selection: Selection, folder: Path, by: str) -> tuple[DecisionFi
     if before := memory.get(file.about):
         before.retire()
         history, where = list(before.selection.history), "in this kernel"
+        selection.look_for(before.selection.filters, before.selection.words)
     for decision in history:
         selection.decide(decision)
     file.begin(history)

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, source
+from authops import apply, resume, source
 from authops import connection as connections
 from authops.errors import ParameterError, PlanError
 from authops.graph import Graph
@@ -86,6 +86,8 @@ class Run:
         To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
         there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
         """
+        if not self.headless:
+            self._stop_file.unlink(missing_ok=True)
         if mode != "apply":
             for old in self.folder.glob("dry-run.sqlite*"):
                 old.unlink()
@@ -107,6 +109,17 @@ class Run:
         self._stop_file.unlink(missing_ok=True)
         self._listen()
         return self._journal
+
+    def goes_on(self) -> dict[str, str]:
+        """What an earlier apply in this folder left to do, for people; empty when there is none."""
+        return resume.unfinished(self.folder)
+
+    def ask_to_stop(self) -> str:
+        """Ask this run to stop, as the stop button does; returns what happens now, in words."""
+        if self._journal is None:
+            return "nothing is being applied"
+        self._stop_file.touch()
+        return "stopping: what is in flight is settled first; run this notebook again to go on"
 
     def stop_asked(self) -> bool:
         """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
@@ -295,7 +308,7 @@ def _latest(runbook: str) -> Path:
     fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
-    return fitting[-1]
+    return resume.to_apply(fitting) if runbook == "apply" else fitting[-1]
 
 
 def record(folder: Path, runbook: str, status: str, headline: str, counts: Mapping[str, Any] | None = None) -> None:

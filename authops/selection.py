@@ -193,20 +193,21 @@ class Selection:
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Action → how many there are, and how many of them are in each of STATES."""
+        """Action (of those that occur) → how many there are, and how many of them are in each of STATES."""
         found = {}
         codes, known = self._codes["action"]
         for number, action in enumerate(known):
             states = np.bincount(self.state[codes == number], minlength=len(STATES))
-            found[str(action)] = {"all": int(states.sum())} | dict(zip(STATES, map(int, states), strict=True))
+            if states.any():
+                found[str(action)] = {"all": int(states.sum())} | dict(zip(STATES, map(int, states), strict=True))
         return found
 
     @property
     def said(self) -> str:
         """The running counts, in words."""
-        counts = self.counts
-        parts = [f"{counts[a]['approved']:,} of {counts[a]['all']:,} {a}" for a in WRITES]
-        excluded = sum(counts[a]["excluded"] for a in WRITES)
+        counts = {a: self.counts.get(a, dict.fromkeys(("all", *STATES), 0)) for a in WRITES}
+        parts = [f"{of['approved']:,} of {of['all']:,} {a}" for a, of in counts.items()]
+        excluded = sum(of["excluded"] for of in counts.values())
         return f"approved: {' · '.join(parts)} · {excluded:,} excluded"
 
 
@@ -218,7 +219,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: Mapping[st
             "line": changes["line"],
             "user": changes["user_principal_name"],
             "name": changes["display_name"],
-            "department": changes["user_id"].map(dict(departments)).fillna(""),
+            "department": changes["user_id"].map(dict(departments)).astype("str").fillna(""),
             "method": changes["method"],
             "before": changes["before"],
             "after": changes["after"],
@@ -243,7 +244,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: Mapping[st
     )  # fmt: skip
     whole = pd.concat([rows, left], ignore_index=True) if len(left) else rows.reset_index(drop=True)
     texts = {name: "str" for name in whole.columns if name != "line"}
-    whole = whole.fillna(dict.fromkeys(texts, "")).astype(texts | {"line": "int64"})
+    whole = whole.astype(texts | {"line": "int64"}).fillna(dict.fromkeys(texts, ""))
     return whole.assign(domain=whole["user"].str.lower().str.replace("^.*@", "", regex=True))
 
 

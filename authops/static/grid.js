@@ -101,11 +101,12 @@ function render({ model, el }) {
   const keys = make("details", {}, make("summary", {}, "Keys"),
     make("dl", {}, ...KEYS.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
   const root = make("div", { class: "ao-grid", "data-lm-suppress-shortcuts": "true" },
-    make("div", { class: "bar" }, ...Object.values(bar.chips), bar.search, ...Object.values(bar.selects), bar.clear),
+    make("div", { class: "bar" }, ...Object.values(bar.chips), bar.search),
+    make("div", { class: "bar" }, ...Object.values(bar.selects), bar.clear),
     make("div", { class: "bar" },
       make("span", { class: "group" }, matching, approveAll, excludeAll),
-      make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome), why, undo, reveal),
-    status, body, make("div", { class: "bar" }, note, save, saved), keys);
+      make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome), why),
+    make("div", { class: "bar" }, status, undo, reveal), body, make("div", { class: "bar" }, note, save, saved), keys);
   if (!columns.includes("department")) root.classList.add("plain");
   el.replaceChildren(root);
 
