@@ -92,9 +92,19 @@ class Review:
         elif message.get("all") is None and message.get("view") != self.selection.view:
             self.notice = ("update", "the rows changed meanwhile; look again, nothing was decided")
         elif do == "decide":
-            self._decide(str(message["act"]), message.get("ranges"), str(message.get("note") or "").strip())
+            self._decide(self._act(message), message.get("ranges"), str(message.get("note") or "").strip())
         elif do == "reveal":
             self._reveal(message)
+
+    def _act(self, message: Mapping[str, Any]) -> str:
+        """What is to be done: `turn` goes by the row under the cursor as it is, not as the browser last saw it."""
+        if message["act"] != "turn":
+            return str(message["act"])
+        return (
+            "exclude"
+            if self.selection.state[self.selection.order[int(message["at"])]] == ACTS["approve"]
+            else "approve"
+        )
 
     def _decide(self, act: str, ranges: Sequence[Sequence[int]] | None, note: str) -> None:
         rows = self.selection.chosen(act, ranges)

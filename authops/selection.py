@@ -25,7 +25,7 @@ FACETS: Final = ("action", "method", "reason", "domain", "department", "attentio
 COLUMNS: Final = ("decision", "action", "line", "user", "department", "method", "before", "after", "reason")
 PROBLEM: Final = "problem"
 _FIRST: Final = {"action": [*ACTIONS, PROBLEM], "method": [*METHODS, ""], "attention": ["remark", PROBLEM, ""]}
-_SEARCHED: Final = ("user", "name", "department", "method", "meaning", "remark")
+_SEARCHED: Final = ("action", "user", "name", "department", "method", "meaning", "remark")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ const KEYS = [
   ["Ctrl-click", "add a row to the selection"], ["Ctrl A", "select all that match"],
   ["Space", "approve, or exclude what is approved"], ["a", "approve"], ["x", "exclude, with the note that stands there"],
   ["o", "leave open again"], ["n", "write a note; Enter excludes with it"], ["z", "take the last decision back"],
-  ["r", "show or hide the full numbers of the selection"], ["/", "search; Enter or Esc goes back to the rows"],
+  ["r", "show or hide the full numbers of the selection"], ["/", "search; Enter goes on to the rows, Esc clears it first"],
 ];
 
 const number = (n) => Number(n).toLocaleString("en-US");
@@ -34,7 +34,10 @@ function toolbar(hello, act) {
   const search = make("input", {
     type: "search", class: "search", placeholder: "Search  ( / )", "aria-label": "search", spellcheck: "false",
     oninput: () => act.filter(150),
-    onkeydown: (event) => { if (event.key === "Enter" || event.key === "Escape") { act.filter(0); act.focus(); } },
+    onkeydown: (event) => {
+      if (event.key === "Escape") search.value = "";
+      if (event.key === "Escape" || event.key === "Enter") { act.filter(0); act.focus(); }
+    },
   });
   const selects = {};
   for (const name of FACETS) {
@@ -261,7 +264,7 @@ function render({ model, el }) {
     act.focus();
     if (cell?.classList.contains("decision")) {
       move(at, false);
-      decide(flip());
+      tell({ do: "decide", act: "turn", ranges, at: cursor, note: why.value });
     } else if (cell?.classList.contains("eye") && cell.textContent) {
       tell({ do: "reveal", ranges: [[at, at + 1]], on: !cache.get(at)?.shown });
     } else if (event.ctrlKey || event.metaKey) {
@@ -271,17 +274,13 @@ function render({ model, el }) {
     } else move(at, event.shiftKey);
   });
 
-  function flip() {
-    return cache.get(cursor)?.state === "approved" ? "exclude" : "approve";
-  }
-
   function pressed(event) {
     if (event.target !== body) return;
     const page = Math.max(1, Math.floor(sight().room / ROW) - 1);
     const moves = { ArrowUp: cursor - 1, ArrowDown: cursor + 1, PageUp: cursor - page, PageDown: cursor + page, Home: 0, End: total - 1 };
     const command = event.ctrlKey || event.metaKey;
     const deeds = {
-      " ": () => decide(flip()), a: () => decide("approve"), x: () => decide("exclude"), o: () => decide("reopen"),
+      " ": () => tell({ do: "decide", act: "turn", ranges, at: cursor, note: why.value }), a: () => decide("approve"), x: () => decide("exclude"), o: () => decide("reopen"),
       z: () => tell({ do: "undo" }), n: () => why.focus(), "/": () => bar.search.select(),
       r: () => tell({ do: "reveal", ranges, on: !cache.get(cursor)?.shown }),
     };

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from authops.demo import ensure, stop
-from tests.browser.lab import Lab, Watched, browser, serving
+from tests.browser.lab import PATIENCE, Lab, Watched, browser, serving
 from tests.running import Tenant
 
+expect.set_options(timeout=PATIENCE)
 MISSING = (
     "the browser tests need Chromium; install it: `make chromium` (Debian, Ubuntu: apt-get install chromium), or name"
     " one in CHROMIUM"
@@ -51,6 +52,8 @@ def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
 def watched(opened: Browser, lab: Lab) -> Iterator[Watched]:
     """A page that must not ask anybody else for anything, nor complain."""
     lab.tenant.knob("reset", "POST")
+    for folder in lab.runs.iterdir():
+        shutil.rmtree(folder)
     context = opened.new_context(viewport={"width": 1500, "height": 1100})
     seen = Watched(context.new_page(), lab)
     yield seen

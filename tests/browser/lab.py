@@ -30,6 +30,10 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+ENDED = r"""(error) => {
+  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+  return document.querySelector(error) || prompts.every((prompt) => /\[\d+\]/.test(prompt.textContent));
+}"""
 _QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
@@ -137,6 +141,7 @@ class Watched:
 
     page: Page
     lab: Lab
+    dark: bool = False
     left: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -150,6 +155,7 @@ class Watched:
         """Open a notebook and wait until its kernel is there."""
         self.page.goto(f"{self.lab.url}/lab/tree/{notebook}?token={self.lab.token}&reset")
         self.connected()
+        self.theme("JupyterLab Dark" if self.dark else "JupyterLab Light")
 
     def connected(self) -> None:
         """Wait until the status bar shows an idle kernel."""
@@ -163,21 +169,26 @@ class Watched:
     def run_all(self) -> None:
         self.menu("Run", "Run All Cells")
 
+    def restart_and_run_all(self) -> None:
+        """A fresh kernel, then everything; returns once the old outputs are gone."""
+        self.menu("Kernel", "Restart Kernel and Run All Cells…")
+        self.page.locator(".jp-Dialog").locator(".jp-mod-accept").click()
+        self.page.locator(".jp-Dialog").wait_for(state="detached")
+        expect(self.page.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output")).to_have_count(0)
+
+    def theme(self, name: str) -> None:
+        """Choose a theme as people do; JupyterLab remembers the last one."""
+        if self.page.locator(f"body[data-jp-theme-name='{name}']").count():
+            return
+        self.page.get_by_role("menuitem", name="Settings", exact=True).click()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text("Theme", exact=True).hover()
+        self.page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
+        self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+
     def done(self) -> None:
         """Wait until every cell has run; an error in one of them is shown."""
-        self.page.wait_for_function(
-            """(error) => document.querySelector(error) || [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-               .every((prompt) => /\\[\\d+\\]/.test(prompt.textContent))""",
-            arg=ERROR,
-        )
+        self.page.wait_for_function(ENDED, arg=ERROR)
         assert self.page.locator(ERROR).all_inner_texts() == []
-
-    def cell(self, starts: str) -> Locator:
-        """The code cell whose source has this text."""
-        return self.page.locator(".jp-CodeCell").filter(has=self.page.locator(".cm-content", has_text=starts))
-
-    def shows(self, where: Locator, words: str | re.Pattern[str]) -> None:
-        expect(where).to_contain_text(words, timeout=PATIENCE)
 
 
 def _stays(url: str) -> bool:

@@ -122,6 +122,13 @@ def test_what_was_meant_for_another_view_is_not_done(folder: Path) -> None:
     assert shown.seen["state"]["decided"] == 0
 
 
+def test_a_double_click_is_two_turns(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    turn = {"act": "turn", "ranges": [[2, 3]], "at": 2, "note": "no"}
+    states = [shown.does("decide", **turn)["rows"][2]["state"] for _ in range(3)]
+    assert states == ["approved", "excluded", "approved"]
+
+
 def test_a_decision_that_cannot_be_written_down_is_not_taken(folder: Path) -> None:
     shown = opened(saved_plan(folder), folder)
     (folder / decision_file.NAME).replace(folder / "moved")

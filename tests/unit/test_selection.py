@@ -52,6 +52,7 @@ def test_nothing_is_approved_until_somebody_says_so(chosen: Selection) -> None:
         ({}, "+31612345012", 1),
         ({}, "no such method", 120),
         ({}, "sales user2", 1),
+        ({}, "Remove", 30),
         ({}, "contains letters", 1),
         ({}, "a.*b", 0),
         ({"nonsense": ["x"]}, "", 121),
