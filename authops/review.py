@@ -143,7 +143,10 @@ class Review:
         path = self._on_save(approved, excluded, note)
         out = sum(len(entry["change_ids"]) for entry in excluded)
         self._saved = True
-        self.notice = ("add", f"✓ saved: {len(approved):,} approved, {out:,} excluded, by {self._by}, in {path}")
+        self.notice = (
+            "add",
+            f"✓ saved: {len(approved):,} approved, {out:,} excluded, by {self._by}, in {_short(path)}",
+        )
 
     def hello(self) -> dict[str, Any]:
         """What a grid needs once: its columns, the values of its filters, and the first rows."""
@@ -162,7 +165,9 @@ class Review:
     def shown(self, start: int, count: int) -> dict[str, Any]:
         """`count` rows of the view from `start` on, and the counts, as the browser shows them."""
         chosen = self.selection
-        rows = [self._row(int(at)) for at in chosen.order[start : start + count]]
+        places = chosen.order[start : start + count]
+        records = cast("list[dict[str, Any]]", chosen.rows.iloc[places].to_dict("records"))
+        rows = [self._row(int(at), row) for at, row in zip(places, records, strict=True)]
         return {
             "what": "rows",
             "view": chosen.view,
@@ -175,9 +180,10 @@ class Review:
 
     def _state(self) -> dict[str, Any]:
         chosen = self.selection
-        problems = chosen.counts.get(PROBLEM, {}).get("all", 0)
+        counts = chosen.counts
+        problems = counts.get(PROBLEM, {}).get("all", 0)
         return {
-            "counts": chosen.counts,
+            "counts": counts,
             "said": f"{chosen.said} · {problems:,} problems left alone",
             "all": len(chosen.rows),
             "deciding": int(chosen.writes[chosen.order].sum()),
@@ -191,8 +197,7 @@ class Review:
             "notice": straight(self.notice[1]),
         }
 
-    def _row(self, at: int) -> dict[str, Any]:
-        row = cast("dict[str, Any]", self.selection.rows.iloc[at].to_dict())
+    def _row(self, at: int, row: Mapping[str, Any]) -> dict[str, Any]:
         shown = bool(self._revealed_all or self._revealed[at])
         careful = report.mask_numbers if row["action"] == PROBLEM else str
         words = {k: straight(careful(row[k])) for k in ("user", "name", "department", "method", "meaning", "remark")}
@@ -228,8 +233,8 @@ def review_plan(
             raise GuardStop(_broken(broken), remedy="raise the limit or shrink the file")
         return plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
 
-    departments = {} if users is None else dict(zip(users["user_id"], users["department"], strict=True))
-    selection = Selection(plan.changes, plan.problems, departments)
+    known = None if users is None else users.drop_duplicates("user_id").set_index("user_id")["department"]
+    selection = Selection(plan.changes, plan.problems, known)
     selection.look_for({"action": [a for a in (*WRITES, PROBLEM) if a in selection.counts]})
     file, said = _remembered(selection, folder, by)
     notice = (
@@ -263,8 +268,12 @@ def _standing(plan: Plan, folder: Path, selection: Selection) -> tuple[str, str]
         return "", ""
     when = f"{len(standing['change_ids']):,} changes, by {standing['by']} at {standing['at']}"
     if standing["change_ids"] == selection.approved:
-        return "add", f"✓ saved: {when}, in {folder / 'approval.json'}"
+        return "add", f"✓ saved: {when}, in {folder.name}/approval.json"
     return "update", f"an approval of {when} is there already ({standing['note'] or 'no note'}); saving replaces it"
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _broken(broken: pd.DataFrame) -> str:

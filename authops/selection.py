@@ -42,15 +42,15 @@ class Decision:
 class Selection:
     """The rows of a plan in view, and what was decided about them.
 
-    `changes`: CHANGES; `problems`: PROBLEMS; `departments`: user id → department, as far as known.
+    `changes`: CHANGES; `problems`: PROBLEMS; `departments`: the department of each user id that is known (its index).
     `view` counts every filtering and sorting, so that a position in the view can never be read as one of another view.
     """
 
     def __init__(
-        self, changes: pd.DataFrame, problems: pd.DataFrame, departments: Mapping[str, str] | None = None
+        self, changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[str] | None = None
     ) -> None:
         self.changes = check(changes, CHANGES)
-        self.rows = _rows(changes, check(problems, PROBLEMS), departments or {})
+        self.rows = _rows(changes, check(problems, PROBLEMS), departments)
         self.writes = self.rows["action"].isin(WRITES).to_numpy()
         self.history: list[Decision] = []
         self.filters: dict[str, list[str]] = {}
@@ -194,24 +194,26 @@ class Selection:
     @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Action (of those that occur) → how many there are, and how many of them are in each of STATES."""
-        found = {}
         codes, known = self._codes["action"]
-        for number, action in enumerate(known):
-            states = np.bincount(self.state[codes == number], minlength=len(STATES))
-            if states.any():
-                found[str(action)] = {"all": int(states.sum())} | dict(zip(STATES, map(int, states), strict=True))
-        return found
+        cells = np.bincount(codes * len(STATES) + self.state, minlength=len(known) * len(STATES))
+        table = cells.reshape(len(known), len(STATES)).tolist()
+        return {
+            str(action): {"all": sum(states)} | dict(zip(STATES, states, strict=True))
+            for action, states in zip(known, table, strict=True)
+            if any(states)
+        }
 
     @property
     def said(self) -> str:
         """The running counts, in words."""
-        counts = {a: self.counts.get(a, dict.fromkeys(("all", *STATES), 0)) for a in WRITES}
+        found = self.counts
+        counts = {a: found.get(a, dict.fromkeys(("all", *STATES), 0)) for a in WRITES}
         parts = [f"{of['approved']:,} of {of['all']:,} {a}" for a, of in counts.items()]
         excluded = sum(of["excluded"] for of in counts.values())
         return f"approved: {' · '.join(parts)} · {excluded:,} excluded"
 
 
-def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: Mapping[str, str]) -> pd.DataFrame:
+def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[str] | None) -> pd.DataFrame:
     """Changes and, after them, problems, in the columns that are shown, searched and filtered by."""
     rows = pd.DataFrame(
         {
@@ -219,7 +221,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: Mapping[st
             "line": changes["line"],
             "user": changes["user_principal_name"],
             "name": changes["display_name"],
-            "department": changes["user_id"].map(dict(departments)).astype("str").fillna(""),
+            "department": "" if departments is None else changes["user_id"].map(departments).astype("str").fillna(""),
             "method": changes["method"],
             "before": changes["before"],
             "after": changes["after"],

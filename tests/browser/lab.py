@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.running import ROOT, Tenant
 
@@ -87,6 +87,7 @@ def serving(folder: Path, tenant: Tenant) -> Iterator[Lab]:
         os.environ,
         AUTHOPS_RUNS=str(tenant.runs),
         AUTHOPS_STATE=str(tenant.runs / "state"),
+        AUTHOPS_AUTHOR="ann@contoso.example",
         JUPYTER_CONFIG_DIR=str(folder / "config"),
         JUPYTER_DATA_DIR=str(folder / "data"),
         JUPYTER_RUNTIME_DIR=str(folder / "runtime"),

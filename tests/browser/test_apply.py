@@ -6,7 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.lab import Watched
 from tests.running import FULL_NUMBER, ROOT
@@ -17,6 +17,16 @@ MOVING = re.compile(r"\d+ of \d+ changes · [\d.,]+/s · .+ left · .*\d+ applie
 def settled(run: Path) -> int:
     with sqlite3.connect(f"file:{run / 'journal.sqlite'}?mode=ro", uri=True) as journal:
         return int(journal.execute("select count(*) from outcomes").fetchone()[0])
+
+
+def picture(watched: Watched, first: Locator, last: Locator, path: Path) -> None:
+    """The cells from the one that shows `first` to the one that shows `last`."""
+    boxes = [watched.page.locator(".jp-Cell", has=node).bounding_box() for node in (first, last)]
+    top, bottom = boxes
+    assert top
+    assert bottom
+    height = bottom["y"] + bottom["height"] - top["y"]
+    watched.page.screenshot(path=str(path), clip=top | {"height": height})
 
 
 def test_progress_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path) -> None:
@@ -33,7 +43,7 @@ def test_progress_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path
     moving.first.wait_for()
     stop = page.locator(".jupyter-button", has_text="Stop")
     stop.scroll_into_view_if_needed()
-    page.locator(".jp-NotebookPanel-notebook").screenshot(path=str(images / "apply.png"))
+    picture(watched, stop, moving.first, images / "apply.png")
     stop.click()
     expect(page.get_by_text("stopping: what is in flight is settled first")).to_be_visible()
     watched.done()

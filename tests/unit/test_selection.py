@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,14 +15,15 @@ from authops.selection import ACTS, STATES, Decision, Selection
 from tests.unit.reviewed import changes
 
 
-def problems() -> object:
+def problems() -> pd.DataFrame:
     row = {"line": 9, "user": "lost@x.org", "column": "Mobile", "value": "+31 ******1", "rule": "not_a_number"}
     return frame(PROBLEMS, [row | {"message": "contains letters"}])
 
 
 @pytest.fixture
 def chosen() -> Selection:
-    return Selection(changes(120), problems(), {"u0": "Sales", "u1": "Legal", "u2": "Sales"})  # type: ignore[arg-type]
+    departments = pd.Series({"u0": "Sales", "u1": "Legal", "u2": "Sales"})
+    return Selection(changes(120), problems(), departments)
 
 
 def decided(chosen: Selection, act: str, ranges: list[list[int]] | None = None, note: str = "") -> None:
