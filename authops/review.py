@@ -158,8 +158,8 @@ class Review:
     def _facet(self, name: str) -> list[tuple[str, str, int]]:
         found = self.selection.facet(name)
         if len(found) > _FACET_AT_MOST:
-            most = sorted(found, key=lambda pair: -pair[1])[:_FACET_AT_MOST]
-            found = [pair for pair in found if pair in set(most)]
+            most = set(sorted(found, key=lambda pair: -pair[1])[:_FACET_AT_MOST])
+            found = [pair for pair in found if pair in most]
         return [(value, _label(name, value), count) for value, count in found]
 
     def shown(self, start: int, count: int) -> dict[str, Any]:
