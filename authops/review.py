@@ -89,7 +89,7 @@ class Review:
             self._save(str(message.get("note") or "").strip())
         elif do == "undo":
             self._take_back()
-        elif message.get("all") is None and message.get("view") != self.selection.view:
+        elif "ranges" in message and message.get("view") != self.selection.view:
             self.notice = ("update", "the rows changed meanwhile; look again, nothing was decided")
         elif do == "decide":
             self._decide(self._act(message), message.get("ranges"), str(message.get("note") or "").strip())
@@ -100,20 +100,16 @@ class Review:
         """What is to be done: `turn` goes by the row under the cursor as it is, not as the browser last saw it."""
         if message["act"] != "turn":
             return str(message["act"])
-        return (
-            "exclude"
-            if self.selection.state[self.selection.order[int(message["at"])]] == ACTS["approve"]
-            else "approve"
-        )
+        now = self.selection.state[self.selection.order[int(message["at"])]]
+        return "exclude" if now == ACTS["approve"] else "approve"
 
     def _decide(self, act: str, ranges: Sequence[Sequence[int]] | None, note: str) -> None:
         rows = self.selection.chosen(act, ranges)
         if not len(rows):
             self.notice = ("keep", "nothing to decide there: these rows write nothing")
             return
-        decision = Decision(
-            act, rows, note if act == "exclude" else "", self._by, self._now().isoformat("T", "seconds")
-        )
+        why = note if act == "exclude" else ""
+        decision = Decision(act, rows, why, self._by, self._now().isoformat("T", "seconds"))
         self._file.add(decision)
         self.selection.decide(decision)
         self._changed(f"{len(rows):,} {_DONE[act]}")
@@ -125,9 +121,8 @@ class Review:
             self._changed(f"taken back: {len(last.rows):,} {_DONE[last.act]}")
 
     def _changed(self, words: str) -> None:
-        self.notice = (
-            ("update", f"{words}; changed since, not saved") if self._saved else ("info", f"{words}; not saved yet")
-        )
+        kind, how = ("update", "changed since, not saved") if self._saved else ("info", "not saved yet")
+        self.notice = (kind, f"{words}; {how}")
 
     def _reveal(self, message: Mapping[str, Any]) -> None:
         if message.get("all") is not None:
@@ -143,10 +138,8 @@ class Review:
         path = self._on_save(approved, excluded, note)
         out = sum(len(entry["change_ids"]) for entry in excluded)
         self._saved = True
-        self.notice = (
-            "add",
-            f"✓ saved: {len(approved):,} approved, {out:,} excluded, by {self._by}, in {_short(path)}",
-        )
+        counts = f"{len(approved):,} approved, {out:,} excluded"
+        self.notice = ("add", f"✓ saved: {counts}, by {self._by}, in {_short(path)}")
 
     def hello(self) -> dict[str, Any]:
         """What a grid needs once: its columns, the values of its filters, and the first rows."""

@@ -119,6 +119,10 @@ def test_what_was_meant_for_another_view_is_not_done(folder: Path) -> None:
     shown.does("sort", column="user")
     shown.does("decide", act="approve", ranges=[[0, 5]], view=old)
     assert "nothing was decided" in shown.notice
+    shown.does("decide", act="approve", ranges=None, view=old, all=True)
+    assert "nothing was decided" in shown.notice
+    shown.does("reveal", ranges=[[0, 9]], on=True, view=old)
+    assert "612345" not in json.dumps(shown.seen)
     assert shown.seen["state"]["decided"] == 0
 
 
