@@ -68,7 +68,7 @@ function render({ model, el }) {
   const cache = new Map(); // position in the view → row
   let view = -1, rev = -1, total = 0, state = null;
   let cursor = 0, anchor = 0, ranges = [[0, 1]];
-  let asked = null, waiting = false, timer = 0, frame = 0;
+  let asked = null, waiting = false, fresh = true, timer = 0, frame = 0;
 
   const act = { filter, clear, focus: () => body.focus({ preventScroll: true }) };
   const bar = toolbar(hello, act);
@@ -140,12 +140,14 @@ function render({ model, el }) {
   function heard(reply) {
     if (reply.what !== "rows") return;
     if (reply.looked) waiting = false;
+    const first = fresh && reply.looked;
     const other = reply.view !== view;
     if (reply.rev !== rev) cache.clear();
     ({ view, rev, total } = reply);
     state = reply.state;
     reply.rows.forEach((row, index) => cache.set(reply.from + index, row));
     if (other) { cursor = anchor = 0; ranges = total ? [[0, 1]] : []; body.scrollTop = 0; }
+    if (first) { fresh = false; remembered(); }
     controls();
     paint();
     if (asked && !waiting) look(...asked);
@@ -332,7 +334,7 @@ function render({ model, el }) {
   watch.observe(body);
   heard(hello.first);
   remembered();
-  model.send({ do: "look", from: 0, count: 60, view });
+  model.send({ do: "look", from: 0, count: 60, view }); // a reloaded page is told what was done since
   return () => { model.off("msg:custom", heard); watch.disconnect(); };
 }
 
