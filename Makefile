@@ -36,7 +36,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in reads writes limits storm serving memory grid chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in planning fuzz reads writes limits storm serving memory grid chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \

@@ -23,6 +23,7 @@ __all__ = [
     "phone",
     "plan",
     "plan_file",
+    "profile",
     "protection",
     "report",
     "review",

@@ -176,7 +176,7 @@ def _named(connection: str) -> str:
 
 
 def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(n, str(Path(v).resolve()) if n == "source" and v else v) for n, v in pairs]
+    return [(n, str(Path(v).resolve()) if n in runbook.FILES and runbook.is_file(n, v) else v) for n, v in pairs]
 
 
 def _execute(

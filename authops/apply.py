@@ -57,6 +57,7 @@ class Change:
     before: str
     after: str
     step: int
+    ticket: str = ""
 
     @property
     def slot(self) -> tuple[str, str]:

@@ -36,7 +36,7 @@ async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """Every user of the tenant (USERS), 999 to a page."""
     rows = Gathered(USERS)
     async for user in graph.pages(requests.users()):
-        rows.add(_user(user))
+        rows.add(user_row(user))
         tick(len(rows))
     return rows.frame()
 
@@ -52,14 +52,15 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
     async for answer in _answers(graph, asked, tick):
         name = asked[answer.request]
         if answer.status == 200 and answer.body:
-            rows.append(_user(answer.body) | {"asked": name, "error": ""})
+            rows.append(user_row(answer.body) | {"asked": name, "error": ""})
         elif answer.status != 404:
-            rows.append(_user({}) | {"asked": name, "error": str(answer.error)})
+            rows.append(user_row({}) | {"asked": name, "error": str(answer.error)})
     found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
     return found.astype({"account_enabled": bool})
 
 
-def _user(user: dict[str, Any]) -> dict[str, Any]:
+def user_row(user: dict[str, Any]) -> dict[str, Any]:
+    """One user as Graph gives it → one row of USERS."""
     return {
         "user_id": user.get("id") or "",
         "user_principal_name": user.get("userPrincipalName") or "",

@@ -36,6 +36,7 @@ WANTED: Final = _shape(
     value=("text", "the wanted value as Graph spells it; only with set"),
     overwrite=("flag", "may replace a different value (ForcedUpdate)"),
     note=("text", "something about the value that a person should look at; never decides"),
+    ticket=("text", "the ticket or change that asks for it"),
 )
 PROBLEMS: Final = _shape(
     line=("count", "line of the source file, 0 when the problem is not of one row"),
@@ -76,6 +77,7 @@ CHANGES: Final = _shape(
     reason=("text", "code from REASONS: explains, never decides"),
     note=("text", "something about the new value that a person should look at; never decides"),
     step=("count", "order of writes within one user, from 1; 0 = no write"),
+    ticket=("text", "the ticket or change that asks for it"),
 )
 OUTCOME_ROWS: Final = _shape(
     change_id=("text", ""),
@@ -91,6 +93,7 @@ OUTCOME_ROWS: Final = _shape(
     detail=("text", "Graph's own code and message, or why it was not written"),
     request_id=("text", "Graph's request id of the write"),
     at=("time", "UTC, ISO 8601"),
+    ticket=("text", "the ticket or change that asked for it"),
 )
 HELD: Final = _shape(
     user_id=("text", "object id"),
@@ -127,9 +130,16 @@ def empty(shape: Shape) -> pd.DataFrame:
 
 
 def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows (mappings) → a checked frame with the shape's dtypes."""
+    """Rows (mappings) → a checked frame with the shape's dtypes; a text that a row does not have is ""."""
     data = pd.DataFrame(list(rows), columns=list(shape))
-    return data.astype({name: type_of[kind] for name, (kind, _) in shape.items()})
+    data = data.astype({name: type_of[kind] for name, (kind, _) in shape.items()})
+    texts = [name for name, (kind, _) in shape.items() if kind == "text" and data[name].hasnans]
+    return data.assign(**{name: data[name].fillna("") for name in texts})
+
+
+def columns(shape: Shape, **arrays: Any) -> pd.DataFrame:
+    """Arrays by column name → a checked frame with the shape's dtypes; for frames too large to go row by row."""
+    return pd.DataFrame({name: pd.Series(arrays[name], dtype=type_of[kind]) for name, (kind, _) in shape.items()})
 
 
 class Gathered:

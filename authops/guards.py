@@ -12,7 +12,10 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from authops.errors import GuardStop
-from authops.frames import HELD, WRITES, check
+from authops.frames import HELD, WRITES, check, frame
+from authops.notes import SIGN_IN
+from authops.notes import add as add_note
+from authops.phone import fold
 from authops.plan import HOLDS, Plan
 
 GUARDS: Final = {
@@ -39,12 +42,22 @@ def hold(plan: Plan, held: pd.DataFrame) -> Plan:
     changes.loc[rows, "reason"] = reasons[rows]
     changes.loc[rows, "action"] = "blocked"
     changes.loc[rows, "step"] = 0
-    return Plan(changes, plan.problems, plan.header)
+    return Plan(_with_mobiles(changes, rows), plan.problems, plan.header)
+
+
+def _with_mobiles(changes: pd.DataFrame, held: pd.Series[bool]) -> pd.DataFrame:
+    """Where the mobile that an alternate mobile was planned beside is held, the alternate is blocked as well."""
+    gone = changes.loc[held & (changes["method"] == "mobile") & (changes["after"] == ""), "user_id"]
+    alone = changes["action"].isin(("add", "update")) & (changes["method"] == "alternateMobile")
+    rows = alone & changes["user_id"].isin(gone)
+    changes.loc[rows, "after"] = changes.loc[rows, "before"]
+    changes.loc[rows, ["action", "reason"]] = ["blocked", "alternate_needs_mobile"]
+    changes.loc[rows, "step"] = 0
+    return changes
 
 
 def _reasons(changes: pd.DataFrame, held: pd.DataFrame) -> pd.Series[str]:
     """Per change the reason that holds it, or "". A method's own reason never holds its removal."""
-    wholly = dict(zip(held["user_id"], held["reason"], strict=True)) if len(held) else {}
     partly = held[held["method"] != ""]
     by_method = dict(zip(zip(partly["user_id"], partly["method"], strict=True), partly["reason"], strict=True))
     wholly = {u: r for u, r, m in zip(held["user_id"], held["reason"], held["method"], strict=True) if not m}
@@ -54,6 +67,22 @@ def _reasons(changes: pd.DataFrame, held: pd.DataFrame) -> pd.Series[str]:
         for user, method, action in rows
     ]
     return pd.Series(found, index=changes.index, dtype="str")
+
+
+def sign_in(plan: Plan, sms_sign_in: frozenset[str]) -> Plan:
+    """The plan with what signing in by SMS means for it.
+
+    Whoever is in the SMS sign-in policy gets the mobile registered for it, which is noted; such a number has to be
+    nobody else's there (Graph: SMS sign-in), so one number for two of these people is blocked for both.
+    """
+    mobiles = plan.changes[(plan.changes["method"] == "mobile") & plan.changes["user_id"].isin(sms_sign_in)]
+    numbers = mobiles.loc[mobiles["after"] != "", "after"].map(fold)
+    twice = numbers.index[numbers.duplicated(keep=False)]
+    held = [{"user_id": user, "method": "mobile", "reason": "shared_sign_in"} for user in mobiles.loc[twice, "user_id"]]
+    done = hold(plan, frame(HELD, held))
+    noted = mobiles.index[done.changes.loc[mobiles.index, "action"].isin(("add", "update"))]
+    add_note(done.changes, done.changes.index.get_indexer(noted), SIGN_IN)
+    return done
 
 
 def held_counts(plan: Plan) -> dict[str, int]:

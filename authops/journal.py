@@ -14,7 +14,7 @@ import pandas as pd
 from authops.errors import JournalError
 from authops.frames import OUTCOME_ROWS, frame
 
-VERSION: Final = 2
+VERSION: Final = 3
 _SCHEMA: Final = """
 create table intents (
     id integer primary key, change_id text not null, attempt integer not null, line integer not null,
@@ -26,6 +26,12 @@ create table outcomes (
     outcome text not null, found text not null, detail text not null, request_id text not null, at text not null);
 """
 _FACTS: Final = "create table facts (name text primary key, value text not null);"
+_TICKETS: Final = """
+alter table intents add column ticket text not null default '';
+alter table outcomes add column ticket text not null default '';
+"""
+# What each format lacks of the next one.
+_STEPS: Final = (_SCHEMA, _FACTS, _TICKETS)
 _INTENT: Final = (
     "change_id",
     "attempt",
@@ -37,6 +43,7 @@ _INTENT: Final = (
     "before",
     "after",
     "at",
+    "ticket",
 )
 
 
@@ -59,7 +66,7 @@ class Journal:
                 f"{self.path} was written by a newer authops (format {version})", remedy="update authops"
             )
         if version < VERSION:
-            missing = _FACTS if version == 1 else _SCHEMA + _FACTS
+            missing = "".join(_STEPS[version:])
             self._db.executescript(f"begin immediate; {missing} pragma user_version = {VERSION}; commit;")
 
     def intend(self, rows: Iterable[Mapping[str, Any]]) -> None:

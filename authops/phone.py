@@ -8,12 +8,29 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberType
+
+from authops import numbering
 
 _WELL_FORMED: Final = re.compile(r"\+[0-9 ().\-/]+(?:\s*(?:x|ext\.?)\s*[0-9]{1,7})?", re.IGNORECASE)
+_AS_GRAPH_SPELLS: Final = re.compile(r"\+([1-9][0-9]{0,2}) ([0-9]{4,14})")
+_ORDINARY: Final = re.compile(r"(\+|00?)([1-9][0-9 \-]*)")
+_SEPARATORS: Final = str.maketrans("", "", " -")
 _SHOWN: Final = 3
+_ODD: Final = {
+    PhoneNumberType.TOLL_FREE: "a toll-free number, nobody's own phone",
+    PhoneNumberType.SHARED_COST: "a shared-cost number, nobody's own phone",
+    PhoneNumberType.UAN: "a company's number, nobody's own phone",
+    PhoneNumberType.PAGER: "a pager",
+    PhoneNumberType.VOICEMAIL: "a voicemail access number",
+}
+_LANDLINE: Final = "a landline: it can be called, but gets no text message"
+_DOUBTED: Final = "not a number that its country is known to give out"
 
 
 class PhoneProblem(ValueError):
@@ -24,29 +41,68 @@ class PhoneProblem(ValueError):
         self.rule = rule
 
 
-def normalise(text: str, *, region: str = "", method: str = "mobile") -> str:
-    """A number in any usual spelling → `+CC NNN`, with `xEXT` for office.
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as Graph spells it, and what a person should look at (`note`, or "")."""
 
-    `region` (two letters) reads numbers without a country code; "" refuses them. Raises `PhoneProblem`. A number that
-    names its country itself need only be possible (`doubt` tells the rest); one read in `region` must be valid too.
+    value: str
+    note: str = ""
+
+
+def read(text: str, *, region: str = "", method: str = "mobile") -> Number:
+    """A number in any usual spelling → `+CC NNN`, with `xEXT` for office, and a note. Raises `PhoneProblem`.
+
+    `region` (two letters) reads numbers without a country code; "" refuses them. A number that names its country itself
+    need only be possible (the note tells the rest); one read in `region` must be valid too.
     """
-    plain = _plain(text)
+    return _ordinary(text, region, method) or _read(text, region, method)
+
+
+def normalise(text: str, *, region: str = "", method: str = "mobile") -> str:
+    """`read` without the note."""
+    return read(text, region=region, method=method).value
+
+
+def _ordinary(text: str, region: str, method: str) -> Number | None:
+    """What needs no library: an ordinary mobile or landline in a spelling that leaves one reading."""
+    if spelled := _AS_GRAPH_SPELLS.fullmatch(text):
+        code, national = spelled.groups()
+    elif spelled := _ORDINARY.fullmatch(text):
+        digits = spelled[2].translate(_SEPARATORS)
+        code, national = (numbering.trunk(region), digits) if spelled[1] == "0" else numbering.split(digits)
+    else:
+        return None
+    kind = numbering.kind(code, national) if code else ""
+    if not kind:
+        return None
+    return Number(f"+{code} {national}", _LANDLINE if kind == numbering.FIXED and method != "office" else "")
+
+
+@lru_cache(100_000)
+def _read(text: str, region: str, method: str) -> Number:
+    plain = _plain(text).removeprefix("tel:")
     number = _parse(plain, region)
     _refuse_unusable(number, method, given_country=plain.startswith(("+", "00")))
     spelled = f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
-    return f"{spelled}x{number.extension}" if number.extension else spelled
+    return Number(f"{spelled}x{number.extension}" if number.extension else spelled, _note(number, method))
 
 
 def _plain(text: str) -> str:
     """Without the invisible characters that spreadsheets and address books leave behind."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     folded = unicodedata.normalize("NFKC", text)
     shown = "".join(" " if c.isspace() else c for c in folded if unicodedata.category(c) not in ("Cf", "Cc"))
     return "".join("-" if unicodedata.category(c) == "Pd" else c for c in shown).strip()
 
 
-def _parse(text: str, region: str) -> phonenumbers.PhoneNumber:
+def _parse(text: str, region: str) -> PhoneNumber:
     if re.search(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", text, re.IGNORECASE):
         raise PhoneProblem("number_mangled", "a spreadsheet turned the number into 1.23E+10; format the column as text")
+    if text.startswith("="):
+        raise PhoneProblem("not_a_number", "a formula that was never calculated; open and save it in a spreadsheet")
+    if re.fullmatch(r"#[A-Z0-9/]+[!?]?", text):
+        raise PhoneProblem("not_a_number", "an error value of a spreadsheet")
     if re.search(r"[*•#]", text):
         raise PhoneProblem("number_masked", "a masked number is not a number")
     international = text.startswith(("+", "00"))
@@ -78,19 +134,27 @@ def _lost_its_plus(text: str, region: str) -> bool:
     return valid and not here
 
 
-def doubt(value: str) -> str:
-    """Why a person should look at a normalised number; "" for none. New ranges and fictional numbers look like this."""
-    valid = phonenumbers.is_valid_number(phonenumbers.parse(value))
-    return "" if valid else "not a number that its country is known to give out"
-
-
-def _refuse_unusable(number: phonenumbers.PhoneNumber, method: str, *, given_country: bool) -> None:
+def _refuse_unusable(number: PhoneNumber, method: str, *, given_country: bool) -> None:
     if number.extension and method != "office":
         raise PhoneProblem("extension_not_allowed", "only an office phone may have an extension")
     if not phonenumbers.is_possible_number(number):
+        if phonenumbers.is_valid_short_number(number):
+            raise PhoneProblem("short_number", "a short number, as emergency and information services have")
         raise PhoneProblem("impossible_number", "has too few or too many digits for its country")
     if not given_country and not phonenumbers.is_valid_number(number):
         raise PhoneProblem("invalid_number", "is not a number that its country gives out")
+    if phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
+        raise PhoneProblem("premium_number", "a premium-rate number: each call would be charged")
+
+
+def _note(number: PhoneNumber, method: str) -> str:
+    """Why a person should look at it. New ranges and fictional numbers look invalid."""
+    kind = phonenumbers.number_type(number)
+    if kind == PhoneNumberType.UNKNOWN:
+        return _DOUBTED
+    if method == "office":
+        return ""
+    return _LANDLINE if kind == PhoneNumberType.FIXED_LINE else _ODD.get(kind, "")
 
 
 def fold(value: str) -> str:

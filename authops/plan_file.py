@@ -21,7 +21,7 @@ from authops.errors import PlanError
 from authops.frames import CHANGES, PROBLEMS, WRITES, check
 from authops.plan import RULES_VERSION, Plan
 
-VERSION: Final = 2
+VERSION: Final = 3
 _REMEDY: Final = "run preview again and approve its plan"
 
 

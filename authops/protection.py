@@ -42,10 +42,14 @@ class Rules:
 
 @dataclass(frozen=True)
 class Protection:
-    """`held`: HELD rows of the people asked about; `unread`: guard → why it could not be judged."""
+    """`held`: HELD rows of the people asked about; `unread`: guard → why it could not be judged.
+
+    `sms_sign_in`: whose mobile Graph tries to register for signing in by SMS, too, as far as the policy could be read.
+    """
 
     held: pd.DataFrame
     unread: Mapping[str, str]
+    sms_sign_in: frozenset[str] = frozenset()
 
 
 async def read(graph: Graph, users: pd.DataFrame, rules: Rules) -> Protection:
@@ -55,16 +59,16 @@ async def read(graph: Graph, users: pd.DataFrame, rules: Rules) -> Protection:
     unread: dict[str, str] = {}
     rows += _of_account(known, rules)
     rows += _named(known, rules.protect_users)
-    admins, groups, unusable = await asyncio.gather(
+    admins, groups, (unusable, sms_sign_in) = await asyncio.gather(
         _admins(graph, unread, needed=not rules.allow_admins),
         _members(graph, rules.protect_groups, unread),
-        _unusable(graph, known, needed=not rules.allow_unusable),
+        _by_policy(graph, known, needed=not rules.allow_unusable),
     )
     ids = set(known["user_id"])
     rows += [_row(user, "", "administrator") for user in admins & ids]
     rows += [_row(user, "", "protected_group") for user in groups & ids]
     rows += unusable
-    return Protection(frame(HELD, rows), unread)
+    return Protection(frame(HELD, rows), unread, sms_sign_in)
 
 
 def _row(user: str, method: str, reason: str) -> dict[str, str]:
@@ -116,23 +120,30 @@ async def _members(graph: Graph, names: Iterable[str], unread: dict[str, str]) -
     return found
 
 
-async def _unusable(graph: Graph, users: pd.DataFrame, *, needed: bool) -> list[dict[str, str]]:
-    """Methods that the policy does not let a user use; unknown counts as usable, with a warning."""
-    if not needed:
-        return []
+async def _by_policy(graph: Graph, users: pd.DataFrame, *, needed: bool) -> tuple[list[dict[str, str]], frozenset[str]]:
+    """Methods that the policy does not let a user use (where `needed`), and who signs in by SMS, which guests never do.
+
+    A policy that may not be read is a warning, and holds nobody.
+    """
     try:
         policy = await directory.methods_policy(graph)
-        return [
-            _row(user, method, "unusable_method")
-            for method, allowed in (await _allowed(graph, policy)).items()
-            for user in users["user_id"]
-            if not allowed.has(user)
-        ]
+        allowed = await _allowed(graph, policy) if needed else {}
+        sign_in = await _sign_in(graph, policy.get("Sms", {}))
     except GraphError as error:
         if error.status not in _NOT_FOR_US:
             raise
         _log.warning("the authentication methods policy is not known (HTTP %s), so it is not looked at", error.status)
-        return []
+        return [], frozenset()
+    ids = list(users["user_id"])
+    unusable = [_row(u, m, "unusable_method") for m, who in allowed.items() for u in ids if not who.has(u)]
+    guests = set(users.loc[users["user_type"].str.casefold() == "guest", "user_id"])
+    return unusable, frozenset(user for user in ids if sign_in.has(user) and user not in guests)
+
+
+async def _sign_in(graph: Graph, sms: Mapping[str, Any]) -> _Allowed:
+    """Whose mobile becomes a first factor: targets of the SMS policy that are usable for sign-in."""
+    targets = [target for target in sms.get("includeTargets") or [] if target.get("isUsableForSignIn")]
+    return await _targets(graph, {**sms, "includeTargets": targets} if sms else {"state": "disabled"})
 
 
 @dataclass(frozen=True)

@@ -111,8 +111,14 @@ def change_cells(
         _person(row),
         text(row["method"]),
         _before_after(row, reveal),
-        text(reason_words(row["reason"], reasons)) + (f" · <b>{text(row['note'])}</b>" if row["note"] else ""),
+        text(reason_words(row["reason"], reasons))
+        + (f" · <b>{text(row['note'])}</b>" if row["note"] else "")
+        + _ticket(row),
     ]
+
+
+def _ticket(row: Mapping[str, Any]) -> str:
+    return f' <span class="dim tight">{text(mask_numbers(row["ticket"]))}</span>' if row["ticket"] else ""
 
 
 def reason_words(code: str, reasons: Mapping[str, str] | None = None) -> str:
@@ -228,7 +234,7 @@ def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
         _action(row["action"]),
         _before_after(row, reveal),
         _value(row["found"], reveal),
-        text(_detail(row, reveal)),
+        text(_detail(row, reveal)) + _ticket(row),
         f'<span class="dim">{text(row["request_id"])}</span>',
     ]
 

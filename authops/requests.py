@@ -27,6 +27,14 @@ _USER_FIELDS: Final = [
     "department",
     "usageLocation",
 ]
+_PROFILE_FIELDS: Final = [
+    "mobilePhone",
+    "businessPhones",
+    "mail",
+    "otherMails",
+    "createdDateTime",
+    "assignedLicenses",
+]
 _STAND_IN: Final = "stand-in-for-the-user"
 _BASE: Final = "https://graph"
 
@@ -37,6 +45,20 @@ def users() -> Request:
 
     query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS, top=999)
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def profiles(filter: str = "") -> Request:
+    """All users, or those of an OData filter, with what their profiles say (Graph: list users, advanced queries)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    asked: dict[str, Any] = {"filter": filter, "count": True} if filter else {}
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS + _PROFILE_FIELDS, top=999, **asked)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))), advanced=bool(filter))
+
+
+def subscribed_skus() -> Request:
+    """The licences a tenant has (Graph: list subscribedSkus); Organization.Read.All."""
+    return Request("GET", _path(_api().subscribed_skus.to_get_request_information()))
 
 
 def user(name: str) -> Request:

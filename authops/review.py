@@ -193,7 +193,10 @@ class Review:
     def _row(self, at: int, row: Mapping[str, Any]) -> dict[str, Any]:
         shown = bool(self._revealed_all or self._revealed[at])
         careful = report.mask_numbers if row["action"] == PROBLEM else str
-        words = {k: straight(careful(row[k])) for k in ("user", "name", "department", "method", "meaning", "remark")}
+        words = {
+            k: straight(careful(row[k]))
+            for k in ("user", "name", "department", "method", "meaning", "remark", "ticket")
+        }
         numbers = {
             k: straight(row[k] if shown or row["action"] == PROBLEM else mask(row[k])) for k in ("before", "after")
         }

@@ -9,7 +9,7 @@ import ast
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +28,12 @@ RUNBOOKS: Final = {
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
-_LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[0-9][0-9 ().-]{7,}")
+# Parameters that may be paths; what else they may be.
+FILES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "source": lambda text: text not in ("", "profile"),
+    "mapping": lambda text: text.endswith((".yaml", ".yml")),
+}
+_LOOKS_LIKE_NUMBER: Final = re.compile(r"(?!\d{4}-\d\d-\d\d$)\+?[0-9][0-9 ().-]{7,}")
 _LOOKS_SECRET: Final = re.compile(r"secret|password|token|private.?key", re.IGNORECASE)
 
 
@@ -104,9 +109,13 @@ def _load(path: Path) -> dict[str, Any]:
         raise ParameterError(f"{path} is not valid YAML: {error}", remedy="put quotes around texts") from error
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
-    if isinstance(content.get("source"), str) and content["source"]:
-        content["source"] = str((path.resolve().parent / content["source"]).resolve())
-    return content
+    files = {name: text for name, text in content.items() if name in FILES and is_file(name, text)}
+    return content | {name: str((path.resolve().parent / text).resolve()) for name, text in files.items()}
+
+
+def is_file(name: str, text: Any) -> bool:
+    """Whether a parameter's text is the path of a file, rather than nothing or a word."""
+    return isinstance(text, str) and FILES[name](text)
 
 
 def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> list[tuple[str, Any]]:

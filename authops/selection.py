@@ -25,7 +25,7 @@ FACETS: Final = ("action", "method", "reason", "domain", "department", "attentio
 COLUMNS: Final = ("decision", "action", "line", "user", "department", "method", "before", "after", "reason")
 PROBLEM: Final = "problem"
 _FIRST: Final = {"action": [*ACTIONS, PROBLEM], "method": [*METHODS, ""], "attention": ["remark", PROBLEM, ""]}
-_SEARCHED: Final = ("action", "user", "name", "department", "method", "meaning", "remark")
+_SEARCHED: Final = ("action", "user", "name", "department", "method", "meaning", "remark", "ticket")
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +228,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[
             "reason": changes["reason"],
             "meaning": changes["reason"].map({code: REASONS.get(code, code) for code in changes["reason"].unique()}),
             "remark": changes["note"],
+            "ticket": changes["ticket"],
             "attention": np.where(changes["note"] != "", "remark", ""),
         }
     )

@@ -1,4 +1,4 @@
-"""A file → header and rows of text, with how it was read: CSV in its usual dialects, and Excel workbooks.
+"""A file → header and columns of text, with how it was read: CSV in its usual dialects, Excel workbooks, JSON records.
 
 What is detected is said; where two readings are possible the choices are named, and a parameter decides.
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,22 +23,36 @@ ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 DELIMITERS: Final = {"auto": "", "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _FORMULA_TEXT: Final = re.compile(r'="([^"]*)"')
 _DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
-Recognise = Callable[[list[str]], int]
+_DIGITS: Final = tuple("0123456789")
+_ENVELOPES: Final = ("result", "value", "records", "data", "items")
+_CHUNK: Final = 20_000
+_FLAG_LIKE: Final = 6
+Recognise = Callable[[Sequence[str]], int]
+Row = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds. `rows`: (line, cells), blank lines left out; `facts`: encoding and delimiter, or sheet."""
+    """What a file holds. `lines`: where each row stands, blank rows left out; `columns`: one list of cells per name.
+
+    `beyond`: line → the cells that stand outside the header. `facts`: encoding and delimiter, sheet, or format.
+    """
 
     header: list[str]
-    rows: list[tuple[int, list[str]]]
+    lines: list[int]
+    columns: list[list[str]]
+    beyond: dict[int, list[str]]
     facts: dict[str, str]
+
+    def row(self, position: int) -> list[str]:
+        """The cells of one row, also those outside the header."""
+        return [column[position] for column in self.columns] + self.beyond.get(self.lines[position], [])
 
 
 def read(
     path: Path, recognise: Recognise, *, encoding: str = "auto", delimiter: str = "auto", sheet: str = ""
 ) -> Table:
-    """Read a CSV file or an `.xlsx` workbook. `recognise` tells how many columns of a header are known.
+    """Read a CSV file, an `.xlsx` workbook or JSON records. `recognise` tells how many columns of a header are known.
 
     Raises `SourceError` when the file cannot be read, or in two ways.
     """
@@ -44,6 +60,8 @@ def read(
     if zipfile.is_zipfile(io.BytesIO(data)):
         return _workbook(data, path, recognise, sheet)
     text, found = _decode(data, path, encoding)
+    if path.suffix.lower() == ".json":
+        return _records(text, path, {"encoding": found, "format": "JSON records"})
     return _csv(text, path, recognise, DELIMITERS[delimiter], {"encoding": found})
 
 
@@ -61,14 +79,20 @@ def content(path: Path) -> bytes:
 
 
 def write(table: Table, lines: set[int]) -> str:
-    """The header and some rows as CSV that a spreadsheet opens without running anything, and that `read` reads again.
+    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again."""
+    rows = (table.row(position) for position, line in enumerate(table.lines) if line in lines)
+    return safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
 
-    A cell that a spreadsheet would take for a formula, or a number that it would mangle, gets an apostrophe in front.
+
+def safe_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], *, delimiter: str = ",") -> str:
+    """CSV that a spreadsheet opens without running anything.
+
+    A cell that it would take for a formula, or a number that it would mangle, gets an apostrophe in front.
     """
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=table.facts.get("delimiter", ","), lineterminator="\n")
-    writer.writerow([_safe(name) for name in table.header])
-    writer.writerows([_safe(cell) for cell in cells] for line, cells in table.rows if line in lines)
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
+    writer.writerow([_safe(name) for name in header])
+    writer.writerows([_safe(str(cell)) for cell in cells] for cells in rows)
     return out.getvalue()
 
 
@@ -78,9 +102,11 @@ def _safe(cell: str) -> str:
 
 def _clean(cell: str) -> str:
     """A cell without what spreadsheets put around text: `="+31…"`, a leading apostrophe."""
+    if cell[:1] not in ("=", "'", " "):
+        return cell
     formula = _FORMULA_TEXT.fullmatch(cell.strip())
     text = formula[1] if formula else cell
-    return text[1:] if text.startswith("'") and text[1:].startswith((*_DANGEROUS, *"0123456789")) else text
+    return text[1:] if text.startswith("'") and text[1:].startswith((*_DANGEROUS, *_DIGITS)) else text
 
 
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
@@ -116,17 +142,39 @@ def _decoded(data: bytes, encoding: str, path: Path) -> str:
         ) from error
 
 
+def _table(header: list[str], rows: Iterable[Row], facts: dict[str, str]) -> Table:
+    """Rows → columns, some thousand at a time: a million rows never stand there as lists of their own."""
+    names = [_clean(name).strip() for name in header]
+    wide = len(names)
+    lines: list[int] = []
+    columns: list[list[str]] = [[] for _ in names]
+    beyond: dict[int, list[str]] = {}
+    known: dict[str, str] = {}
+    rows = iter(rows)
+    while chunk := list(islice(rows, _CHUNK)):
+        lines += [line for line, _ in chunk]
+        beyond |= {line: cells[wide:] for line, cells in chunk if any(cell.strip() for cell in cells[wide:])}
+        even = (cells[:wide] + [""] * (wide - len(cells)) for _, cells in chunk)
+        for column, cells in zip(columns, zip(*even, strict=True), strict=True):
+            column += [
+                _clean(cell) if len(cell) > _FLAG_LIKE else known.setdefault(cell, _clean(cell)) for cell in cells
+            ]
+    return Table(names, lines, columns, beyond, facts)
+
+
 def _csv(text: str, path: Path, recognise: Recognise, delimiter: str, facts: dict[str, str]) -> Table:
     lines = io.StringIO(text, newline="")
-    start = 1
+    start, first = 1, ""
     for first in lines:
         if first.strip():
             break
         start += 1
+    if not first.strip():
+        raise SourceError(f"{path} is empty", remedy="export it again")
     delimiter = delimiter or _delimiter(first, path, recognise)
-    header = _header(first, delimiter)
-    rows = list(_rows(lines, start, delimiter, path))
-    return Table(header, rows, facts | {"delimiter": delimiter})
+    rows = _rows(chain([first], lines), start, delimiter, path)
+    _, header = next(rows)
+    return _table(header, rows, facts | {"delimiter": delimiter})
 
 
 def _delimiter(first: str, path: Path, recognise: Recognise) -> str:
@@ -146,24 +194,50 @@ def _header(line: str, delimiter: str) -> list[str]:
     return [_clean(name).strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
 
 
-def _rows(lines: Iterator[str], start: int, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+def _rows(lines: Iterable[str], start: int, delimiter: str, path: Path) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    line = start + 1
+    line = start
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, [_clean(cell) for cell in cells]
-            line = start + reader.line_num + 1
+            if any(cell and not cell.isspace() for cell in cells):
+                yield line, cells
+            line = start + reader.line_num
     except csv.Error as error:
         raise SourceError(f"{path}, from line {line}: {error}", remedy="look for a quote that is not closed") from error
+
+
+def _records(text: str, path: Path, facts: dict[str, str]) -> Table:
+    """JSON: a list of objects, bare or in an envelope (`result`, `value` …). Lines are positions in it, from 1."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise SourceError(f"{path} is not JSON: {error}", remedy="export it again") from error
+    if isinstance(found, dict):
+        found = next((found[name] for name in _ENVELOPES if isinstance(found.get(name), list)), [found])
+    if not isinstance(found, list) or not all(isinstance(record, dict) for record in found) or not found:
+        raise SourceError(f"{path} holds no list of records", remedy="export records: [{…}, {…}]")
+    flat = [dict(_flat(record)) for record in found]
+    header = list(dict.fromkeys(chain.from_iterable(flat)))
+    return _table(header, ((n, [r.get(name, "") for name in header]) for n, r in enumerate(flat, 1)), facts)
+
+
+def _flat(record: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Nested objects as `outer.inner`; one that is shown to people by a value of its own is that value."""
+    for name, value in record.items():
+        if isinstance(value, dict) and "display_value" in value:
+            yield above + name, _text(value["display_value"])
+        elif isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield above + name, "; ".join(map(_text, value)) if isinstance(value, list) else _text(value)
 
 
 def _workbook(data: bytes, path: Path, recognise: Recognise, sheet: str) -> Table:
     from openpyxl import load_workbook
 
     try:
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        held = {name: list(_sheet(book[name].iter_rows(values_only=True))) for name in book.sheetnames}
+        names = load_workbook(io.BytesIO(data), read_only=True).sheetnames
+        held = {name: list(_sheet(_calculated(data, name))) for name in names}
     except Exception as error:  # openpyxl raises whatever its parts raise
         raise SourceError(
             f"{path} is not an Excel workbook ({type(error).__name__})", remedy="save it as .xlsx or CSV (UTF-8)"
@@ -172,10 +246,25 @@ def _workbook(data: bytes, path: Path, recognise: Recognise, sheet: str) -> Tabl
     if not held.get(name):
         raise SourceError(f"{path} has no filled sheet {name!r}", remedy=f"its sheets are: {', '.join(held)}")
     (_, header), *rows = held[name]
-    return Table([cell.strip() for cell in header], rows, {"sheet": name})
+    return _table(header, rows, {"sheet": name})
 
 
-def _only_sheet(filled: dict[str, list[tuple[int, list[str]]]], path: Path, recognise: Recognise) -> str:
+def _calculated(data: bytes, name: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a sheet as they are shown. A formula that nobody has calculated is itself, for a blank says more."""
+    from openpyxl import load_workbook
+
+    values = load_workbook(io.BytesIO(data), read_only=True, data_only=True)[name].iter_rows(values_only=True)
+    with zipfile.ZipFile(io.BytesIO(data)) as parts:
+        sheets = [part for part in parts.namelist() if part.startswith("xl/worksheets/")]
+        if not any(re.search(rb"<f[ >]", parts.read(part)) for part in sheets):
+            yield from values
+            return
+    formulas = load_workbook(io.BytesIO(data), read_only=True)[name].iter_rows(values_only=True)
+    for shown, said in zip(values, formulas, strict=True):
+        yield tuple(f if v is None and isinstance(f, str) else v for v, f in zip(shown, said, strict=True))
+
+
+def _only_sheet(filled: dict[str, list[Row]], path: Path, recognise: Recognise) -> str:
     likely = [name for name, rows in filled.items() if recognise([c.strip() for c in rows[0][1]]) > 1] or list(filled)
     if len(likely) != 1:
         raise SourceError(
@@ -185,9 +274,9 @@ def _only_sheet(filled: dict[str, list[tuple[int, list[str]]]], path: Path, reco
     return likely[0]
 
 
-def _sheet(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, list[str]]]:
+def _sheet(rows: Iterable[tuple[Any, ...]]) -> Iterator[Row]:
     for line, cells in enumerate(rows, 1):
-        texts = [_clean(_text(cell)) for cell in cells]
+        texts = [_text(cell) for cell in cells]
         while texts and not texts[-1].strip():
             texts.pop()
         if texts:

@@ -79,4 +79,4 @@ def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
     intent = "leave" if foreign else "set" if row["before"] else "remove"
     who = {"line": row["line"], "user": row["user_id"], "method": row["method"]}
     value = row["before"] if intent == "set" else ""
-    return who | {"intent": intent, "value": value, "overwrite": True, "note": ""}
+    return who | {"intent": intent, "value": value, "overwrite": True, "note": "", "ticket": row["ticket"]}

@@ -38,7 +38,12 @@ def plan_of(count: int) -> tuple[Plan, pd.DataFrame]:
     frame |= {"user_id": pd.Series(at).map("u{}".format), "display_name": pd.Series(at).map("Person {}".format)}
     frame["user_principal_name"] = pd.Series(at).map(lambda n: f"person{n}@contoso{n % 7}.example")
     frame |= {"method": np.array(["mobile", "office"])[at % 2], "action": action, "reason": "overwrite_allowed"}
-    frame |= {"before": numbers.where(at % 5 != 0, ""), "after": numbers.where(at % 5 != 2, ""), "note": ""}
+    frame |= {
+        "before": numbers.where(at % 5 != 0, ""),
+        "after": numbers.where(at % 5 != 2, ""),
+        "note": "",
+        "ticket": "",
+    }
     changes = pd.DataFrame(frame)[list(CHANGES)].astype({k: type_of[kind] for k, (kind, _) in CHANGES.items()})
     people = pd.DataFrame(dict.fromkeys(USERS, ""), index=changes.index).assign(
         user_id=changes["user_id"], department=pd.Series(at % 12).map("Department {}".format)

@@ -72,6 +72,7 @@ class Stand:
                     "reason": "",
                     "note": "",
                     "step": 1,
+                    "ticket": "",
                 }
             )
         return frame(CHANGES, rows)

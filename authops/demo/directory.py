@@ -98,6 +98,7 @@ _SINGLE = frozenset(
 )
 _EQUAL = frozenset(
     [
+        "createdDateTime",
         "id",
         "userPrincipalName",
         "mail",
@@ -117,6 +118,8 @@ _EQUAL = frozenset(
         "mailNickname",
     ]
 )
+_ANY = frozenset(["assignedLicenses", "otherMails", "businessPhones"])
+_TIMES = frozenset(["createdDateTime"])
 _STARTS = frozenset(["displayName", "userPrincipalName", "mail", "givenName", "surname", "mailNickname"])
 _SORTS = ("displayName", "userPrincipalName")
 _PAGE, _LIMIT = 100, 999
@@ -169,7 +172,7 @@ def _needs_header(call: Call, options: dict[str, str]) -> bool:
 def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[dict[str, Any]]:
     rows = [_row(u) for u in call.tenant.living()]
     if "$filter" in options:
-        test = odata.parse(options["$filter"], odata.Rules(_EQUAL, _STARTS, advanced=advanced))
+        test = odata.parse(options["$filter"], odata.Rules(_EQUAL, _STARTS, _ANY, _TIMES, advanced=advanced))
         rows = [row for row in rows if test(row)]
     return _sorted(rows, options["$orderby"]) if "$orderby" in options else rows
 

@@ -18,6 +18,7 @@ from authops.demo.tenant import Refusal
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
 _TOKEN = re.compile(r"\s*('(?:[^']|'')*'|\d{4}-\d\d-\d\dT[\d:.]+Z|[(),:]|[\w./-]+)")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
@@ -145,7 +146,7 @@ class _Parser:
             return token[1:-1].replace("''", "'")
         if token in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[token]
-        if _TIME.fullmatch(token):
+        if _TIME.fullmatch(token) or _GUID.fullmatch(token):
             return token
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {token!r} is not a literal of that property.")
 

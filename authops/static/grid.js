@@ -212,7 +212,7 @@ function render({ model, el }) {
       method: [row.method],
       before: [value(row.before)],
       after: [value(row.after)],
-      reason: two(row.reason, row.note ? `✎ ${row.note}` : row.remark, row.note || row.remark ? "mark" : ""),
+      reason: two(row.reason, said(row), row.note || row.remark ? "mark" : ""),
     };
     const parts = columns.map((name) => make("div", { class: `c ${name}`, role: "gridcell", title: name === "reason" || name === "user" ? [...cells[name]].map((n) => n.textContent ?? n).join(" · ") : null }, ...cells[name]));
     const eye = row.before || row.after ? make("div", { class: "c eye", role: "gridcell", title: "r: show or hide the full number" }, row.shown ? "◉" : "◎") : make("div", { class: "c eye" });
@@ -221,6 +221,10 @@ function render({ model, el }) {
       role: "row", "aria-rowindex": at + 1, "aria-selected": String(within(at)), "data-at": at,
       "aria-label": `${row.action} ${row.user} ${row.method} ${row.state}`,
     }, ...parts, eye);
+  }
+
+  function said(row) {
+    return [row.note ? `✎ ${row.note}` : row.remark, row.ticket].filter(Boolean).join(" · ");
   }
 
   function two(first, second, css = "") {

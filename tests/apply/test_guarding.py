@@ -142,11 +142,22 @@ def test_a_policy_that_may_not_be_read_is_not_looked_at(place: Stage) -> None:
     assert unusable(place) == {}
 
 
-def test_rules_that_allow_everything_ask_nothing(place: Stage) -> None:
+def test_rules_that_allow_everything_ask_only_whom_sms_sign_in_is_for(place: Stage) -> None:
     found, _ = read(place, NOBODY)
     assert found.held.empty
-    asked = {row["path"].partition("?")[0] for row in place.log()}
-    assert asked == {"/users"}
+    asked = [row["path"].partition("?")[0] for row in place.log()]
+    assert asked[:2] == ["/users", "/policies/authenticationMethodsPolicy"]
+    assert {path.split("/")[-1] for path in asked[2:]} == {"transitiveMembers"}
+
+
+def test_who_signs_in_by_sms_is_told_by_the_policy_and_no_guest_is(place: Stage) -> None:
+    found, names = read(place, Rules())
+    assert {names[user] for user in found.sms_sign_in} == truth(place.world, sms_policy=True)
+    policy(place, Sms={"includeTargets": [{"targetType": "group", "id": "all_users", "isUsableForSignIn": True}]})
+    found, names = read(place, Rules())
+    assert {names[user] for user in found.sms_sign_in} == truth(place.world, userType="Member")
+    policy(place, Sms={"state": "disabled"})
+    assert not read(place, Rules())[0].sms_sign_in
 
 
 def test_the_size_of_the_tenant(place: Stage) -> None:

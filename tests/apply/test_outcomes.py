@@ -92,3 +92,11 @@ def test_an_interrupted_write_is_settled_by_reading(stage: Stage) -> None:
     outcomes = stage.apply(plan.writes)
     assert list(outcomes["outcome"]) == ["applied_with_note"]
     assert stage.writes() == {}
+
+
+def test_a_ticket_goes_from_the_plan_to_the_journal(stage: Stage) -> None:
+    stage.people(ada={}, ben={"mobile": "+31 612345678"})
+    rows = "ada@contoso.example,+31612345679,,,,\nben@contoso.example,,,,,TRUE\n"
+    outcomes = stage.apply(stage.plan(rows).writes.assign(ticket="CHG0001"))
+    assert list(outcomes["outcome"]) == ["applied", "applied"]
+    assert list(Journal(stage.folder / "journal.sqlite").recorded()["ticket"]) == ["CHG0001"] * 2

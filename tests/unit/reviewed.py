@@ -27,6 +27,7 @@ def changes(count: int = 120) -> pd.DataFrame:
                 "reason": "no_method",
                 "note": "" if i % 10 else "not a number that its country is known to give out",
                 "step": 1,
+                "ticket": f"CHG-{i}",
             }
             for i in range(count)
         ],

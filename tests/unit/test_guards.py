@@ -104,3 +104,30 @@ def test_a_problem_stops_the_plan_only_when_asked_to() -> None:
     made = plan.Plan(TWO.changes, frame(PROBLEMS, [problem]))
     assert names(made) == []
     assert names(made, on_problem="stop") == ["on_problem"]
+
+
+def test_one_number_of_two_who_sign_in_by_sms_is_blocked_for_both_and_others_may_share() -> None:
+    made = planned(
+        change("a", after="+31 612345678"),
+        change("b", after="+31 612345678", action="update", before="+31 612345679"),
+        change("c", after="+31 612345678"),
+        change("d", after="+31 612345677"),
+        change("e", "office", after="+31 612345678"),
+    )
+    got = guards.sign_in(made, frozenset({"a", "b", "d", "e"})).changes.set_index("user_id")
+    assert list(got.index[got["reason"] == "shared_sign_in"]) == ["a", "b"]
+    assert got.loc["b", "after"] == "+31 612345679"
+    assert list(got["note"].ne("")) == [False, False, False, True, False]
+
+
+def test_a_number_that_somebody_keeps_is_not_given_to_another_who_signs_in_by_sms() -> None:
+    kept = change("a", action="keep", before="+31612345678", after="+31612345678", step=0, reason="equal_number")
+    got = guards.sign_in(planned(kept, change("b", after="+31 612345678")), frozenset({"a", "b"}))
+    assert list(got.changes["action"]) == ["keep", "blocked"]
+
+
+def test_an_alternate_planned_beside_a_held_mobile_is_held_too() -> None:
+    made = planned(change("a"), change("a", "alternateMobile"), change("a", "office"))
+    got = guards.hold(made, held(("a", "mobile", "unusable_method")))
+    assert list(got.writes["method"]) == ["office"]
+    assert list(got.changes["reason"])[1] == "alternate_needs_mobile"

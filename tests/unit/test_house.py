@@ -12,17 +12,22 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "authops"
-WORDS = {"errors", "frames", "phone", "places", "views"}
+WORDS = {"errors", "frames", "numbering", "phone", "places", "views"}
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
     "frames": {"errors"},
-    "phone": {"errors"},
+    "numbering": set(),
+    "phone": {"errors", "numbering"},
     "places": set(),
     "views": set(),
     "table_file": WORDS,
-    "source": WORDS | {"table_file"},
-    "plan": WORDS,
+    "mapping": WORDS | {"table_file"},
+    "notes": WORDS,
+    "source": WORDS | {"table_file", "mapping", "notes"},
+    "profile": WORDS | {"source", "directory", "graph", "requests"},
+    "judge": WORDS | {"notes"},
+    "plan": WORDS | {"judge"},
     "plan_file": WORDS | {"plan"},
     "coverage": WORDS,
     "runbook": WORDS,
@@ -33,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "directory": WORDS | {"graph", "requests"},
     "journal": WORDS,
     "breaker": WORDS,
-    "guards": WORDS | {"plan"},
+    "guards": WORDS | {"plan", "notes"},
     "undo": WORDS | {"plan"},
     "lock": WORDS,
     "protection": WORDS | {"graph", "requests", "directory"},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authops.phone import PhoneProblem, doubt, fold, mask, normalise
+from authops.phone import PhoneProblem, fold, mask, normalise, read
 
 
 @pytest.mark.parametrize(
@@ -50,8 +50,8 @@ def test_what_is_not_surely_a_number_is_refused(text: str, region: str, method: 
 
 def test_a_number_that_names_its_country_may_be_new_or_fictional_and_is_noted() -> None:
     assert normalise("+1 5555551234") == "+1 5555551234"
-    assert doubt("+1 5555551234")
-    assert not doubt("+31 612345678")
+    assert read("+1 5555551234").note
+    assert not read("+31 612345678").note
 
 
 def test_spelling_is_no_difference_and_a_digit_is() -> None:
@@ -74,3 +74,37 @@ def test_spelling_is_no_difference_and_a_digit_is() -> None:
 )
 def test_a_masked_value_shows_its_end_only(value: str, masked: str) -> None:
     assert mask(value) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("112", "short_number"),
+        ("+31 112", "short_number"),
+        ("0900 1234567", "premium_number"),
+        ("0612", "impossible_number"),
+    ],
+)
+def test_numbers_that_are_nobodys_phone_are_refused(text: str, rule: str) -> None:
+    with pytest.raises(PhoneProblem) as caught:
+        normalise(text, region="NL")
+    assert caught.value.rule == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "note"),
+    [
+        ("+31 206241111", "mobile", "a landline"),
+        ("+31 206241111", "alternateMobile", "a landline"),
+        ("+31 206241111", "office", ""),
+        ("+31 612345678", "office", ""),
+        ("+31 8001234", "mobile", "toll-free"),
+        ("+31 8001234", "office", ""),
+        ("+1 5555551234", "mobile", "not a number that its country is known to give out"),
+        ("tel:+31-6-12345678", "mobile", ""),
+    ],
+)
+def test_what_a_person_should_look_at_is_noted(text: str, method: str, note: str) -> None:
+    found = read(text, method=method).note
+    assert note in found
+    assert bool(found) == bool(note)

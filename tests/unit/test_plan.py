@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops import plan, plan_file
+from authops import notes, plan, plan_file
 from authops.errors import PlanError
 from authops.frames import CHANGES, CURRENT, PROBLEMS, USERS, WANTED, empty, frame
 from authops.plan_file import approve, approved, digest, load, save, utc_now
@@ -29,6 +29,7 @@ def row(user: str, *, force: bool = False, **wants: str | None) -> list[dict[str
             "value": value or "",
             "overwrite": force,
             "note": "",
+            "ticket": "",
         }
         for method, value in wants.items()
     ]
@@ -245,3 +246,42 @@ def test_a_second_person_is_somebody_else_than_the_author(tmp_path: Path) -> Non
         approved(got, tmp_path, **asked)
     approve(got, tmp_path, ids, by="gus", now=utc_now())
     assert list(approved(got, tmp_path, **asked)["change_id"]) == ids
+
+
+def noted(wants: list[dict[str, Any]], now: list[dict[str, Any]], **person: str) -> dict[str, str]:
+    users = frame(
+        USERS, [{"user_id": "u", "user_principal_name": "u@contoso.example", "account_enabled": True, **person}]
+    )
+    made_plan = plan.make(frame(WANTED, wants), frame(CURRENT, now), users.assign(asked="u", error=""), empty(PROBLEMS))
+    return dict(zip(made_plan.changes["method"], made_plan.changes["note"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("wants", "now", "country", "notes"),
+    [
+        (row("u", mobile=A), has("u"), "DE", {"mobile": notes.ABROAD}),
+        (row("u", mobile=A), has("u"), "NL", {"mobile": ""}),
+        (row("u", mobile=A), has("u"), "", {"mobile": ""}),
+        (row("u", mobile=A), has("u", mobile=A), "DE", {"mobile": ""}),
+        (
+            row("u", mobile=A, alternateMobile=A),
+            has("u"),
+            "NL",
+            dict.fromkeys(("mobile", "alternateMobile"), notes.TWICE),
+        ),
+        (row("u", alternateMobile=A), has("u", mobile="+31612345678"), "NL", {"alternateMobile": notes.TWICE}),
+        (row("u", email="U@contoso.example"), has("u"), "NL", {"email": notes.OWN}),
+        (row("u", email="x@contoso.example"), has("u"), "NL", {"email": notes.OURS}),
+        (row("u", email="x@mail.example"), has("u"), "NL", {"email": ""}),
+    ],
+)
+def test_what_would_be_written_is_noted_where_a_person_should_look(
+    wants: list[dict[str, Any]], now: list[dict[str, Any]], country: str, notes: dict[str, str]
+) -> None:
+    assert noted(wants, now, country=country) == notes
+
+
+def test_a_ticket_stands_in_the_plan(tmp_path: Path) -> None:
+    wants = [want | {"ticket": "CHG0001"} for want in row("u", mobile=A)]
+    save(made(wants, has("u")), tmp_path, now=utc_now())
+    assert list(load(tmp_path).changes["ticket"]) == ["CHG0001"]

@@ -10,7 +10,7 @@ from authops import resume
 from authops.journal import Journal
 
 CHANGE = {"line": 2, "user_id": "u", "user_principal_name": "u@x.org", "method": "mobile", "action": "add"}
-CHANGE |= {"before": "", "after": "+31 612345678", "at": "2026-01-01T00:00:00+00:00"}
+CHANGE |= {"before": "", "after": "+31 612345678", "at": "2026-01-01T00:00:00+00:00", "ticket": ""}
 
 
 @pytest.fixture

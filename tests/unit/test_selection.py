@@ -55,6 +55,7 @@ def test_nothing_is_approved_until_somebody_says_so(chosen: Selection) -> None:
         ({}, "no such method", 120),
         ({}, "sales user2", 1),
         ({}, "Remove", 30),
+        ({}, "chg-77", 1),
         ({}, "contains letters", 1),
         ({}, "a.*b", 0),
         ({"nonsense": ["x"]}, "", 121),

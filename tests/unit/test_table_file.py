@@ -69,6 +69,8 @@ def test_every_dialect_says_the_same(tmp_path: Path, name: str) -> None:
         ("3E+10", "number_mangled"),
         ("4915123000800", "plus_lost"),
         ("49 1512 3000800", "plus_lost"),
+        ("#N/A", "not_a_number"),
+        ("#REF!", "not_a_number"),
     ],
 )
 def test_what_excel_mangled_is_refused_with_its_own_rule(tmp_path: Path, cell: str, rule: str) -> None:
@@ -123,6 +125,13 @@ def test_the_sheet_that_fits_is_taken_and_two_are_asked_about(tmp_path: Path) ->
         read(tmp_path, two, "b.xlsx", sheet="Newer")
 
 
+def test_a_formula_that_was_never_calculated_is_no_blank(tmp_path: Path) -> None:
+    rows = [HEADER, ["a@contoso.example", '="+31"&" 612345678"', "", "", "", "TRUE"]]
+    got = read(tmp_path, workbook(a=rows), "wanted.xlsx")
+    assert got.wanted.empty
+    assert "never calculated" in got.problems["message"].iloc[0]
+
+
 def test_a_damaged_workbook_is_one_clear_message(tmp_path: Path) -> None:
     import zipfile
 
@@ -166,17 +175,15 @@ def test_a_blank_cell_follows_the_run_unless_its_row_says(
     assert set(read(tmp_path, rows, on_blank=on_blank).wanted["intent"]) == {intent}
 
 
-def test_one_number_for_several_people_or_twice_for_one_is_noted(tmp_path: Path) -> None:
+def test_one_number_for_several_people_is_noted(tmp_path: Path) -> None:
     rows = [
         ["a@contoso.example", "+31 612345678", "+31 612345678", "", "", ""],
         ["b@contoso.example", "+31 612345678", "", "", "", ""],
         ["c@contoso.example", "+31 612345679", "", "", "", ""],
     ]
     notes = read(tmp_path, text([HEADER, *rows]).encode()).wanted.set_index(["user", "method"])["note"]
-    assert notes["a@contoso.example", "mobile"] == (
-        "the same number for several users of this file; the same number twice for one user"
-    )
-    assert notes["b@contoso.example", "mobile"] == "the same number for several users of this file"
+    assert notes["a@contoso.example", "mobile"] == ("the same number for several users of this source")
+    assert notes["b@contoso.example", "mobile"] == "the same number for several users of this source"
     assert notes["c@contoso.example", "mobile"] == ""
 
 
