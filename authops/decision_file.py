@@ -7,6 +7,7 @@ It is the operator's memory, never an approval: only what is saved into `approva
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -33,10 +34,24 @@ def subject(changes: pd.DataFrame) -> str:
     """
     texts = pa.schema([(name, _ARROW[kind]) for name, (kind, _) in CHANGES.items()])
     table = pa.Table.from_pandas(check(changes, CHANGES)[list(CHANGES)], texts, preserve_index=False).combine_chunks()
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, texts) as stream:
+    sink = _Hashed()
+    with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), texts) as stream:
         stream.write_table(table.replace_schema_metadata(None))
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    return sink.sha.hexdigest()
+
+
+class _Hashed(io.RawIOBase):
+    """A file that keeps nothing of what is written but its SHA-256."""
+
+    def __init__(self) -> None:
+        self.sha = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.sha.update(data)
+        return len(data)
 
 
 class DecisionFile:

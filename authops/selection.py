@@ -229,7 +229,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[
             "meaning": changes["reason"].map({code: REASONS.get(code, code) for code in changes["reason"].unique()}),
             "remark": changes["note"],
             "ticket": changes["ticket"],
-            "attention": np.where(changes["note"] != "", "remark", ""),
+            "attention": changes["note"].where(changes["note"] == "", "remark"),
         }
     )
     column = (": " + problems["column"]).where(problems["column"] != "", "")
@@ -248,7 +248,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[
     whole = pd.concat([rows, left], ignore_index=True) if len(left) else rows.reset_index(drop=True)
     texts = {name: "str" for name in whole.columns if name != "line"}
     whole = whole.astype(texts | {"line": "int64"}).fillna(dict.fromkeys(texts, ""))
-    return whole.assign(domain=whole["user"].str.lower().str.replace("^.*@", "", regex=True))
+    return whole.assign(domain=whole["user"].str.replace("^.*@", "", regex=True).str.lower())
 
 
 def _codes(values: pd.Series[Any], first: Sequence[str] | None) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:
