@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo lab test check bench lock clean
+.PHONY: help setup demo lab test check bench chromium images lock clean
 help:
 	@echo "make demo   the whole job on a demo tenant, headless, with reports"
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make check  lint, format, types, clean notebooks"
 	@echo "make bench  measure, side by side (three quarters of an hour; one alone: .venv/bin/python -m bench.reads)"
+	@echo "make chromium  the browser of the browser tests, when it is missing (Debian, Ubuntu)"
+	@echo "make images    docs/images from the browser tests"
 	@echo "make lock   renew requirements.lock from pyproject.toml"
 
 setup: $(READY)
@@ -35,7 +37,13 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in planning fuzz reads writes limits storm serving memory audit chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in planning fuzz reads writes limits storm serving memory audit grid chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+chromium:
+	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \
+	  $$SUDO apt-get update --quiet --quiet && $$SUDO apt-get install --quiet --quiet --yes --no-install-recommends chromium; }
+images: setup chromium
+	AUTHOPS_IMAGES=$(CURDIR)/docs/images CI=1 $(BIN)/python -m pytest -n 0 tests/browser
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \

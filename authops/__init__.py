@@ -37,6 +37,7 @@ __all__ = [
     "scope",
     "snapshot",
     "source",
+    "stop_button",
     "trend",
     "undo",
     "verify",

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -86,9 +86,24 @@ def load(folder: Path) -> Plan:
     return plan
 
 
-def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: datetime, note: str = "") -> Path:
-    """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan."""
-    unknown = set(change_ids) - set(plan.writes["change_id"])
+def approve(
+    plan: Plan,
+    folder: Path,
+    change_ids: list[str],
+    *,
+    by: str,
+    now: datetime,
+    note: str = "",
+    excluded: Sequence[Mapping[str, Any]] = (),
+) -> Path:
+    """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan.
+
+    `excluded` is kept beside them for the record: change ids with their note, by whom and when.
+    """
+    out = {name for entry in excluded for name in entry["change_ids"]}
+    if both := out & set(change_ids):
+        raise PlanError(f"both approved and excluded: {', '.join(sorted(both)[:5])}", remedy="decide these again")
+    unknown = (out | set(change_ids)) - set(plan.writes["change_id"])
     if unknown:
         raise PlanError(f"not changes of this plan: {', '.join(sorted(unknown)[:5])}", remedy=_REMEDY)
     approval = {
@@ -98,6 +113,7 @@ def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: da
         "at": now.isoformat(timespec="seconds"),
         "until": plan.header["expires_at"],
         "note": note,
+        "excluded": [dict(entry) for entry in excluded],
     }
     return _write_json(folder / "approval.json", approval | {"digest": _digest_of(approval)})
 
@@ -105,6 +121,14 @@ def approve(plan: Plan, folder: Path, change_ids: list[str], *, by: str, now: da
 def _digest_of(approval: Mapping[str, Any]) -> str:
     said = {name: value for name, value in approval.items() if name != "digest"}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def standing(plan: Plan, folder: Path) -> dict[str, Any] | None:
+    """The approval of this plan that its folder holds, if there is one."""
+    if not (folder / "approval.json").exists():
+        return None
+    found = _read_json(folder / "approval.json", "approval")
+    return found if found.get("plan_digest") == plan.header["digest"] else None
 
 
 def decide(plan: Plan, folder: Path, approve_what: str, broken: pd.DataFrame, *, by: str) -> str:

@@ -1,261 +1,296 @@
-"""The simple review: filter, tick, save. Nothing is approved until the operator says so.
+"""The review of a plan: what the operator asks for is looked up, decided, written down; nothing is approved by itself.
 
-`memory` keeps the decisions of this kernel, by the digest of the plan's rows: running the cell again loses nothing.
-It is never saved with the notebook; only what `on_save` writes counts.
+Every decision is on the disk before it is shown (`decision_file`), and `memory` keeps the reviews of this kernel:
+running the cell again, or everything after the kernel died, loses none. Only what is saved counts as an approval, and
+numbers leave the kernel masked until somebody asks for them.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+import numpy as np
 import pandas as pd
 
 from authops import plan_file, report
+from authops.decision_file import DecisionFile, recall, subject
 from authops.errors import GuardStop
-from authops.frames import ACTIONS, CHANGES, WRITES, check
+from authops.frames import WRITES
+from authops.grid import Grid
+from authops.phone import mask
 from authops.plan import REASONS, Plan
-from authops.views import STYLE, text
+from authops.selection import ACTS, COLUMNS, FACETS, PROBLEM, STATES, Decision, Selection
+from authops.views import View, box, straight
 
-PAGE: Final = 50
-OnSave = Callable[[list[str], str], Path]
+OnSave = Callable[[list[str], list[dict[str, Any]], str], Path]
+_WINDOW: Final = 60
+_WINDOW_AT_MOST: Final = 500
+_FACET_AT_MOST: Final = 500
+_SIGNS: Final = {**report.SIGNS, PROBLEM: "?"}
+_ATTENTION: Final = {"remark": "with a remark", PROBLEM: "rows with a problem", "": "nothing remarkable"}
+_DONE: Final = {"approve": "approved", "exclude": "excluded", "reopen": "open again"}
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class Decision:
-    """The approved change ids; whatever is not in it is excluded."""
+class Review:
+    """Answers what a grid asks. `on_save` gets the approved ids, what was excluded, and a note; returns what it wrote.
 
-    approved: set[str] = field(default_factory=set)
-
-
-memory: Final[dict[str, Decision]] = {}
-
-
-@dataclass
-class Selection:
-    """What is filtered, on which page, and what was decided: everything but the widgets."""
-
-    changes: pd.DataFrame
-    decision: Decision
-    action: str = "all"
-    words: str = ""
-    page: int = 0
-
-    def __post_init__(self) -> None:
-        words = self.changes["reason"].map(lambda code: report.reason_words(code, REASONS))
-        for column in ("user_principal_name", "display_name", "method"):
-            words = words + " " + self.changes[column]
-        self._hay = words.astype("str").str.casefold()
-        self.look_for(self.action, self.words)
-
-    def look_for(self, action: str, words: str) -> None:
-        """Filter by action, and by words in user, name, method or reason; back to the first page."""
-        self.action, self.words, self.page = action, words, 0
-        passes = self._hay.str.contains(words.strip().casefold(), regex=False)
-        if action != "all":
-            passes &= self.changes["action"] == action
-        self.filtered = self.changes[passes]
-
-    @property
-    def pages(self) -> int:
-        """How many pages the filter leaves, at least one."""
-        return max(-(-len(self.filtered) // PAGE), 1)
-
-    @property
-    def on_page(self) -> pd.DataFrame:
-        """The rows of this page."""
-        return self.filtered.iloc[self.page * PAGE : (self.page + 1) * PAGE]
-
-    @property
-    def writes(self) -> set[str]:
-        """Ids of the filtered changes that can be decided on: only those that write."""
-        rows = self.filtered
-        return set(rows.loc[rows["action"].isin(WRITES), "change_id"])
-
-    def turn(self, by: int) -> None:
-        """Pages on or back, never beyond the ends."""
-        self.page = min(max(self.page + by, 0), self.pages - 1)
-
-    def approve(self, ids: set[str]) -> None:
-        """Approve these, as far as they write."""
-        writes = self.changes.loc[self.changes["action"].isin(WRITES), "change_id"]
-        self.decision.approved |= ids & set(writes)
-
-    def exclude(self, ids: set[str]) -> None:
-        """Take these back."""
-        self.decision.approved -= ids
-
-    @property
-    def said(self) -> str:
-        """The running counts, in words."""
-        rows = self.changes
-        approved = rows[rows["change_id"].isin(self.decision.approved)]["action"].value_counts()
-        of = rows["action"].value_counts()
-        parts = [f"{int(approved.get(a, 0)):,} of {int(of.get(a, 0)):,} {a}" for a in WRITES]
-        return f"approved: {' · '.join(parts)}"
-
-
-def review(changes: pd.DataFrame, problems: pd.DataFrame, *, reveal: bool = False, on_save: OnSave) -> Reviewer:
-    """The review of these changes (CHANGES). `on_save` gets the sorted approved ids and a note, returns what it wrote.
-
-    Rows that write nothing are shown, not selectable. Numbers are masked unless `reveal`.
+    `now` is the clock, `by` the person; `notice` is said until there is something newer to say.
     """
-    check(changes, CHANGES)
-    decision = memory.setdefault(plan_file.fingerprint(changes), Decision())
-    return Reviewer(Selection(changes, decision), len(problems), reveal, on_save)
 
+    def __init__(
+        self,
+        selection: Selection,
+        file: DecisionFile,
+        *,
+        by: str,
+        now: Callable[[], datetime],
+        on_save: OnSave,
+        reveal: bool = False,
+        notice: tuple[str, str] = ("", ""),
+    ) -> None:
+        self.selection, self.notice, self._file = selection, notice, file
+        self._by, self._now, self._on_save = by, now, on_save
+        self._revealed_all = reveal
+        self._revealed = np.zeros(len(selection.rows), bool)
+        self._rev, self._retired, self._saved = 0, False, False
 
-def review_plan(plan: Plan, folder: Path, broken: pd.DataFrame, *, by: str, reveal: bool = False) -> Reviewer:
-    """The review of a saved plan: saving writes `approval.json` into its folder; a broken guard refuses to save."""
+    def retire(self) -> None:
+        """Another review of the same changes was opened: this one decides nothing any more."""
+        self._retired = True
 
-    def save(ids: list[str], note: str) -> Path:
-        if len(broken):
-            raise GuardStop(
-                f"{', '.join(broken['guard'])} would be broken", remedy="raise the limit or shrink the file"
-            )
-        return plan_file.approve(plan, folder, ids, by=by, now=plan_file.utc_now(), note=note)
-
-    return review(plan.changes, plan.problems, reveal=reveal, on_save=save)
-
-
-class Reviewer:
-    """The widgets around a `Selection`; in a page without a kernel it is a plain table."""
-
-    def __init__(self, selection: Selection, problems: int, reveal: bool, on_save: OnSave) -> None:
-        self.selection, self.problems, self.reveal, self._on_save = selection, problems, reveal, on_save
-        self._w: Any = import_module("ipywidgets")
-        self._drawing = False
-        self._build()
-        self.draw()
-
-    def _build(self) -> None:
-        w = self._w
-        self.action = w.Dropdown(options=["all", *ACTIONS], value=self.selection.action, description="Action")
-        self.words = w.Text(value=self.selection.words, placeholder="user, name, method or reason", description="Find")
-        self.approve_all, self.exclude_all = w.Button(button_style="success"), w.Button()
-        self.back, self.on = w.Button(description="Back"), w.Button(description="Next")
-        self.where, self.counts, self.saved = w.HTML(), w.HTML(), w.HTML()
-        self.note = w.Text(placeholder="ticket, or why", description="Note")
-        self.save_button = w.Button(description="Save approved plan", button_style="primary", icon="save")
-        self.rows = [
-            (w.Checkbox(indent=False, layout=w.Layout(width="24px")), w.HTML(layout=w.Layout(flex="1 1 0")))
-            for _ in range(PAGE)
-        ]
-        self._layout()
-        self._listen()
-
-    def _layout(self) -> None:
-        w = self._w
-        wide = w.Layout(width="auto", min_width="170px")
-        for button in (self.approve_all, self.exclude_all, self.save_button):
-            button.layout = wide
-        self._lines = [w.HBox([box, line], layout=w.Layout(flex="0 0 auto")) for box, line in self.rows]
-        self.box = w.VBox([
-            w.HTML(STYLE),
-            w.HBox([self.action, self.words, self.approve_all, self.exclude_all]),
-            self.counts,
-            w.VBox(self._lines, layout=w.Layout(max_height="60vh", overflow="auto")),
-            w.HBox([self.back, self.where, self.on]),
-            w.HBox([self.note, self.save_button]),
-            self.saved,
-        ])  # fmt: skip
-
-    def _listen(self) -> None:
-        self.action.observe(self._filter, "value")
-        self.words.observe(self._filter, "value")
-        self.approve_all.on_click(lambda _: self._decide(self.selection.approve))
-        self.exclude_all.on_click(lambda _: self._decide(self.selection.exclude))
-        self.back.on_click(lambda _: self._turn(-1))
-        self.on.on_click(lambda _: self._turn(1))
-        self.save_button.on_click(lambda _: self.save())
-        for number, (box, _) in enumerate(self.rows):
-            box.observe(lambda change, n=number: self._tick(n, change["new"]), "value")
-
-    def _filter(self, _: Any) -> None:
-        self.selection.look_for(self.action.value, self.words.value)
-        self.draw()
-
-    def _turn(self, by: int) -> None:
-        self.selection.turn(by)
-        self.draw()
-
-    def _decide(self, how: Callable[[set[str]], None]) -> None:
-        how(self.selection.writes)
-        self._changed()
-        self.draw()
-
-    def _tick(self, number: int, ticked: bool) -> None:
-        if self._drawing:
-            return
-        ids = {str(self.selection.on_page["change_id"].iloc[number])}
-        (self.selection.approve if ticked else self.selection.exclude)(ids)
-        self._changed()
-        self._draw_counts()
-
-    def _changed(self) -> None:
-        if self.saved.value:
-            self.saved.value = _said("changed since, not saved", "update")
-
-    def save(self) -> None:
-        """Hand the decision to `on_save`, and show the file or, in its own words, why not."""
+    def answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Do what the browser asks, and say what it shows now. What goes wrong is said, never swallowed."""
+        do = str(message.get("do"))
         try:
-            path = self._on_save(sorted(self.selection.decision.approved), self.note.value.strip())
+            self._do(do, message)
         except Exception as error:
-            _log.exception("the approval was not saved")
-            self.saved.value = _said(f"not saved: {type(error).__name__}: {error}", "remove")
+            _log.exception("the review could not %s", do)
+            self.notice = ("remove", f"not done: {type(error).__name__}: {error}")
+        start = max(int(message.get("from") or 0), 0)
+        count = min(max(int(message.get("count") or _WINDOW), 1), _WINDOW_AT_MOST)
+        return self.shown(start, count) | {"looked": do == "look"}
+
+    def _do(self, do: str, message: Mapping[str, Any]) -> None:
+        if do == "look":
+            return
+        self._rev += 1
+        if do == "filter":
+            self.selection.look_for(message.get("filters") or {}, str(message.get("words") or ""))
+        elif do == "sort":
+            self.selection.sort_by(str(message.get("column")))
+        elif self._retired:
+            self.notice = ("update", "this review was opened again elsewhere in the notebook; go on there")
+        elif do == "save":
+            self._save(str(message.get("note") or "").strip())
+        elif do == "undo":
+            self._take_back()
+        elif "ranges" in message and message.get("view") != self.selection.view:
+            self.notice = ("update", "the rows changed meanwhile; look again, nothing was decided")
+        elif do == "decide":
+            self._decide(self._act(message), message.get("ranges"), str(message.get("note") or "").strip())
+        elif do == "reveal":
+            self._reveal(message)
+
+    def _act(self, message: Mapping[str, Any]) -> str:
+        """What is to be done: `turn` goes by the row under the cursor as it is, not as the browser last saw it."""
+        if message["act"] != "turn":
+            return str(message["act"])
+        now = self.selection.state[self.selection.order[int(message["at"])]]
+        return "exclude" if now == ACTS["approve"] else "approve"
+
+    def _decide(self, act: str, ranges: Sequence[Sequence[int]] | None, note: str) -> None:
+        rows = self.selection.chosen(act, ranges)
+        if not len(rows):
+            self.notice = ("keep", "nothing to decide there: these rows write nothing")
+            return
+        why = note if act == "exclude" else ""
+        decision = Decision(act, rows, why, self._by, self._now().isoformat("T", "seconds"))
+        self._file.add(decision)
+        self.selection.decide(decision)
+        self._changed(f"{len(rows):,} {_DONE[act]}")
+
+    def _take_back(self) -> None:
+        if self.selection.history:
+            self._file.take_back(by=self._by, at=self._now().isoformat("T", "seconds"))
+            last = cast("Decision", self.selection.take_back())
+            self._changed(f"taken back: {len(last.rows):,} {_DONE[last.act]}")
+
+    def _changed(self, words: str) -> None:
+        kind, how = ("update", "changed since, not saved") if self._saved else ("info", "not saved yet")
+        self.notice = (kind, f"{words}; {how}")
+
+    def _reveal(self, message: Mapping[str, Any]) -> None:
+        if message.get("all") is not None:
+            self._revealed_all = bool(message["all"])
+            self._revealed[:] = False
         else:
-            self.saved.value = _said(f"✓ {len(self.selection.decision.approved):,} changes approved, in {path}", "add")
+            for a, b in message.get("ranges") or []:
+                self._revealed[self.selection.order[max(a, 0) : max(b, 0)]] = bool(message.get("on"))
+        _log.info("full numbers shown to %s: %s", self._by, "all" if self._revealed_all else int(self._revealed.sum()))
 
-    def draw(self) -> None:
-        """Show the page as the selection has it."""
-        self._drawing = True
-        try:
-            rows = cast("list[dict[str, Any]]", self.selection.on_page.to_dict("records"))
-            for number, line in enumerate(self._lines):
-                self._draw_row(number, line, rows[number] if number < len(rows) else None)
-            self._draw_counts()
-        finally:
-            self._drawing = False
+    def _save(self, note: str) -> None:
+        approved, excluded = self.selection.approved, self.selection.excluded
+        path = self._on_save(approved, excluded, note)
+        out = sum(len(entry["change_ids"]) for entry in excluded)
+        self._saved = True
+        counts = f"{len(approved):,} approved, {out:,} excluded"
+        self.notice = ("add", f"✓ saved: {counts}, by {self._by}, in {_short(path)}")
 
-    def _draw_row(self, number: int, line: Any, row: dict[str, Any] | None) -> None:
-        line.layout.display = "flex" if row else "none"
-        if row:
-            box, words = self.rows[number]
-            box.disabled = row["action"] not in WRITES
-            box.value = row["change_id"] in self.selection.decision.approved
-            words.value = _line(row, self.reveal)
+    def hello(self) -> dict[str, Any]:
+        """What a grid needs once: its columns, the values of its filters, and the first rows."""
+        known = bool(self.selection.rows["department"].ne("").any())
+        facets = {name: self._facet(name) for name in FACETS if known or name != "department"}
+        columns = [name for name in COLUMNS if known or name != "department"]
+        return {"columns": columns, "facets": facets, "writes": list(WRITES), "first": self.shown(0, _WINDOW)}
 
-    def _draw_counts(self) -> None:
-        chosen, found = self.selection, self.selection.filtered
-        self.approve_all.description = f"Approve all shown ({len(chosen.writes):,})"
-        self.exclude_all.description = f"Exclude all shown ({len(chosen.writes):,})"
-        self.counts.value = _said(f"{chosen.said} · {self.problems:,} problems left alone", "info")
-        self.where.value = f"{len(found):,} shown, page {chosen.page + 1:,} of {chosen.pages:,}"
-        self.back.disabled, self.on.disabled = chosen.page == 0, chosen.page + 1 >= chosen.pages
+    def _facet(self, name: str) -> list[tuple[str, str, int]]:
+        found = self.selection.facet(name)
+        if len(found) > _FACET_AT_MOST:
+            most = set(sorted(found, key=lambda pair: -pair[1])[:_FACET_AT_MOST])
+            found = [pair for pair in found if pair in most]
+        return [(value, _label(name, value), count) for value, count in found]
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widgets, and for a page without a kernel the counts and the table."""
-        bundle = self.box._repr_mimebundle_(**kwargs) or {}
-        table = report.changes(self.selection.changes, reveal=self.reveal, actions=WRITES, reasons=REASONS)
-        html = f"{_said(self.selection.said, 'info')}{table._repr_html_()}"
-        return {**bundle, "text/html": html, "text/plain": self.selection.said}
+    def shown(self, start: int, count: int) -> dict[str, Any]:
+        """`count` rows of the view from `start` on, and the counts, as the browser shows them."""
+        chosen = self.selection
+        places = chosen.order[start : start + count]
+        records = cast("list[dict[str, Any]]", chosen.rows.iloc[places].to_dict("records"))
+        rows = [self._row(int(at), row) for at, row in zip(places, records, strict=True)]
+        return {
+            "what": "rows",
+            "view": chosen.view,
+            "rev": self._rev,
+            "total": len(chosen.order),
+            "from": start,
+            "rows": rows,
+            "state": self._state(),
+        }
+
+    def _state(self) -> dict[str, Any]:
+        chosen = self.selection
+        counts = chosen.counts
+        problems = counts.get(PROBLEM, {}).get("all", 0)
+        return {
+            "counts": counts,
+            "said": f"{chosen.said} · {problems:,} problems left alone",
+            "all": len(chosen.rows),
+            "deciding": int(chosen.writes[chosen.order].sum()),
+            "decided": len(chosen.history),
+            "revealed": self._revealed_all,
+            "filters": chosen.filters,
+            "words": chosen.words,
+            "sorted": chosen.sorted_by,
+            "descending": chosen.descending,
+            "kind": self.notice[0],
+            "notice": straight(self.notice[1]),
+        }
+
+    def _row(self, at: int, row: Mapping[str, Any]) -> dict[str, Any]:
+        shown = bool(self._revealed_all or self._revealed[at])
+        careful = report.mask_numbers if row["action"] == PROBLEM else str
+        words = {
+            k: straight(careful(row[k]))
+            for k in ("user", "name", "department", "method", "meaning", "remark", "ticket")
+        }
+        numbers = {
+            k: straight(row[k] if shown or row["action"] == PROBLEM else mask(row[k])) for k in ("before", "after")
+        }
+        state = STATES[self.selection.state[at]] if self.selection.writes[at] else ""
+        note = straight(self.selection.note_of(at)) if state == "excluded" else ""
+        what = {"action": row["action"], "sign": _SIGNS[row["action"]], "line": int(row["line"])}
+        return what | words | numbers | {"reason": words["meaning"], "state": state, "note": note, "shown": shown}
 
 
-def _said(words: str, kind: str) -> str:
-    return f'<div class="ao"><div class="box {kind}">{text(words)}</div></div>'
+memory: Final[dict[str, Review]] = {}
 
 
-def _line(row: dict[str, Any], reveal: bool) -> str:
-    cells = report.change_cells(row, reveal=reveal, reasons=REASONS)
-    inner = "".join(f'<td style="width:{wide}%">{cell}</td>' for cell, wide in zip(cells, _WIDTHS, strict=True))
-    body = f'<tbody><tr class="{row["action"]}">{inner}</tr></tbody>'
-    style = "table-layout:fixed;width:100%;min-width:820px"
-    return f'<div class="ao" style="margin:0"><table style="{style}">{body}</table></div>'
+def review_plan(
+    plan: Plan,
+    folder: Path,
+    broken: pd.DataFrame,
+    users: pd.DataFrame | None = None,
+    *,
+    by: str,
+    reveal: bool = False,
+    now: Callable[[], datetime] = plan_file.utc_now,
+) -> Grid:
+    """The review of a saved plan: saving writes `approval.json` into its folder; a broken guard refuses to save.
+
+    `users`: USERS, for their departments.
+    """
+
+    def save(ids: list[str], excluded: list[dict[str, Any]], note: str) -> Path:
+        if len(broken):
+            raise GuardStop(_broken(broken), remedy="raise the limit or shrink the file")
+        return plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
+
+    known = None if users is None else users.drop_duplicates("user_id").set_index("user_id")["department"]
+    selection = Selection(plan.changes, plan.problems, known)
+    selection.look_for({"action": [a for a in (*WRITES, PROBLEM) if a in selection.counts]})
+    file, said = _remembered(selection, folder, by)
+    notice = (
+        ("remove", f"{_broken(broken)}: nothing can be saved") if len(broken) else _standing(plan, folder, selection)
+    )
+    review = Review(selection, file, by=by, now=now, on_save=save, reveal=reveal, notice=notice if notice[1] else said)
+    memory[file.about] = review
+    return Grid(review.hello(), review.answer, _page(selection, reveal))
 
 
-_WIDTHS: Final = (10, 5, 26, 13, 29, 17)
+def _remembered(selection: Selection, folder: Path, by: str) -> tuple[DecisionFile, tuple[str, str]]:
+    """Take up what was decided about these very changes before: in this kernel, in this folder, in an earlier run."""
+    file = DecisionFile(folder, subject(selection.changes))
+    history, where = recall(folder, file.about, by=by)
+    if before := memory.get(file.about):
+        before.retire()
+        history, where = list(before.selection.history), "in this kernel"
+        selection.look_for(before.selection.filters, before.selection.words)
+    for decision in history:
+        selection.decide(decision)
+    file.begin(history)
+    if not history:
+        return file, ("", "")
+    return file, ("info", f"{len(history):,} earlier decisions taken up again ({where}); not saved yet")
+
+
+def _standing(plan: Plan, folder: Path, selection: Selection) -> tuple[str, str]:
+    """What the approval that is there already says about what is ticked now."""
+    standing = plan_file.standing(plan, folder)
+    if standing is None:
+        return "", ""
+    when = f"{len(standing['change_ids']):,} changes, by {standing['by']} at {standing['at']}"
+    if standing["change_ids"] == selection.approved:
+        return "add", f"✓ saved: {when}, in {folder.name}/approval.json"
+    return "update", f"an approval of {when} is there already ({standing['note'] or 'no note'}); saving replaces it"
+
+
+def _short(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _broken(broken: pd.DataFrame) -> str:
+    return f"{', '.join(broken['guard'])} would be broken"
+
+
+def _page(selection: Selection, reveal: bool) -> View:
+    """The review for a page without a kernel: the counts as they were when the cell ran, and the table."""
+    table = report.changes(selection.changes, reveal=reveal, actions=WRITES, reasons=REASONS)
+    said = f"When this cell ran: {selection.said}. What was approved stands in approval.json."
+    return View(box(said, "info") + table.html, f"{said}\n{table.plain}")
+
+
+def _label(name: str, value: str) -> str:
+    if name == "attention":
+        return _ATTENTION[value]
+    if name == "action":
+        return f"{_SIGNS[value]} {value}"
+    if name == "reason":
+        return REASONS.get(value, value.replace("_", " "))
+    return straight(value) or "none"
+
+
+assert set(_DONE) == set(ACTS)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, outcome, permissions, source
+from authops import apply, outcome, permissions, resume, source
 from authops import connection as connections
 from authops.errors import ParameterError, PlanError
 from authops.graph import Graph
@@ -47,6 +47,7 @@ class Run:
         self._graph: Graph | None = None
         self._journal: Journal | None = None
         self._lock: TenantLock | None = None
+        self._again = False
         self.claims: dict[str, Any] = {}
 
     @property
@@ -83,7 +84,9 @@ class Run:
         To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
         there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
         """
+        self._again = self._again or self._journal is not None
         self._let_go()
+        self._forget_an_old_stop()
         try:
             return self._taken(plan) if mode == "apply" else self._rehearsed()
         except BaseException:
@@ -113,7 +116,6 @@ class Run:
             )
         begun = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
         self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=begun, by=author())
-        self._forget_an_old_stop()
         self._listen()
         return self._journal
 
@@ -126,6 +128,17 @@ class Run:
             self._lock.release()
             self._lock = None
 
+    def goes_on(self) -> dict[str, str]:
+        """What an earlier apply in this folder left to do, for people; empty when there is none."""
+        return resume.unfinished(self.folder)
+
+    def ask_to_stop(self) -> str:
+        """Ask this run to stop, as the stop button does; returns what happens now, in words."""
+        if self._journal is None:
+            return "nothing is being applied"
+        self._stop_file.touch()
+        return "stopping: what is in flight is settled first; run this notebook again to go on"
+
     def stop_asked(self) -> bool:
         """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
         return self._stop_file.exists()
@@ -133,7 +146,7 @@ class Run:
     def _forget_an_old_stop(self) -> None:
         """What was asked of an earlier go; headless, `execute` has done that before the first signal could come."""
         stop = self._stop_file
-        if not self.headless and stop.exists() and stop.stat().st_mtime < self.started.timestamp():
+        if not self.headless and stop.exists() and (self._again or stop.stat().st_mtime < self.started.timestamp()):
             stop.unlink(missing_ok=True)
 
     def _listen(self) -> None:
@@ -330,4 +343,4 @@ def _latest(runbook: str) -> Path:
     fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
-    return fitting[-1]
+    return resume.to_apply(fitting) if runbook == "apply" else fitting[-1]

@@ -74,7 +74,12 @@ class View:
 
 def text(value: object) -> str:
     """Escaped for HTML, and without characters that turn the reading direction."""
-    return html.escape(str(value).translate(_TURNING), quote=True)
+    return html.escape(straight(value), quote=True)
+
+
+def straight(value: object) -> str:
+    """Without characters that turn the reading direction; for what is not HTML."""
+    return str(value).translate(_TURNING)
 
 
 def number(value: float) -> str:

@@ -61,6 +61,10 @@ def test_the_pages_ask_nobody_for_anything(job: tuple[int, str, Path]) -> None:
         assert "default-src 'none'" in text
 
 
+def test_headless_no_widget_is_built(job: tuple[int, str, Path]) -> None:
+    assert [p.name for p in job[2].glob("*.ipynb") if "widget" in p.read_text("utf-8")] == []
+
+
 def test_the_same_file_again_changes_nothing(job: tuple[int, str, Path], tenant: Tenant) -> None:
     tenant.knob("log", "DELETE")
     file = ROOT / "parameters" / "onboarding.yaml"

@@ -1,41 +1,26 @@
-"""The review without a browser: nothing approved by itself, nothing lost, nothing swallowed."""
+"""The review without a browser: nothing approved by itself, nothing lost, nothing swallowed, nothing shown unasked."""
+
+from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from authops import guards, plan, plan_file
+from authops import decision_file, guards, plan, plan_file
 from authops import review as module
-from authops.errors import PlanError
-from authops.frames import CHANGES, PROBLEMS, empty, frame
-from authops.review import Reviewer, review, review_plan
+from authops.decision_file import DecisionFile
+from authops.frames import PROBLEMS, USERS, empty, frame
+from authops.grid import Grid
+from authops.review import review_plan
+from authops.selection import Decision
+from tests.unit.reviewed import HOSTILE, changes
 
-Saved = list[tuple[list[str], str]]
-
-
-def changes(count: int = 120) -> pd.DataFrame:
-    actions = ["add", "update", "remove", "keep"]
-    return frame(
-        CHANGES,
-        [
-            {
-                "change_id": f"c{i:04}",
-                "line": i + 2,
-                "user_id": f"u{i}",
-                "user_principal_name": f"user{i}@x.org",
-                "display_name": "<img src=x onerror=alert(1)>",
-                "method": "mobile",
-                "action": actions[i % 4],
-                "before": "+31 698765432" if i % 4 else "",
-                "after": "+31 612345678" if i % 4 < 2 else "",
-                "reason": "no_method",
-                "step": 1,
-            }
-            for i in range(count)
-        ],
-    )
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -43,115 +28,263 @@ def forget() -> None:
     module.memory.clear()
 
 
-@pytest.fixture
-def saved() -> Saved:
-    return []
+def folder_of(root: Path, name: str) -> Path:
+    folder = root / name
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture
-def shown(saved: Saved) -> Reviewer:
-    def on_save(ids: list[str], note: str) -> Path:
-        saved.append((ids, note))
-        return Path("/runs/1/approval.json")
-
-    return review(changes(), empty(PROBLEMS), on_save=on_save)
+def folder(tmp_path: Path) -> Path:
+    return folder_of(tmp_path, "20260102-preview-1")
 
 
-def test_nothing_is_approved_until_somebody_says_so(shown: Reviewer, saved: Saved) -> None:
-    shown.save_button.click()
-    assert saved == [([], "")]
-
-
-def test_approve_all_shown_takes_every_filtered_page_and_only_writes(shown: Reviewer, saved: Saved) -> None:
-    shown.approve_all.click()
-    shown.note.value = " CHG-1 "
-    shown.save_button.click()
-    ids, note = saved[0]
-    assert len(ids) == 90 and ids == sorted(ids) and note == "CHG-1"
-    assert "/runs/1/approval.json" in shown.saved.value
-
-
-def test_filters_and_exclude(shown: Reviewer) -> None:
-    shown.approve_all.click()
-    shown.action.value = "remove"
-    shown.exclude_all.click()
-    assert "30 of 30 add · 30 of 30 update · 0 of 30 remove" in shown.counts.value
-    shown.action.value, shown.words.value = "all", "USER11@"
-    assert list(shown.selection.filtered["change_id"]) == ["c0011"]
-
-
-def test_a_ticked_box_is_that_change_on_any_page(shown: Reviewer) -> None:
-    shown.on.click()
-    shown.rows[0][0].value = True
-    assert shown.selection.decision.approved == {"c0050"}
-    shown.back.click()
-    assert not any(box.value for box, _ in shown.rows)
-    shown.on.click()
-    assert [box.value for box, _ in shown.rows].count(True) == 1
-
-
-def test_a_row_that_writes_nothing_cannot_be_ticked(shown: Reviewer) -> None:
-    assert shown.rows[3][0].disabled
-    shown.rows[3][0].value = True
-    assert shown.selection.decision.approved == set()
-
-
-def test_pages_end(shown: Reviewer) -> None:
-    for _ in range(9):
-        shown.on.click()
-    assert "page 3 of 3" in shown.where.value and shown.on.disabled
-    assert [line.layout.display for line in shown._lines].count("flex") == 20
-
-
-def test_running_the_cell_again_loses_nothing_and_another_plan_starts_empty(shown: Reviewer) -> None:
-    shown.approve_all.click()
-    again = review(changes(), empty(PROBLEMS), on_save=lambda ids, note: Path())
-    other = review(changes(8), empty(PROBLEMS), on_save=lambda ids, note: Path())
-    assert len(again.selection.decision.approved) == 90
-    assert other.selection.decision.approved == set()
-
-
-def test_what_on_save_says_is_shown() -> None:
-    def on_save(ids: list[str], note: str) -> Path:
-        raise PlanError("the plan <expired>", remedy="run preview again")
-
-    shown = review(changes(4), empty(PROBLEMS), on_save=on_save)
-    shown.save_button.click()
-    assert "the plan &lt;expired&gt;" in shown.saved.value and "run preview again" in shown.saved.value
-
-
-def test_a_change_after_saving_says_that_it_is_not_saved(shown: Reviewer) -> None:
-    shown.save_button.click()
-    shown.approve_all.click()
-    assert "not saved" in shown.saved.value
-
-
-def test_rows_are_escaped_and_masked_also_without_a_kernel(shown: Reviewer) -> None:
-    pages = [shown._repr_mimebundle_()["text/html"], shown._repr_mimebundle_()["text/plain"], shown.rows[0][1].value]
-    for page in pages:
-        assert "<img" not in page and "612345" not in page and "698765" not in page
-    assert "user0@x.org" in pages[0] and "application/vnd.jupyter.widget-view+json" in shown._repr_mimebundle_()
-
-
-def saved_plan(folder: Path) -> plan.Plan:
-    made = plan.Plan(changes(4), empty(PROBLEMS), {"tenant_id": "t"})
+def saved_plan(folder: Path, count: int = 120) -> plan.Plan:
+    row = {"line": 9, "user": "lost@x.org", "column": "Mobile", "value": "+31 ******1", "rule": "not_a_number"}
+    wrong = frame(PROBLEMS, [row | {"message": "+31 612345678 contains letters"}])
+    made = plan.Plan(changes(count), wrong, {"tenant_id": "t"})
     return plan_file.save(made, folder, now=plan_file.utc_now())
 
 
-def test_a_saved_plan_is_approved_into_its_folder(tmp_path: Path) -> None:
-    made = saved_plan(tmp_path)
-    shown = review_plan(made, tmp_path, guards.breaches(made), by="ann")
-    shown.rows[1][0].value = True
-    shown.save_button.click()
-    approval = json.loads((tmp_path / "approval.json").read_text("utf-8"))
-    assert approval["change_ids"] == ["c0001"]
-    assert approval["by"] == "ann"
+class Operator:
+    """Says to the grid what a browser says, and reads what comes back."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.seen: dict[str, Any] = grid.hello["first"]
+
+    def does(self, do: str, **more: Any) -> dict[str, Any]:
+        message = {"do": do, "from": 0, "count": 60, "view": self.seen["view"]} | more
+        self.seen = self.grid._answer(message)
+        json.dumps(self.seen)
+        return self.seen
+
+    @property
+    def notice(self) -> str:
+        return str(self.seen["state"]["notice"])
 
 
-def test_a_broken_guard_saves_nothing(tmp_path: Path) -> None:
-    made = saved_plan(tmp_path)
-    shown = review_plan(made, tmp_path, guards.breaches(made, max_removals=0), by="ann")
-    shown.approve_all.click()
-    shown.save_button.click()
-    assert "max_removals would be broken" in shown.saved.value
-    assert not (tmp_path / "approval.json").exists()
+def opened(made: plan.Plan, folder: Path, *, by: str = "ann", **options: Any) -> Operator:
+    broken = options.pop("broken", guards.breaches(made))
+    return Operator(review_plan(made, folder, broken, by=by, now=lambda: NOW, **options))
+
+
+def approval(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "approval.json").read_text("utf-8")))
+
+
+def test_the_grid_opens_on_what_writes_and_what_has_a_problem(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    assert {row["action"] for row in shown.seen["rows"]} == {"add", "update", "remove"}
+    assert shown.seen["total"] == 91
+    assert shown.seen["state"]["all"] == 121
+    assert shown.does("filter", filters={}, words="")["total"] == 121
+
+
+def test_saving_at_once_approves_nothing(folder: Path) -> None:
+    opened(saved_plan(folder), folder).does("save")
+    assert approval(folder)["change_ids"] == []
+
+
+def test_what_is_saved_is_what_was_approved_with_the_excluded_and_why(folder: Path) -> None:
+    made = saved_plan(folder)
+    shown = opened(made, folder)
+    shown.does("filter", filters={"action": ["remove"]}, words="")
+    shown.does("decide", act="exclude", ranges=[[0, 2], [5, 6]], note=" on holiday ")
+    shown.does("filter", filters={}, words="")
+    shown.does("decide", act="approve", ranges=None)
+    shown.does("save", note=" CHG-1 ")
+    out = ["c0002", "c0006", "c0022"]
+    found = approval(folder)
+    assert found["change_ids"] == sorted(set(made.writes["change_id"]) - set(out))
+    assert (found["by"], found["note"], found["plan_digest"]) == ("ann", "CHG-1", made.header["digest"])
+    assert found["excluded"] == [{"change_ids": out, "note": "on holiday", "by": "ann", "at": NOW.isoformat()}]
+    assert "87 approved, 3 excluded" in shown.notice
+    assert f"{folder.name}/approval.json" in shown.notice
+    approved = plan_file.approved(made, folder, tenant_id="t", now=plan_file.utc_now())
+    assert approved["change_id"].tolist() == [i for i in made.writes["change_id"] if i not in out]
+
+
+def test_a_change_after_saving_says_that_it_is_not_saved(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    shown.does("save")
+    shown.does("decide", act="approve", ranges=None)
+    assert "changed since, not saved" in shown.notice
+    assert approval(folder)["change_ids"] == []
+
+
+def test_what_was_meant_for_another_view_is_not_done(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    old = shown.seen["view"]
+    shown.does("sort", column="user")
+    shown.does("decide", act="approve", ranges=[[0, 5]], view=old)
+    assert "nothing was decided" in shown.notice
+    shown.does("decide", act="approve", ranges=None, view=old, all=True)
+    assert "nothing was decided" in shown.notice
+    shown.does("reveal", ranges=[[0, 9]], on=True, view=old)
+    assert "612345" not in json.dumps(shown.seen)
+    assert shown.seen["state"]["decided"] == 0
+
+
+def test_a_double_click_is_two_turns(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    turn = {"act": "turn", "ranges": [[2, 3]], "at": 2, "note": "no"}
+    states = [shown.does("decide", **turn)["rows"][2]["state"] for _ in range(3)]
+    assert states == ["approved", "excluded", "approved"]
+
+
+def test_a_decision_that_cannot_be_written_down_is_not_taken(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    (folder / decision_file.NAME).replace(folder / "moved")
+    (folder / decision_file.NAME).mkdir()
+    shown.does("decide", act="approve", ranges=None)
+    assert "not done: IsADirectoryError" in shown.notice
+    assert shown.seen["state"]["decided"] == 0
+
+
+def test_a_broken_guard_saves_nothing_and_says_so_at_once(folder: Path) -> None:
+    made = saved_plan(folder)
+    shown = opened(made, folder, broken=guards.breaches(made, max_removals=0))
+    assert "max_removals would be broken" in shown.notice
+    shown.does("decide", act="approve", ranges=None)
+    shown.does("save")
+    assert "max_removals would be broken" in shown.notice
+    assert "raise the limit" in shown.notice
+    assert not (folder / "approval.json").exists()
+
+
+def test_running_the_cell_again_goes_on_and_the_old_view_decides_nothing_more(folder: Path) -> None:
+    made = saved_plan(folder)
+    first = opened(made, folder)
+    first.does("filter", filters={"action": ["add"]}, words="")
+    first.does("decide", act="approve", ranges=None)
+    first.does("decide", act="exclude", ranges=[[0, 1]], note="wrong person")
+    again = opened(made, folder)
+    assert again.seen["state"]["counts"]["add"] == {"all": 30, "open": 0, "approved": 29, "excluded": 1}
+    assert again.seen["state"]["filters"] == {"action": ["add"]}
+    first.does("decide", act="reopen", ranges=None)
+    first.does("save")
+    assert "opened again" in first.notice
+    assert not (folder / "approval.json").exists()
+    again.does("save")
+    assert len(approval(folder)["change_ids"]) == 29
+
+
+def test_a_dead_kernel_loses_no_decision_not_even_in_a_new_run(tmp_path: Path, folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    shown.does("decide", act="approve", ranges=None)
+    shown.does("decide", act="exclude", ranges=[[0, 3]], note="left")
+    shown.does("decide", act="reopen", ranges=None)
+    shown.does("undo")
+    module.memory.clear()
+    later = folder_of(tmp_path, "20260103-preview-2")
+    again = opened(saved_plan(later), later)
+    assert "2 earlier decisions taken up again (20260102-preview-1)" in again.notice
+    again.does("save")
+    assert len(approval(later)["change_ids"]) == 87
+    assert approval(later)["excluded"][0]["note"] == "left"
+    module.memory.clear()
+    third = opened(plan_file.load(later), later)
+    assert "✓ saved: 87 changes, by ann" in third.notice
+
+
+def test_other_changes_and_other_people_start_with_nothing(tmp_path: Path, folder: Path) -> None:
+    opened(saved_plan(folder), folder).does("decide", act="approve", ranges=None)
+    other, later = folder_of(tmp_path, "20260103-preview-2"), folder_of(tmp_path, "20260104-preview-3")
+    assert opened(saved_plan(other, 119), other).seen["state"]["decided"] == 0
+    module.memory.clear()
+    assert opened(saved_plan(later), later, by="ben").seen["state"]["decided"] == 0
+
+
+def test_an_approval_that_is_there_already_is_said(folder: Path) -> None:
+    made = saved_plan(folder)
+    plan_file.decide(made, folder, "all", guards.breaches(made), by="pipeline")
+    shown = opened(made, folder)
+    assert "90 changes, by pipeline" in shown.notice
+    assert "saving replaces it" in shown.notice
+
+
+def test_numbers_are_masked_until_they_are_asked_for(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+
+    def text() -> str:
+        return json.dumps(shown.seen)
+
+    assert "345000" not in text()
+    assert "698765" not in text()
+    shown.does("reveal", ranges=[[0, 1]], on=True)
+    assert "+31 612345000" in text()
+    assert "345001" not in text()
+    shown.does("reveal", ranges=[[0, 1]], on=False)
+    assert "345000" not in text()
+    shown.does("reveal", all=True)
+    assert "+31 612345001" in text()
+    shown.does("reveal", all=False)
+    assert "34500" not in text()
+    assert "612345678" not in json.dumps(shown.does("filter", filters={"action": ["problem"]}, words=""))
+
+
+def test_departments_come_from_the_users(folder: Path) -> None:
+    made = saved_plan(folder)
+    person = dict.fromkeys(USERS, "") | {"user_id": "u0", "department": "Sales", "account_enabled": True}
+    shown = opened(made, folder, users=frame(USERS, [person]))
+    assert ("Sales", "Sales", 1) in shown.grid.hello["facets"]["department"]
+    module.memory.clear()
+    assert "department" not in opened(made, folder).grid.hello["columns"]
+
+
+def test_a_page_without_a_kernel_shows_an_escaped_masked_table(folder: Path) -> None:
+    bundle, _ = opened(saved_plan(folder), folder).grid._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    for page in (bundle["text/html"], bundle["text/plain"]):
+        assert "user0@x.org" in page
+        assert "345000" not in page
+        assert "698765" not in page
+    assert HOSTILE not in bundle["text/html"]
+    assert "onerror" in bundle["text/html"]
+
+
+def test_characters_that_turn_the_reading_direction_do_not_reach_the_browser(folder: Path) -> None:
+    data = changes(4)
+    data.loc[0, "display_name"] = "ann\u202egro.x"
+    made = plan_file.save(plan.Plan(data, empty(PROBLEMS), {"tenant_id": "t"}), folder, now=plan_file.utc_now())
+    assert "\u202e" not in json.dumps(opened(made, folder).seen, ensure_ascii=False)
+
+
+def decisions() -> list[Decision]:
+    rows = [np.array([0, 1, 2, 7]), np.array([], dtype=np.intp), np.array([5])]
+    return [Decision(act, r, "why", "ann", "at") for act, r in zip(("approve", "exclude", "reopen"), rows, strict=True)]
+
+
+def test_decisions_come_back_from_the_disk_as_they_were(folder: Path) -> None:
+    file = DecisionFile(folder, "about")
+    first, second, third = decisions()
+    file.begin([first])
+    file.add(second)
+    file.add(third)
+    file.take_back(by="ann", at="at")
+    found = decision_file.read(file.path, "about") or []
+    assert [(d.act, d.rows.tolist(), d.note, d.by, d.at) for d in found] == [
+        ("approve", [0, 1, 2, 7], "why", "ann", "at"),
+        ("exclude", [], "why", "ann", "at"),
+    ]
+    assert file.path.stat().st_mode & 0o077 == 0
+    assert decision_file.read(file.path, "other") is None
+
+
+def test_a_line_that_the_machine_did_not_finish_is_not_read(folder: Path) -> None:
+    file = DecisionFile(folder, "about")
+    file.begin(decisions()[:2])
+    with file.path.open("a") as half:
+        half.write('{"act": "approve", "rows": [[0')
+    assert len(decision_file.read(file.path, "about") or []) == 2
+
+
+def test_decisions_hold_for_exactly_the_same_changes() -> None:
+    data = changes(9)
+    same = pd.concat([data.iloc[:4], data.iloc[4:]])
+    assert decision_file.subject(same) == decision_file.subject(data)
+    for column in ("before", "after", "action", "user_id"):
+        assert decision_file.subject(data.assign(**{column: data[column].where(data.index != 3, "z")})) != (
+            decision_file.subject(data)
+        )

@@ -1,0 +1,177 @@
+"""The review grid in a real JupyterLab: what was approved is exactly what is saved."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from authops import plan_file
+from tests.browser.lab import Watched
+from tests.running import FULL_NUMBER, ROOT
+
+HOSTILE = "<img src=x onerror=document.title='owned'>@contoso.example"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    """The sample file, and a row that names harm."""
+    path = tmp_path / "wanted.csv"
+    path.write_text((ROOT / "parameters" / "onboarding.csv").read_text("utf-8-sig") + f"{HOSTILE},+31612345678,,,,\n")
+    return str(path)
+
+
+def previewed(watched: Watched, source: str) -> Locator:
+    watched.open(watched.lab.notebook("2_preview", source=source))
+    watched.run_all()
+    return ready(watched)
+
+
+def ready(watched: Watched) -> Locator:
+    grid = watched.page.locator(".ao-grid")
+    grid.locator(".row[data-at='0']").wait_for()
+    watched.done()
+    grid.scroll_into_view_if_needed()
+    return grid
+
+
+def approval(watched: Watched) -> dict[str, Any]:
+    return dict(json.loads((watched.lab.run() / "approval.json").read_text("utf-8")))
+
+
+def writes(watched: Watched) -> list[str]:
+    return list(plan_file.load(watched.lab.run()).writes["change_id"])
+
+
+def showing(grid: Locator, rows: str) -> None:
+    """Wait until so many rows match."""
+    expect(grid.locator(".status")).to_contain_text(f" · {rows} of ")
+
+
+def column(grid: Locator, name: str) -> list[str]:
+    return grid.locator(f".row .c.{name}").all_inner_texts()
+
+
+def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source: str, images: Path) -> None:
+    grid = previewed(watched, source)
+    page, rows = watched.page, grid.locator(".row[data-at]")
+    expect(rows.first).to_have_attribute("aria-rowindex", "1")
+    assert not FULL_NUMBER.search(grid.inner_text())
+
+    grid.get_by_label("department").select_option("Sales")
+    grid.locator(".chip.update").click()
+    grid.locator(".chip.remove").click()
+    grid.locator(".chip.problem").click()
+    expect(grid.locator(".row .c.action").first).to_contain_text("add")
+    assert set(column(grid, "department")) == {"Sales"}
+    assert all("add" in words for words in column(grid, "action"))
+    names = column(grid, "user")[:3]
+
+    rows.nth(0).locator(".c.user").click()
+    rows.nth(2).locator(".c.user").click(modifiers=["Shift"])
+    expect(grid.locator(".row.selected")).to_have_count(3)
+    grid.get_by_label("note of an exclusion").fill("left the company")
+    grid.get_by_role("button", name="Exclude").nth(1).click()
+    expect(grid.locator(".row.is-excluded")).to_have_count(3)
+    expect(rows.first).to_contain_text("left the company")
+
+    grid.get_by_role("button", name="Clear filters").click()
+    expect(grid.get_by_label("department")).to_have_value("\u0000")
+    grid.get_by_role("button", name="Approve").first.click()
+    expect(grid.locator(".saved")).to_contain_text("not saved yet")
+    grid.get_by_label("note of the approval").fill("CHG-4711")
+    grid.get_by_role("button", name="Save approval").click()
+    expect(grid.locator(".saved")).to_contain_text("✓ saved")
+
+    saved, every = approval(watched), writes(watched)
+    (out,) = saved["excluded"]
+    assert len(out["change_ids"]) == 3
+    assert out["note"] == "left the company"
+    assert saved["note"] == "CHG-4711"
+    assert saved["change_ids"] == sorted(set(every) - set(out["change_ids"]))
+    people = plan_file.load(watched.lab.run()).changes.set_index("change_id")["user_principal_name"]
+    assert [n.split("\n")[0] for n in names] == list(people[out["change_ids"]])
+
+    grid.get_by_label("search").fill("onerror")
+    showing(grid, "1")
+    expect(rows.first).to_contain_text("<img src=x onerror=")
+    assert grid.locator("img").count() == 0
+    assert page.title() != "owned"
+    grid.get_by_label("search").fill("")
+    grid.locator(".chip.keep").click()
+    expect(grid.locator(".chip.keep")).to_have_attribute("aria-pressed", "true")
+    grid.locator(".chip.keep").click()
+    for kind in ("add", "update", "remove"):
+        grid.locator(f".chip.{kind}").click()
+    expect(grid.locator(".row.keep")).to_have_count(0)
+    grid.screenshot(path=str(images / "preview.png"))
+
+
+def turned(grid: Locator, row: int, state: str) -> None:
+    expect(grid.locator(f".row[data-at='{row}']")).to_have_class(re.compile(f"is-{state}"))
+
+
+def test_everything_by_keyboard_in_the_dark(watched: Watched, source: str, images: Path) -> None:
+    watched.dark = True
+    grid = previewed(watched, source)
+    page, body, press = watched.page, grid.locator(".body"), watched.page.keyboard.press
+    cells = page.locator(".jp-Cell").count()
+    body.focus()
+    for key in ("Home", "ArrowDown", "ArrowDown", "Shift+ArrowDown", "Shift+ArrowDown"):
+        press(key)
+    expect(grid.locator(".row.selected")).to_have_count(3)
+    press("n")
+    page.keyboard.type("asked to wait")
+    press("Enter")
+    expect(grid.locator(".row.is-excluded")).to_have_count(3)
+    press("Home")
+    for key, state in ((" ", "approved"), (" ", "excluded"), ("z", "approved"), ("o", "open"), ("x", "excluded")):
+        press(key)
+        turned(grid, 0, state)
+    press("r")
+    expect(grid.locator(".row[data-at='0'] .after")).to_contain_text(FULL_NUMBER)
+    press("r")
+    expect(grid.locator(".row[data-at='0'] .after")).to_contain_text("***")
+    press("End")
+    expect(grid.locator(".row.cursor")).to_be_in_viewport()
+    press("/")
+    page.keyboard.type("remove")
+    press("Enter")
+    showing(grid, "3")
+    expect(body).to_be_focused()
+    press("/")
+    press("Escape")
+    showing(grid, "128")
+    press("Control+a")
+    press("a")
+    expect(grid.locator(".saved")).to_contain_text("118 approved")
+    press("z")
+    expect(grid.locator(".saved")).to_contain_text("taken back: 118 approved")
+    expect(grid.locator(".row.is-excluded")).to_have_count(4)
+    background = body.evaluate("node => getComputedStyle(node).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", background)[:3])) < 80
+    grid.screenshot(path=str(images / "preview-dark.png"))
+    assert page.locator(".jp-Cell").count() == cells
+
+
+def test_a_restarted_kernel_loses_no_decision(watched: Watched, source: str) -> None:
+    grid = previewed(watched, source)
+    grid.locator(".row[data-at='1'] .c.decision").click()
+    expect(grid.locator(".row[data-at='1']")).to_have_class(re.compile("is-approved"))
+    grid.locator(".row[data-at='2'] .c.decision").click()
+    grid.locator(".row[data-at='2'] .c.decision").click()
+    expect(grid.locator(".row[data-at='2']")).to_have_class(re.compile("is-excluded"))
+    before = watched.lab.run()
+    watched.restart_and_run_all()
+    grid = ready(watched)
+    expect(grid.locator(".saved")).to_contain_text(f"earlier decisions taken up again ({before.name})")
+    expect(grid.locator(".row[data-at='1']")).to_have_class(re.compile("is-approved"))
+    expect(grid.locator(".row[data-at='2']")).to_have_class(re.compile("is-excluded"))
+    grid.get_by_role("button", name="Save approval").click()
+    expect(grid.locator(".saved")).to_contain_text("✓ saved: 1 approved, 1 excluded")
+    assert watched.lab.run() != before
+    assert len(approval(watched)["change_ids"]) == 1
