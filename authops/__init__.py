@@ -24,6 +24,7 @@ __all__ = [
     "graph",
     "guards",
     "journal",
+    "outcome",
     "phone",
     "pictures",
     "plan",

@@ -124,7 +124,7 @@ REGISTRATIONS: Final = _shape(
 )
 FLEET: Final = _shape(
     tenant=("text", "name in the tenants file, and of its run folder"),
-    status=("text", "one of run.STATUSES"),
+    status=("text", "one of outcome.STATUSES"),
     exit_code=("count", "the one that belongs to the status"),
     headline=("text", "how its worst runbook ended"),
     connection=("text", "profile: name or path"),

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
 from authops.demo import ensure, stop
 from tests.running import FULL_NUMBER, ROOT, Tenant
 
-CHROMIUM = os.environ.get("AUTHOPS_CHROMIUM") or shutil.which("chromium") or ""
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --proxy-server=127.0.0.1:9"
-)
 PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign")
-pytestmark = pytest.mark.skipif(not CHROMIUM and not os.environ.get("CI"), reason="chromium is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +50,12 @@ def digits(tenant: Tenant) -> set[str]:
     return {re.sub(r"\D", "", number)[-8:] for number in found}
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM, "chromium is needed in CI: apt-get install chromium"
-    with sync_playwright() as playwright:
-        it = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield it
-        it.close()
+@pytest.fixture
+def browser(opened: Browser) -> Browser:
+    return opened
 
 
-def opened(browser: Any, path: Path, **options: Any) -> tuple[Any, list[str], list[str]]:
+def page_of(browser: Browser, path: Path, **options: Any) -> tuple[Any, list[str], list[str]]:
     """The page, what it asked for besides itself, and what it complained of."""
     page = browser.new_context(offline=True, **options).new_page()
     asked: list[str] = []
@@ -86,10 +73,10 @@ def test_there_is_a_page_for_every_notebook(written: tuple[dict[str, Path], set[
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_asks_for_nothing_complains_of_nothing_and_gives_no_number_away(
-    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str
 ) -> None:
     pages, numbers = written
-    page, asked, said = opened(browser, pages[name])
+    page, asked, said = page_of(browser, pages[name])
     assert (asked, said) == ([], [])
     shown = page.content() + page.locator("body").inner_text()
     assert not FULL_NUMBER.search(shown)
@@ -101,9 +88,9 @@ def test_a_page_asks_for_nothing_complains_of_nothing_and_gives_no_number_away(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_manager_sees_the_end_first_and_never_the_code(
-    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str
 ) -> None:
-    page, _, _ = opened(browser, written[0][name], viewport={"width": 1280, "height": 900})
+    page, _, _ = page_of(browser, written[0][name], viewport={"width": 1280, "height": 900})
     box = page.locator(".celltag_outcome .box").first.bounding_box()
     assert box
     assert box["y"] + box["height"] < 900
@@ -116,10 +103,10 @@ def test_a_manager_sees_the_end_first_and_never_the_code(
 
 @pytest.mark.parametrize("name", ("1_audit", "6_campaign"))
 def test_charts_are_drawn_and_say_their_figures_in_both_themes(
-    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str
 ) -> None:
     for theme in ("light", "dark"):
-        page, _, said = opened(browser, written[0][name], color_scheme=theme)
+        page, _, said = page_of(browser, written[0][name], color_scheme=theme)
         parts = page.locator("svg[role=img] rect")
         assert parts.count() > 5
         assert parts.first.bounding_box()["width"] > 20
@@ -132,9 +119,9 @@ def test_charts_are_drawn_and_say_their_figures_in_both_themes(
 
 @pytest.mark.parametrize("name", PAGES)
 def test_it_prints_on_paper_with_nothing_cut_off(
-    browser: Any, written: tuple[dict[str, Path], set[str]], name: str
+    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str
 ) -> None:
-    page, _, _ = opened(browser, written[0][name], viewport={"width": 690, "height": 980}, color_scheme="dark")
+    page, _, _ = page_of(browser, written[0][name], viewport={"width": 690, "height": 980}, color_scheme="dark")
     page.emulate_media(media="print")
     wide = page.evaluate(
         """[...document.querySelectorAll('main svg, main .tile, main .box, main h2')]
