@@ -96,9 +96,9 @@ def in_browser(watched: Watched, count: int) -> None:
         nbformat.v4.new_code_cell(
             f"import sys, tempfile; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nimport authops as ao\n"
             f"from bench.grid import plan_of\nplan, people = plan_of({count})\nfolder = Path(tempfile.mkdtemp())\n"
-            "breaches = ao.guards.breaches(plan)"
+            "breaches, review = ao.guards.breaches(plan), ao.review"
         ),
-        nbformat.v4.new_code_cell("ao.review.review_plan(plan, folder, breaches, people, by='bench')"),
+        nbformat.v4.new_code_cell("review.review_plan(plan, folder, breaches, people, by='bench')"),
     ]
     name = f"grid{count}.ipynb"
     nbformat.write(book, watched.lab.notebooks / name)
