@@ -1,4 +1,4 @@
-"""One JupyterLab, one demo tenant and one Chromium for each worker; a fresh page for each test."""
+"""One JupyterLab and one demo tenant for each worker; a fresh Chromium for each test."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def opened(chromium: str) -> Iterator[Browser]:
+    """Of one test only: while it is open, Playwright's event loop runs in this thread, and no other could."""
     with sync_playwright() as playwright, browser(playwright, chromium) as running:
         yield running
 
