@@ -14,17 +14,17 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import pandas as pd
 
-from authops import directory, requests
+from authops import directory
 from authops.breaker import Breaker
+from authops.change import Change, judge, of_rows, request_of
 from authops.errors import GraphError
 from authops.frames import OUTCOME_ROWS, OUTCOMES, frame
-from authops.graph import Answer, Graph, Request
+from authops.graph import Answer, Graph
 from authops.journal import Journal
-from authops.phone import fold, mask
 from authops.rate import retry_after
 
 MODES: Final = ("dry-run", "apply")
@@ -42,35 +42,6 @@ Now = dict[tuple[str, str], str | None]
 
 def _silent(_done: int, _counts: Counter[str]) -> None:
     return None
-
-
-@dataclass(frozen=True)
-class Change:
-    """One write of the plan: the record in motion."""
-
-    change_id: str
-    line: int
-    user_id: str
-    user_principal_name: str
-    method: str
-    action: str
-    before: str
-    after: str
-    step: int
-    ticket: str = ""
-
-    @property
-    def slot(self) -> tuple[str, str]:
-        """The user and method."""
-        return self.user_id, self.method
-
-    def done_by(self, found: str) -> bool:
-        """Whether `found` is what this change wants."""
-        return fold(found) == fold(self.after)
-
-    def drifted_from(self, found: str) -> bool:
-        """Whether `found` is materially different from what the plan saw."""
-        return fold(found) != fold(self.before)
 
 
 @dataclass
@@ -93,6 +64,8 @@ class Applier:
     _tried: dict[str, int] = field(default_factory=dict)
     _interrupted: set[str] = field(default_factory=set)
     _open: dict[str, str] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
+    _unreadable: dict[tuple[str, str], str] = field(default_factory=dict)
     _fault: BaseException | None = None
     _lag: float = 0.0
     _shown: int = 0
@@ -101,9 +74,10 @@ class Applier:
         """Apply CHANGES rows; returns OUTCOME_ROWS, one per row. Changes already settled in the journal are left.
 
         A cancelled cell (the kernel's interrupt) ends like a stop: writes in flight are settled first.
-        Raises `JournalError` before the write that could not be journalled, `GraphError` when reading is refused.
+        Raises `JournalError` before the write that could not be journalled, `GraphError` when reading is refused,
+        `FrameError` for a row that is no write.
         """
-        changes = _changes(approved)
+        changes = of_rows(approved)
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
@@ -162,9 +136,11 @@ class Applier:
                     self._after_failure(queue)
 
     def _after_failure(self, queue: list[Change]) -> None:
-        """The rest of a user's changes was planned on top of one that was not made."""
+        """The rest of a user's changes was planned on top of one that was not made, or not yet."""
         if self.stopped:
-            self._leave(queue, f"stopped ({self.stopped}) before it was written")
+            self._leave(queue, self._stopped_before())
+        elif queue[0].user_id in self._waiting:
+            self._leave(queue, "an earlier change of this user was left open, so this one was not written")
         else:
             self._settle([(c, "skipped", "an earlier change of this user was not made", "", None) for c in queue])
         queue.clear()
@@ -188,12 +164,17 @@ class Applier:
                 break
             part, waiting = waiting[:count], waiting[count:]
             ready, done = await self._still_as_planned(part)
+            if not self._may_write():  # reading can take minutes where Graph throttles
+                waiting, ready = ready + waiting, []
             self.graph.pace.give_back("writes", count - len(ready))
             again, written = await self._once(ready, sent_at) if ready else ([], set())
             made |= done | written
             waiting = waiting + again
-        self._leave(waiting, f"stopped ({self.stopped}) before it was written")
+        self._leave(waiting, self._stopped_before())
         return made
+
+    def _stopped_before(self) -> str:
+        return f"stopped ({self.stopped}) before it was written"
 
     async def _once(self, ready: list[Change], sent_at: float) -> tuple[list[Change], set[str]]:
         """Intent, write, read back, outcome: (what may be written again, users whose change is seen)."""
@@ -222,7 +203,9 @@ class Applier:
             earlier, now, lambda c, found, waited: not c.done_by(found) and self._early(waited)
         )
         self._interrupted -= {c.change_id for c in earlier}
-        ready, rows, unread = [], [], []
+        ready: list[Change] = []
+        rows: list[_Row] = []
+        unread: list[Change] = []
         for change in changes:
             found = now[change.slot]
             outcome, detail = self._before_writing(change, found)
@@ -232,9 +215,27 @@ class Applier:
                 rows.append((change, outcome, detail, found, None))
             else:
                 ready.append(change)
+        gone = await self._gone(unread) if unread else set()
+        rows += [self._of_somebody_gone(change) for change in unread if change.user_id in gone]
         self._settle(rows)
-        self._leave(unread, "the present value could not be read, so nothing was written")
+        for change in (c for c in unread if c.user_id not in gone):
+            self._leave([change], f"could not be read, so nothing was written: {self._unreadable[change.slot]}")
         return ready, {row[0].user_id for row in rows if row[1].startswith("applied")}
+
+    async def _gone(self, unread: Sequence[Change]) -> set[str]:
+        """Whom of those that could not be read the tenant does not have any more; nobody, when that is not told."""
+        ids = list(dict.fromkeys(c.user_id for c in unread))
+        try:
+            found = await directory.find_users(self.graph, ids)
+        except GraphError:
+            return set()
+        return set(ids) - set(found["asked"])
+
+    def _of_somebody_gone(self, change: Change) -> _Row:
+        said = "the tenant does not have this user any more"
+        if change.change_id in self._tried:
+            return change, "unknown", f"its answer never came, and {said}", "", None
+        return change, "skipped", f"{said}; nothing was written", "", None
 
     def _before_writing(self, change: Change, found: str | None) -> tuple[str, str]:
         """(outcome, detail) of a change that must not be written now; ("", "") when it may be."""
@@ -294,13 +295,16 @@ class Applier:
         """(user, method) → value now, "" for none, None when it could not be read."""
         methods = list(dict.fromkeys(c.method for c in changes))
         seen = await directory.current(self.graph, [c.user_id for c in changes], methods=methods)
-        rows = zip(seen["user_id"], seen["method"], seen["known"], seen["value"], strict=True)
-        return {(user, method): value if known else None for user, method, known, value in rows}
+        slots = list(zip(seen["user_id"], seen["method"], strict=True))
+        self._unreadable |= {s: why for s, why in zip(slots, seen["error"], strict=True) if why}
+        rows = zip(slots, seen["known"], seen["value"], strict=True)
+        return {slot: value if known else None for slot, known, value in rows}
 
     def _leave(self, changes: Sequence[Change], detail: str) -> None:
         """Not written, and not settled either: a resumed run takes these up."""
         for change in changes:
             self._open[change.change_id] = detail
+            self._waiting.add(change.user_id)
 
     def _settle(self, rows: Sequence[_Row]) -> None:
         self.journal.settle([self._outcome(*row) for row in rows])
@@ -320,8 +324,14 @@ class Applier:
         settled = self.journal.outcomes()
         known = set(settled["change_id"])
         left = [c for c in changes if c.change_id not in known]
-        rows = [self._outcome(c, "skipped", self._open[c.change_id], "", None) for c in left]
+        rows = [self._outcome(c, *self._left_open(c), "", None) for c in left]
         return pd.concat([settled, frame(OUTCOME_ROWS, rows)], ignore_index=True) if rows else settled
+
+    def _left_open(self, change: Change) -> tuple[str, str]:
+        """(outcome, detail) as reported of what was left open; the journal keeps it open."""
+        if change.change_id in self._tried:
+            return "unknown", f"sent before, and not seen to have happened; {self._open[change.change_id]}"
+        return "skipped", self._open[change.change_id]
 
     def _at(self) -> str:
         return self.now().isoformat(timespec="milliseconds")
@@ -343,41 +353,6 @@ def _groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
 def _most(answer: Answer) -> int:
     """Attempts at most; being throttled is no failure."""
     return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS
-
-
-def _changes(rows: pd.DataFrame) -> list[Change]:
-    fields = list(Change.__dataclass_fields__)
-    return [Change(**cast("dict[str, Any]", row)) for row in rows[fields].to_dict("records")]
-
-
-def request_of(change: Change) -> Request:
-    """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
-    if change.action == "add":
-        return requests.add_method(change.user_id, change.method, change.after)
-    if change.action == "update":
-        return requests.update_method(change.user_id, change.method, change.after)
-    return requests.delete_method(change.user_id, change.method)
-
-
-def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
-    """What became of a write, from Graph's answer and the value it shows now (None = unreadable): (outcome, detail).
-
-    `again` means: nothing happened, and it is safe to write once more.
-    """
-    said = str(answer.error) if answer.error else ""
-    if found is None:
-        return "unknown", f"written, but the value could not be read back. {said}".strip()
-    if change.done_by(found):
-        return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
-    if change.drifted_from(found):
-        return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
-    if answer.status == 401:
-        return "again", said  # nothing was done: the token had expired or was revoked on its way
-    if answer.happened == "refused":
-        return "rejected", said
-    if answer.happened == "done":
-        return "unknown", "Graph accepted the write but does not show it yet; run verify later"
-    return "again", said
 
 
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:

@@ -13,7 +13,8 @@ _NOT_WRITTEN: Final = ("drifted", "skipped")
 class Breaker:
     """Counts outcomes; `why` is empty until it opens. None switches a limit off.
 
-    `consecutive`: failures (rejected, unknown) in a row. `share`: of all writes, looked at from `least` writes on.
+    `consecutive`: so many failures (rejected, unknown) in a row, 0 like 1. `share`: so large a share of all writes,
+    looked at from `least` writes on.
     """
 
     consecutive: int | None = 20
@@ -35,8 +36,10 @@ class Breaker:
         self.why = self.why or self._judged()
 
     def _judged(self) -> str:
-        if self.consecutive is not None and self._row > self.consecutive:
+        if not self._row:
+            return ""
+        if self.consecutive is not None and self._row >= self.consecutive:
             return f"the breaker opened: {self._row} writes in a row failed"
-        if self.share is not None and self._writes >= self.least and self._failures > self.share * self._writes:
+        if self.share is not None and self._writes >= self.least and self._failures >= self.share * self._writes:
             return f"the breaker opened: {self._failures} of {self._writes} writes failed"
         return ""

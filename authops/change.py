@@ -1,0 +1,81 @@
+"""One write of a plan, as a record in motion: its request, and what became of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandas as pd
+
+from authops import requests
+from authops.errors import FrameError
+from authops.frames import WRITES
+from authops.graph import Answer, Request
+from authops.phone import fold, mask
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write of the plan: the record in motion."""
+
+    change_id: str
+    line: int
+    user_id: str
+    user_principal_name: str
+    method: str
+    action: str
+    before: str
+    after: str
+    step: int
+    ticket: str = ""
+
+    @property
+    def slot(self) -> tuple[str, str]:
+        """The user and method."""
+        return self.user_id, self.method
+
+    def done_by(self, found: str) -> bool:
+        """Whether `found` is what this change wants."""
+        return fold(found) == fold(self.after)
+
+    def drifted_from(self, found: str) -> bool:
+        """Whether `found` is materially different from what the plan saw."""
+        return fold(found) != fold(self.before)
+
+
+def of_rows(rows: pd.DataFrame) -> list[Change]:
+    """CHANGES rows that write. Raises `FrameError` for others."""
+    if others := set(rows["action"]) - set(WRITES):
+        raise FrameError(f"rows that write nothing cannot be applied: {', '.join(sorted(others))}")
+    fields = list(Change.__dataclass_fields__)
+    return [Change(**cast("dict[str, Any]", row)) for row in rows[fields].to_dict("records")]
+
+
+def request_of(change: Change) -> Request:
+    """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
+    if change.action == "add":
+        return requests.add_method(change.user_id, change.method, change.after)
+    if change.action == "update":
+        return requests.update_method(change.user_id, change.method, change.after)
+    return requests.delete_method(change.user_id, change.method)
+
+
+def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
+    """What became of a write, from Graph's answer and the value it shows now (None = unreadable): (outcome, detail).
+
+    `again` means: nothing happened, and it is safe to write once more.
+    """
+    said = str(answer.error) if answer.error else ""
+    if found is None:
+        return "unknown", f"written, but the value could not be read back. {said}".strip()
+    if change.done_by(found):
+        return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
+    if change.drifted_from(found):
+        return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
+    if answer.status == 401:
+        return "again", said  # nothing was done: the token had expired or was revoked on its way
+    if answer.happened == "refused":
+        return "rejected", said
+    if answer.happened == "done":
+        return "unknown", "Graph accepted the write but does not show it yet; run verify later"
+    return "again", said
