@@ -36,9 +36,9 @@ class Breaker:
         self.why = self.why or self._judged()
 
     def _judged(self) -> str:
-        if not self._row:
+        if not self._failures:
             return ""
-        if self.consecutive is not None and self._row >= self.consecutive:
+        if self.consecutive is not None and self._row >= max(self.consecutive, 1):
             return f"the breaker opened: {self._row} writes in a row failed"
         if self.share is not None and self._writes >= self.least and self._failures >= self.share * self._writes:
             return f"the breaker opened: {self._failures} of {self._writes} writes failed"
