@@ -10,7 +10,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pandas as pd
 
@@ -99,7 +99,8 @@ def tie(outcomes: pd.DataFrame, audits: pd.DataFrame, ours: str) -> tuple[pd.Ser
     """Each applied change (OUTCOME_ROWS) with the id of its record, "" when there is none; and the records left over.
 
     `ours`: the application id that wrote. A record explains one change at most: the same user, method and kind of
-    change, the same new value as far as the record tells. What is left over was done by somebody else, or twice.
+    change, the same new value as far as the record tells; of several, the nearest in time. What is left over was done
+    by somebody else, or twice.
     """
     rows = check(outcomes, OUTCOME_ROWS)
     free: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -108,11 +109,18 @@ def tie(outcomes: pd.DataFrame, audits: pd.DataFrame, ours: str) -> tuple[pd.Ser
     found = []
     for change in rows.to_dict("records"):
         mine = [r for r in free[change["user_id"]] if _explains(r, change, ours)] if _written(change) else []
-        if mine:
-            free[change["user_id"]].remove(mine[0])
-        found.append(mine[0]["audit_id"] if mine else "")
+        nearest = min(mine, key=lambda r: _apart(r, change)) if len(mine) > 1 else next(iter(mine), None)
+        if nearest:
+            free[change["user_id"]].remove(nearest)
+        found.append(nearest["audit_id"] if nearest else "")
     left = [record for records in free.values() for record in records if record["method"]]
     return pd.Series(found, index=rows.index, dtype="str"), frame(AUDITS, left)
+
+
+def _apart(record: Mapping[str, Any], change: Mapping[Any, Any]) -> timedelta:
+    """How long between a record and the outcome; the same change may have been made, undone and made again."""
+    at, done = (pd.to_datetime(text, utc=True, format="ISO8601") for text in (record["at"], change["at"]))
+    return cast("timedelta", abs(at - done))
 
 
 def _written(change: Mapping[Any, Any]) -> bool:

@@ -19,7 +19,7 @@ from authops.phone import fold
 async def verify(graph: Graph, outcomes: pd.DataFrame) -> pd.DataFrame:
     """Read every written user again: `outcomes` with `found` renewed, and `as_recorded`, whether the world agrees.
 
-    Applied changes should show `after`; rejected, drifted and skipped ones should show what was found then; an
+    Applied changes should show `after`, rejected and drifted ones what was found then, skipped ones `before`; an
     `unknown` one is settled here: `applied` when Graph shows it now, else it stays.
     """
     if outcomes.empty:
@@ -41,7 +41,9 @@ def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     shows_after = fold(found) == fold(row["after"])
     if row["outcome"] == "unknown" and shows_after:
         return row | {"outcome": "applied", "found": found, "as_recorded": True}
-    expected = shows_after if row["outcome"].startswith("applied") else fold(found) == fold(row["found"])
+    # What was skipped was not looked at then: it stands as the plan saw it.
+    then = row["before"] if row["outcome"] == "skipped" else row["found"]
+    expected = shows_after if row["outcome"].startswith("applied") else fold(found) == fold(then)
     return row | {"found": found, "as_recorded": bool(expected) and row["outcome"] != "unknown"}
 
 

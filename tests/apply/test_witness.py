@@ -93,6 +93,31 @@ def audit_rows(stage: Stage, outcomes: pd.DataFrame) -> pd.DataFrame:
     return asyncio.run(asked())
 
 
+def test_made_undone_and_made_again_each_has_its_own_record(stage: Stage) -> None:
+    stage.people(ann={})
+    row = f"ann@contoso.example,{A},,,,\n"
+    began = datetime.now(UTC)
+    stage.apply(stage.plan(row).writes, name="first")
+    stage.apply(stage.plan("ann@contoso.example,,,,,TRUE\n").writes, name="back")
+    third = stage.apply(stage.plan(row).writes, name="third")
+    records = audit_rows(stage, third)
+    assert len(records) == 3
+    spread = [(began - timedelta(minutes=ago)).isoformat() for ago in (4, 2)] + [str(third["at"].iloc[0])]
+    ids, _ = audit_log.tie(third, records.assign(at=spread), stage.world.tenant.meta["client_id"])
+    assert list(ids) == [records["audit_id"].iloc[-1]]
+
+
+def test_what_was_skipped_stands_as_it_stood_and_is_no_alarm(stage: Stage) -> None:
+    stage.people(ann={"mobile": A, "alternateMobile": B})
+    made = stage.plan(f"ann@contoso.example,{D},{C},,TRUE,\n").writes
+    stage.people(ann={"mobile": "+31 611111111", "alternateMobile": B})
+    found = stage.apply(made).set_index("method")
+    assert dict(found["outcome"]) == {"mobile": "drifted", "alternateMobile": "skipped"}
+    assert list(witness(stage, found.reset_index()).changes["as_recorded"]) == [True, True]
+    stage.people(ann={"mobile": "+31 611111111", "alternateMobile": C})
+    assert list(witness(stage, found.reset_index()).changes["as_recorded"]) == [True, False]
+
+
 def test_values_in_json_and_unknown_names_are_understood(stage: Stage, outcomes: pd.DataFrame) -> None:
     records = audit_rows(stage, outcomes)
     assert set(records["method"]) == {"mobile", "alternateMobile", "office"}
