@@ -137,9 +137,12 @@ def _usable(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def claim(folder: Path, plan_id: str, run_folder: Path) -> None:
-    """Record that a plan is applied in this run folder. Raises `PlanError` when it was applied in another one."""
-    path = folder / f"{_ODD.sub('_', plan_id)}.json"
+def claim(folder: Path, plan_id: str, run_folder: Path) -> bool:
+    """Record that a plan is applied in this run folder; returns whether it was `begun` there before.
+
+    Raises `PlanError` when it was applied in another one.
+    """
+    path = _claim_file(folder, plan_id)
     mine = {"run": str(run_folder.resolve()), "since": datetime.now(UTC).isoformat(timespec="seconds")}
     with _usable(folder):
         known = _claimed(path, mine)
@@ -148,6 +151,20 @@ def claim(folder: Path, plan_id: str, run_folder: Path) -> None:
             f"this plan was already applied, in {known.get('run', '?')} since {known.get('since', '?')}",
             remedy="a plan is applied once; go on there (--resume), or preview again",
         )
+    return "begun" in known
+
+
+def begun(folder: Path, plan_id: str) -> None:
+    """Record that a claimed plan has its journal: a run folder without one has lost it from now on."""
+    path = _claim_file(folder, plan_id)
+    with _usable(folder):
+        known = json.loads(path.read_text("utf-8"))
+        if "begun" not in known:
+            _keep(path, known | {"begun": datetime.now(UTC).isoformat(timespec="seconds")})
+
+
+def _claim_file(folder: Path, plan_id: str) -> Path:
+    return folder / f"{_ODD.sub('_', plan_id)}.json"
 
 
 def _claimed(path: Path, mine: dict[str, str]) -> dict[str, str]:
@@ -158,7 +175,15 @@ def _claimed(path: Path, mine: dict[str, str]) -> dict[str, str]:
             return known
     except (FileNotFoundError, ValueError):
         pass
-    new = path.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps(mine), "utf-8")
-    new.replace(path)
+    _keep(path, mine)
     return mine
+
+
+def _keep(path: Path, known: dict[str, str]) -> None:
+    """There as a whole, also after a power cut."""
+    new = path.with_suffix(f".{os.getpid()}")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(known))
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)

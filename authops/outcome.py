@@ -110,7 +110,7 @@ def _now() -> str:
 def author() -> str:
     """Who runs this, as the operating system knows them; `AUTHOPS_AUTHOR` overrides (a pipeline's requester)."""
     try:
-        return os.environ.get("AUTHOPS_AUTHOR") or f"{getpass.getuser()}@{platform.node()}"
+        return os.environ.get("AUTHOPS_AUTHOR", "").strip() or f"{getpass.getuser()}@{platform.node()}"
     except (KeyError, OSError):
         return f"uid {os.getuid()}@{platform.node()}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,12 +18,15 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.errors import FrameError, PlanError
+from authops.errors import FrameError, GuardStop, PlanError
 from authops.frames import CHANGES, PROBLEMS, WRITES, check
 from authops.plan import RULES_VERSION, Plan
 
 VERSION: Final = 3
 _REMEDY: Final = "run preview again and approve its plan"
+_STOPPED: Final = "a guard stopped this plan; shrink the file, or preview again with the limit raised in words"
+# How far the clocks of two machines may be apart.
+_SKEW: Final = timedelta(minutes=5)
 
 
 def fingerprint(changes: pd.DataFrame) -> str:
@@ -42,8 +46,11 @@ def digest(plan: Plan, header: Mapping[str, Any]) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def save(plan: Plan, folder: Path, *, now: datetime, valid_hours: int = 24) -> Plan:
-    """Write the plan into a run folder; returns it with its full header. Raises `PlanError` when one is there."""
+def save(plan: Plan, folder: Path, *, now: datetime, valid_hours: int = 24, broken: pd.DataFrame | None = None) -> Plan:
+    """Write the plan into a run folder; returns it with its full header. Raises `PlanError` when one is there.
+
+    `broken`: the guards that it breaks (guards.BREACHES); a plan that breaks any is kept, and never approved.
+    """
     if (folder / "plan.json").exists():
         raise PlanError(f"{folder} already holds a plan", remedy="a plan is saved once; start a new run")
     header = json.loads(json.dumps(dict(plan.header), default=str)) | {
@@ -55,6 +62,7 @@ def save(plan: Plan, folder: Path, *, now: datetime, valid_hours: int = 24) -> P
         "counts": plan.counts,
         "complete": plan.complete,
         "applicable": plan.applicable,
+        "broken": {} if broken is None else dict(zip(broken["guard"], broken["message"], strict=True)),
     }
     header["digest"] = digest(plan, header)
     _private(folder / "plan.parquet", plan.changes)
@@ -96,10 +104,13 @@ def approve(
     note: str = "",
     excluded: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
-    """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan.
+    """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan, `GuardStop` for
+    a plan that a guard stopped.
 
     `excluded` is kept beside them for the record: change ids with their note, by whom and when.
     """
+    if broken := plan.header.get("broken"):
+        raise GuardStop("; ".join(f"{guard}: {said}" for guard, said in broken.items()), remedy=_STOPPED)
     out = {name for entry in excluded for name in entry["change_ids"]}
     if both := out & set(change_ids):
         raise PlanError(f"both approved and excluded: {', '.join(sorted(both)[:5])}", remedy="decide these again")
@@ -157,9 +168,10 @@ def approved(
     plan: Plan, folder: Path, *, tenant_id: str, now: datetime, require_second_person: bool = False
 ) -> pd.DataFrame:
     """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant or plan, an edited
-    approval, or too late.
+    approval, too late, or a clock that went back.
 
-    `require_second_person`: whoever made the plan may not be the one who approved it.
+    `require_second_person`: whoever made the plan may not be the one who approved it. A name means the same person in
+    any spelling and on any machine: what follows an @ is not looked at.
     """
     approval = _read_json(folder / "approval.json", "approval")
     if approval.get("digest") != _digest_of(approval):
@@ -174,13 +186,32 @@ def approved(
     until = datetime.fromisoformat(approval["until"])
     if now > min(until, datetime.fromisoformat(plan.header["expires_at"])):
         raise PlanError(f"the plan expired at {approval['until']}", remedy=_REMEDY)
-    if require_second_person and str(approval["by"]).casefold() == str(plan.header.get("author", "")).casefold():
+    begun = max(datetime.fromisoformat(plan.header["made_at"]), datetime.fromisoformat(approval["at"]))
+    if now < begun - _SKEW:
         raise PlanError(
-            f"{approval['by']} made the plan and approved it; a second person is required",
-            remedy=f"let somebody else approve it: authops approve {folder}",
+            f"the plan was made or approved at {begun.isoformat()}, and it is {now.isoformat(timespec='seconds')} now",
+            remedy="set this machine's clock right, or the one where the plan was made; then preview again",
         )
+    if require_second_person:
+        _two_people(str(plan.header.get("author", "")), str(approval["by"]), folder)
     writes = plan.writes
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
+
+
+def _two_people(author: str, approver: str, folder: Path) -> None:
+    remedy = f"let somebody else approve it: authops approve {folder}"
+    if not (_person(author) and _person(approver)):
+        raise PlanError("who made or approved the plan is not known; a second person is required", remedy=remedy)
+    if _person(author) == _person(approver):
+        who = author if author == approver else f"{approver}, who is {author},"
+        raise PlanError(f"{who} made the plan and approved it; a second person is required", remedy=remedy)
+
+
+def _person(name: str) -> str:
+    """A name without case, blanks, invisible characters, and the machine or domain behind or before it."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    shown = "".join(c for c in plain if unicodedata.category(c)[0] not in "ZC")
+    return shown.rpartition("\\")[2].partition("@")[0]
 
 
 def _private(path: Path, data: pd.DataFrame) -> None:

@@ -9,6 +9,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +19,10 @@ import pandas as pd
 
 from authops import apply, outcome, permissions, resume, source
 from authops import connection as connections
-from authops.errors import ParameterError, PlanError
+from authops.errors import JournalError, ParameterError, PlanError
 from authops.graph import Graph
 from authops.journal import Journal
-from authops.lock import TenantLock, claim
+from authops.lock import TenantLock, begun, claim
 from authops.outcome import author
 from authops.places import runs_folder, state_folder
 from authops.plan import Plan
@@ -47,7 +48,7 @@ class Run:
         self._graph: Graph | None = None
         self._journal: Journal | None = None
         self._lock: TenantLock | None = None
-        self._again = False
+        self._again = self._signalled = False
         self.claims: dict[str, Any] = {}
 
     @property
@@ -102,8 +103,23 @@ class Run:
     def _taken(self, plan: Plan) -> Journal:
         where = {"by": author(), "run": str(self.folder.resolve())}
         self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
-        claim(state_folder() / "applied", str(plan.header["plan_id"]), self.folder)
-        self._journal = Journal(self.folder / "journal.sqlite")
+        path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
+        facts = self._open_journal(path, plan) if path.exists() else {}
+        if claim(plans, plan_id, self.folder) and "begun_at" not in facts:
+            raise JournalError(
+                f"{path} is gone or empty, and this plan was begun with it: what it wrote is not known here",
+                remedy="put the journal back from a backup; else preview again, which shows what is there now",
+            )
+        self._journal = self._journal or Journal(path)
+        began = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
+        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=began, by=author())
+        begun(plans, plan_id)
+        self._listen()
+        return self._journal
+
+    def _open_journal(self, path: Path, plan: Plan) -> dict[str, str]:
+        """What the journal that is there says of its run. Raises `PlanError` when it is of another plan, or over."""
+        self._journal = Journal(path)
         facts = self._journal.facts()
         if facts.get("plan", plan.header["digest"]) != plan.header["digest"]:
             raise PlanError(
@@ -114,10 +130,7 @@ class Run:
                 f"this plan was already applied, finished {finished}",
                 remedy="a plan is applied once; run verify on it, or preview again",
             )
-        begun = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
-        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=begun, by=author())
-        self._listen()
-        return self._journal
+        return facts
 
     def _let_go(self) -> None:
         """Close the journal and release the lock, also those of a cell that is run once more."""
@@ -141,18 +154,25 @@ class Run:
 
     def stop_asked(self) -> bool:
         """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
-        return self._stop_file.exists()
+        return self._signalled or self._stop_file.exists()
 
     def _forget_an_old_stop(self) -> None:
         """What was asked of an earlier go; headless, `execute` has done that before the first signal could come."""
         stop = self._stop_file
+        self._signalled = self._signalled and self.headless
         if not self.headless and stop.exists() and (self._again or stop.stat().st_mtime < self.started.timestamp()):
             stop.unlink(missing_ok=True)
 
     def _listen(self) -> None:
         """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: self._stop_file.touch())
+            signal.signal(signal.SIGTERM, self._hear)
+
+    def _hear(self, *_: object) -> None:
+        """Whatever it comes in between of, a full disk as well, it only asks."""
+        self._signalled = True
+        with suppress(OSError):
+            self._stop_file.touch()
 
     @property
     def _stop_file(self) -> Path:
@@ -227,6 +247,7 @@ class Run:
             mode == "apply"
             and self._journal
             and set(outcomes["change_id"]) <= set(self._journal.outcomes()["change_id"])
+            and self._journal.open_intents().empty
         ):
             self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authops.errors import GuardStop, PlanError, UsageError
-from authops.lock import TenantLock, claim
+from authops.lock import TenantLock, begun, claim
 
 HOLDER = """
 import sys, time
@@ -73,6 +73,15 @@ def test_a_plan_is_claimed_by_one_run_folder(tmp_path: Path) -> None:
     claim(tmp_path / "applied", "plan-2", tmp_path / "run-2")
     with pytest.raises(PlanError, match=r"already applied, in .*run-1"):
         claim(tmp_path / "applied", "plan-1", tmp_path / "run-2")
+
+
+def test_a_claim_knows_whether_its_journal_was_begun(tmp_path: Path) -> None:
+    assert claim(tmp_path, "plan-1", tmp_path / "run-1") is False
+    assert claim(tmp_path, "plan-1", tmp_path / "run-1") is False
+    begun(tmp_path, "plan-1")
+    begun(tmp_path, "plan-1")
+    assert claim(tmp_path, "plan-1", tmp_path / "run-1") is True
+    assert [path.name for path in tmp_path.iterdir()] == ["plan-1.json"]
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]", "null"])

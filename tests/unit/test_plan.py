@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from authops import notes, plan, plan_file
-from authops.errors import PlanError
+from authops import guards, notes, plan, plan_file
+from authops.errors import GuardStop, PlanError
 from authops.frames import CHANGES, CURRENT, PROBLEMS, USERS, WANTED, empty, frame
 from authops.plan_file import approve, approved, digest, load, save, utc_now
 
@@ -246,6 +247,47 @@ def test_a_second_person_is_somebody_else_than_the_author(tmp_path: Path) -> Non
         approved(got, tmp_path, **asked)
     approve(got, tmp_path, ids, by="gus", now=utc_now())
     assert list(approved(got, tmp_path, **asked)["change_id"]) == ids
+
+
+@pytest.mark.parametrize(
+    ("author", "approver"),
+    [
+        ("frida@laptop", "frida@server"),
+        ("frida", "frida@server"),
+        ("frida", " FRIDA "),
+        ("frida", "fri\u200bda"),
+        ("frida", "\uff46rida"),
+        ("jos\u00e9@x", "jose\u0301@y"),
+        ("CONTOSO\\frida", "frida"),
+        ("frida", ""),
+        ("", "gus"),
+        ("frida", "@server"),
+    ],
+)
+def test_one_person_by_two_names_or_none_is_no_second_person(tmp_path: Path, author: str, approver: str) -> None:
+    got = made([*row("u", mobile=A)], [*has("u")])
+    got = save(plan.Plan(got.changes, got.problems, {"tenant_id": "t", "author": author}), tmp_path, now=utc_now())
+    approve(got, tmp_path, list(got.writes["change_id"]), by=approver, now=utc_now())
+    with pytest.raises(PlanError, match="a second person is required"):
+        approved(got, tmp_path, tenant_id="t", now=utc_now(), require_second_person=True)
+
+
+def test_a_clock_that_went_back_makes_no_plan_young_again(tmp_path: Path) -> None:
+    got = saved(tmp_path)
+    approve(got, tmp_path, ["c0000001"], by="frida", now=utc_now() + timedelta(hours=3))
+    with pytest.raises(PlanError, match="made or approved at") as raised:
+        approved(got, tmp_path, tenant_id="t", now=utc_now() + timedelta(hours=2, minutes=50))
+    assert "clock" in raised.value.remedy
+    assert len(approved(got, tmp_path, tenant_id="t", now=utc_now() + timedelta(hours=2, minutes=56))) == 1
+
+
+def test_a_plan_that_a_guard_stopped_is_approved_by_nobody(tmp_path: Path) -> None:
+    got = made([*row("u", mobile=A)], [*has("u")])
+    broken = guards.breaches(got, max_changes=0)
+    got = save(plan.Plan(got.changes, got.problems, {"tenant_id": "t"}), tmp_path, now=utc_now(), broken=broken)
+    with pytest.raises(GuardStop, match="max_changes: 1 writes"):
+        approve(load(tmp_path), tmp_path, ["c0000001"], by="gus", now=utc_now())
+    assert not (tmp_path / "approval.json").exists()
 
 
 def noted(wants: list[dict[str, Any]], now: list[dict[str, Any]], **person: str) -> dict[str, str]:

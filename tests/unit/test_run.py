@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,6 +168,70 @@ def test_a_copy_of_an_applied_plan_gets_no_journal(folder: Path, tmp_path: Path)
     with pytest.raises(PlanError, match="already applied, in"):
         opened(copied).take(made, "apply")
     assert not (copied / "journal.sqlite").exists()
+
+
+def test_a_plan_put_into_another_runs_folder_by_mistake_is_still_good_in_its_own(folder: Path, tmp_path: Path) -> None:
+    mine = Path(shutil.copytree(folder, tmp_path / "mine"))
+    journal = Journal(folder / "journal.sqlite")
+    journal.note(plan="of another")
+    journal.close()
+    made = plan_file.load(folder)
+    with pytest.raises(PlanError, match="of another plan"):
+        opened(folder).take(made, "apply")
+    opened(mine).take(made, "apply")
+
+
+@pytest.mark.parametrize("lost", [Path.unlink, lambda path: path.write_bytes(b"")])
+def test_a_run_whose_journal_is_lost_is_not_begun_anew(folder: Path, lost: Callable[[Path], object]) -> None:
+    made, path = plan_file.load(folder), folder / "journal.sqlite"
+    run = opened(folder)
+    run.take(made, "apply")
+    run._let_go()
+    lost(path)
+    with pytest.raises(JournalError, match="gone or empty") as raised:
+        opened(folder).take(made, "apply")
+    assert "backup" in raised.value.remedy
+
+
+def test_a_run_that_could_not_make_its_journal_may_try_again(folder: Path) -> None:
+    made, path = plan_file.load(folder), folder / "journal.sqlite"
+    path.mkdir()
+    with pytest.raises(JournalError, match="cannot be opened"):
+        opened(folder).take(made, "apply")
+    path.rmdir()
+    opened(folder).take(made, "apply")
+
+
+def settled(number: int) -> dict[str, Any]:
+    said = {"outcome": "applied", "found": "+31 612345678", "detail": "", "request_id": "", "at": "2026-01-01"}
+    return row(number) | said | {"ticket": ""}
+
+
+def test_a_run_with_a_write_of_which_nobody_knows_is_not_over(folder: Path) -> None:
+    """Somebody approved less after a kill: what had been sent by then is still to be settled."""
+    made, run = plan_file.load(folder), opened(folder)
+    journal = run.take(made, "apply")
+    journal.intend([row(n) | {"attempt": 1, "at": "2026-01-01", "ticket": ""} for n in (1, 2)])
+    journal.settle([settled(1)])
+    run.keep_outcomes(journal.outcomes(), Plan(made.changes, made.problems, made.header | {"source": {}}), "apply")
+    assert "finished_at" not in journal.facts()
+    journal.settle([settled(2)])
+    run.keep_outcomes(journal.outcomes(), Plan(made.changes, made.problems, made.header | {"source": {}}), "apply")
+    assert "finished_at" in journal.facts()
+
+
+def test_a_signal_is_heard_also_where_nothing_can_be_written(folder: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    run = opened(folder)
+    run.take(plan_file.load(folder), "apply")
+    (folder / "stop").symlink_to("/proc/nowhere/stop")
+    assert signal.getsignal(signal.SIGTERM) != before
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not (folder / "stop").exists()
+    assert run.stop_asked()
 
 
 def test_a_run_that_wrote_nothing_is_nothing_to_undo(folder: Path) -> None:
