@@ -32,6 +32,8 @@ alter table outcomes add column ticket text not null default '';
 """
 # What each format lacks of the next one.
 _STEPS: Final = (_SCHEMA, _FACTS, _TICKETS)
+_NO_ROOM: Final = "free the disk or the folder, then run verify"
+_DAMAGED: Final = "it is damaged: put it back from a backup, or preview again, which shows what is there now"
 _INTENT: Final = (
     "change_id",
     "attempt",
@@ -65,9 +67,17 @@ class Journal:
             raise JournalError(
                 f"{self.path} was written by a newer authops (format {version})", remedy="update authops"
             )
+        if version:
+            self._whole()
         if version < VERSION:
             missing = "".join(_STEPS[version:])
             self._db.executescript(f"begin immediate; {missing} pragma user_version = {VERSION}; commit;")
+
+    def _whole(self) -> None:
+        """A damaged page may hide an intent, and a damaged index one that is there."""
+        said = self._db.execute("pragma integrity_check(1)").fetchone()[0]
+        if said != "ok":
+            raise sqlite3.DatabaseError(said)
 
     def intend(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Record what is about to be written (CHANGES fields, `attempt`, `at`); returns once it is on the disk."""
@@ -136,7 +146,8 @@ class Journal:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            damaged = type(error) is sqlite3.DatabaseError
             raise JournalError(
                 f"the journal {self.path} cannot be {what}: {error}",
-                remedy="nothing more was written to Graph; free the disk or the folder, then run verify",
+                remedy=f"nothing more was written to Graph; {_DAMAGED if damaged else _NO_ROOM}",
             ) from error

@@ -152,6 +152,27 @@ def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
         Journal(path)
 
 
+@pytest.mark.parametrize("fill", [b"\0", b"\xa5"])
+def test_a_damaged_journal_is_refused_wherever_it_is_damaged(
+    stage: Stage, crowd: pd.DataFrame, tmp_path: Path, fill: bytes
+) -> None:
+    go(stage, crowd, stop=lambda: len(written(stage)) >= 40)
+    path = stage.folder / "journal.sqlite"
+    whole = path.read_bytes()
+    stage.clear_log()
+    for start in range(0, len(whole), 4096):
+        path.write_bytes(whole[:start] + fill * 4096 + whole[start + 4096 :])
+        with pytest.raises(JournalError, match="cannot be opened") as raised:
+            go(stage, crowd)
+        assert "damaged: put it back from a backup" in raised.value.remedy
+        path.write_bytes(whole[: start + 2048])
+        with pytest.raises(JournalError, match="cannot be opened"):
+            go(stage, crowd)
+    assert stage.writes() == {}
+    path.write_bytes(whole)
+    assert set(go(stage, crowd)[1]["outcome"]) == {"applied"}
+
+
 def test_a_journal_of_the_first_version_is_read_on(tmp_path: Path, stage: Stage, crowd: pd.DataFrame) -> None:
     go(stage, crowd, stop=lambda: len(written(stage)) >= 20)
     path = stage.folder / "journal.sqlite"
