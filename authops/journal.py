@@ -65,7 +65,8 @@ class Journal:
         version = self._db.execute("pragma user_version").fetchone()[0]
         if version > VERSION:
             raise JournalError(
-                f"{self.path} was written by a newer authops (format {version})", remedy="update authops"
+                f"{self.path} was written by a newer authops (format {version})",
+                remedy="nothing was written; update authops",
             )
         if version:
             self._whole()

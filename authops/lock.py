@@ -62,26 +62,44 @@ class TenantLock:
 
 @contextmanager
 def running(folder: Path) -> Iterator[None]:
-    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already."""
-    path = folder / _RUNNING
-    with _opened(path) as file:
+    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already, or when nothing
+    can be written there.
+    """
+    try:
+        file = _opened(folder / _RUNNING)
+    except OSError as error:
+        raise _no_place(folder, error) from error
+    with file:
         if not _locked(file):
             holder = _read(file)
             raise UsageError(
                 f"{folder} is being worked on by process {holder.get('pid', '?')} since {holder.get('since', '?')}",
                 remedy="wait until that run has ended",
             )
-        _sign(file)
+        try:
+            _sign(file)
+        except OSError as error:
+            raise _no_place(folder, error) from error
         yield
 
 
+def _no_place(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"the run folder {folder} cannot be written ({error.strerror}); nothing was read or written",
+        remedy="free the disk or the folder, or go on as whoever owns it",
+    )
+
+
 def is_running(folder: Path) -> bool:
-    """Whether a runner works in that folder now; one that was killed does not."""
+    """Whether a runner works in that folder now; one that was killed does not. Nobody does where this may not look."""
     path = folder / _RUNNING
-    if not path.exists():
+    try:
+        if not path.exists():
+            return False
+        with _opened(path) as file:
+            return not _locked(file)
+    except OSError:
         return False
-    with _opened(path) as file:
-        return not _locked(file)
 
 
 def _opened(path: Path) -> IO[str]:

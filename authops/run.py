@@ -19,7 +19,7 @@ import pandas as pd
 
 from authops import apply, outcome, permissions, resume, source
 from authops import connection as connections
-from authops.errors import JournalError, ParameterError, PlanError
+from authops.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.graph import Graph
 from authops.journal import Journal
 from authops.lock import TenantLock, begun, claim
@@ -288,12 +288,20 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
 
 
 def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only."""
+    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError` when there is no place
+    for it.
+    """
     root = root or runs_folder()
-    root.mkdir(parents=True, exist_ok=True)
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
-    folder.mkdir(mode=0o700)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"no run folder can be made in {root} ({error.strerror}); nothing was read or written",
+            remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
+        ) from error
     return folder
 
 

@@ -143,13 +143,15 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything() -> None:
         Journal(Path("/proc/journal.sqlite"))
 
 
-def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "journal.sqlite"
+def test_a_journal_of_a_newer_version_is_left_alone(stage: Stage, crowd: pd.DataFrame) -> None:
+    path = stage.folder / "journal.sqlite"
     Journal(path).close()
     with sqlite3.connect(path) as db:
         db.execute(f"pragma user_version = {VERSION + 1}")
-    with pytest.raises(JournalError, match="newer authops"):
-        Journal(path)
+    with pytest.raises(JournalError, match="newer authops") as raised:
+        go(stage, crowd)
+    assert "nothing was written" in raised.value.remedy
+    assert stage.writes() == {}
 
 
 @pytest.mark.parametrize("fill", [b"\0", b"\xa5"])

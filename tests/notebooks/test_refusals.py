@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -115,6 +119,65 @@ def test_an_approval_by_the_author_where_a_second_person_is_required(tenant: Ten
     code, said, _ = tenant.run("apply", "--run-dir", str(folder), "--require-second-person")
     assert code == 0, said
     assert "dry run, nothing was written: 3 skipped" in said
+
+
+def approved_again(folder: Path, **changes: str) -> None:
+    """The approval with something else in it, sealed as if it had been given like that."""
+    path = folder / "approval.json"
+    said = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps(said | {"digest": plan_file._digest_of(said)}))
+
+
+def test_the_author_under_another_name_is_no_second_person(tenant: Tenant, copy: Copy) -> None:
+    folder = copy()
+    approved_again(folder, by=" Frida@another-machine ")
+    refused(tenant, 2, "a second person is required", folder, "--require-second-person")
+
+
+def test_a_clock_that_went_back(tenant: Tenant, copy: Copy) -> None:
+    folder = copy()
+    approved_again(folder, at=(plan_file.utc_now() + timedelta(hours=1)).isoformat())
+    refused(tenant, 2, "the plan was made or approved at", folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "expected"),
+    [
+        (lambda folder: (folder / "journal.sqlite").write_bytes(b"SQLite format 3\0" + bytes(4096)), 1, "is damaged"),
+        (lambda folder: (folder / "plan.json").unlink(), 2, "holds no plan"),
+    ],
+)
+def test_a_run_folder_that_lost_something(
+    tenant: Tenant, copy: Copy, change: Callable[[Path], object], code: int, expected: str
+) -> None:
+    folder = copy()
+    change(folder)
+    refused(tenant, code, expected, folder)
+
+
+def test_a_run_folder_that_cannot_be_written(tenant: Tenant, copy: Copy) -> None:
+    folder = copy()
+    mount = ["mount", "--bind", str(folder), str(folder)]
+    if os.name != "posix" or os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting needs root")
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+        refused(tenant, 2, "cannot be written (Read-only file system)", folder)
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_plan_that_a_guard_stopped_is_approved_by_nobody(tenant: Tenant, tmp_path: Path) -> None:
+    tenant.knob("log", "DELETE")
+    file = csv(tmp_path, people(tenant, 3))
+    code, said, folder = tenant.run("preview", "-p", "source", str(file), "-p", "max_changes", "2")
+    assert code == 4, said
+    assert folder
+    words = [sys.executable, "-m", "authops", "approve", str(folder), "--yes"]
+    asked = subprocess.run(words, env=tenant.command("apply")["env"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 4
+    assert "max_changes: 3 writes in the whole plan, 2 allowed" in asked.stderr
+    refused(tenant, 2, "holds no approval", folder)
 
 
 @pytest.mark.parametrize(

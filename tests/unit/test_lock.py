@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from authops.errors import GuardStop, PlanError, UsageError
-from authops.lock import TenantLock, begun, claim
+from authops.lock import TenantLock, begun, claim, is_running, running
+from authops.run import new_folder
 
 HOLDER = """
 import sys, time
@@ -90,6 +91,15 @@ def test_a_claim_that_was_cut_short_holds_nobody_up(tmp_path: Path, left: str) -
     claim(tmp_path, "plan-1", tmp_path / "run-1")
     with pytest.raises(PlanError, match="run-1"):
         claim(tmp_path, "plan-1", tmp_path / "run-2")
+
+
+def test_a_run_folder_that_cannot_be_written_is_said_and_nobody_works_there() -> None:
+    with pytest.raises(UsageError, match="cannot be written") as raised, running(Path("/proc")):
+        raise AssertionError("it began")
+    assert raised.value.remedy
+    assert not is_running(Path("/proc"))
+    with pytest.raises(UsageError, match="no run folder can be made"):
+        new_folder(["audit"], Path("/proc/nowhere"))
 
 
 def test_a_folder_that_cannot_be_used_is_said_before_anything() -> None:
