@@ -31,6 +31,7 @@ GUARDS: Final = {
 }
 BREACHES: Final = ("guard", "limit", "selected", "population", "message")
 _FEW: Final = 50
+_NAMED: Final = 5
 
 
 def hold(plan: Plan, held: pd.DataFrame) -> Plan:
@@ -107,18 +108,21 @@ def breaches(
     """Every guard that the plan violates (columns BREACHES).
 
     `unread`: guard → why what it needs could not be read. `tenant_size`: users, None when unknown (then `max_share` is
-    not judged). `held`: HELD as it is now, for a plan that was approved earlier: any write it names breaks `protected`.
+    broken where it would be looked at). `held`: HELD as it is now, for a plan that was approved earlier: any write it
+    names breaks `protected`.
     """
     writes = plan.writes
     removals = int(writes["action"].eq("remove").sum())
+    now_held = _now_held(writes, held)
     limits = [
         ("max_changes", max_changes, len(writes), len(plan.changes)),
         ("max_removals", max_removals, removals, len(plan.changes)),
         ("on_problem", 0 if on_problem == "stop" else None, len(plan.problems), len(plan.changes)),
-        ("protected", 0, _now_held(writes, held), len(writes)),
+        ("protected", 0, len(now_held), len(writes)),
     ]
+    aside = {"protected": f"; approve the plan again without them: {_some(now_held)}"}
     rows = [
-        (guard, limit, selected, population, f"{selected:,} {GUARDS[guard]}, {limit:,} allowed")
+        (guard, limit, selected, population, f"{selected:,} {GUARDS[guard]}, {limit:,} allowed{aside.get(guard, '')}")
         for guard, limit, selected, population in limits
         if limit is not None and selected > limit
     ]
@@ -133,15 +137,27 @@ def breaches(
     return pd.DataFrame(rows, columns=list(BREACHES))
 
 
-def _now_held(writes: pd.DataFrame, held: pd.DataFrame | None) -> int:
-    return 0 if held is None else int((_reasons(writes, check(held, HELD)) != "").sum())
+def _now_held(writes: pd.DataFrame, held: pd.DataFrame | None) -> list[str]:
+    """Each write that is held by now, for people."""
+    if held is None:
+        return []
+    rows = zip(writes["line"], writes["user_principal_name"], _reasons(writes, check(held, HELD)), strict=True)
+    return [f"line {line}, {name} ({reason})" for line, name, reason in rows if reason]
+
+
+def _some(said: list[str]) -> str:
+    more = f" and {len(said) - _NAMED:,} more" if len(said) > _NAMED else ""
+    return "; ".join(said[:_NAMED]) + more
 
 
 def _share(users: int, tenant_size: int | None, most: float | None) -> list[tuple[Any, ...]]:
     if most is not None and not most and users:
         return [("max_share", 0, users, tenant_size or 0, f"{users:,} users would be changed, none allowed")]
-    if most is None or not tenant_size or users < _FEW or users <= most * tenant_size:
+    if most is None or users < _FEW or (tenant_size and users <= most * tenant_size):
         return []
+    if not tenant_size:
+        said = f"how many users the tenant has could not be read, so neither which share {users:,} are; null looks away"
+        return [("max_share", most, users, 0, said)]
     said = f"{users:,} of {tenant_size:,} users ({users / tenant_size:.0%}) would be changed, {most:.0%} allowed"
     return [("max_share", most, users, tenant_size, said)]
 

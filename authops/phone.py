@@ -21,6 +21,7 @@ _WELL_FORMED: Final = re.compile(r"\+[0-9 ().\-/]+(?:\s*(?:x|ext\.?)\s*[0-9]{1,7
 _AS_GRAPH_SPELLS: Final = re.compile(r"\+([1-9][0-9]{0,2}) ([0-9]{4,14})")
 _ORDINARY: Final = re.compile(r"(\+|00?)([1-9][0-9 \-]*)")
 _SEPARATORS: Final = str.maketrans("", "", " -")
+_PUNCTUATION: Final = str.maketrans("", "", "-.()/")
 _SHOWN: Final = 3
 _ODD: Final = {
     PhoneNumberType.TOLL_FREE: "a toll-free number, nobody's own phone",
@@ -158,8 +159,11 @@ def _note(number: PhoneNumber, method: str) -> str:
 
 
 def fold(value: str) -> str:
-    """The form in which two spellings of one value are equal: no white space, lower case."""
-    return "".join(value.split()).lower()
+    """The form in which two spellings of one value are equal: no white space, lower case; a number without punctuation
+    and with `x` before its extension.
+    """
+    plain = "".join(value.split()).lower()
+    return plain if "@" in plain else plain.translate(_PUNCTUATION).replace("ext", "x")
 
 
 def mask(value: str) -> str:

@@ -209,10 +209,10 @@ async def _people(graph: Graph, targets: Iterable[Mapping[str, Any]]) -> frozens
 
 
 async def tenant_size(graph: Graph) -> int | None:
-    """How many users the tenant has; None, with a warning, when Graph does not say."""
+    """How many users the tenant has; None, with a warning, when Graph does not say: that stops a larger plan."""
     try:
         page = await graph.page(requests.user_count())
         return int(page["@odata.count"])
     except (GraphError, KeyError, ValueError, TypeError) as error:
-        _log.warning("how many users there are is not known, so max_share is not looked at: %s", error)
+        _log.warning("how many users there are is not known, so max_share cannot be judged: %s", error)
         return None

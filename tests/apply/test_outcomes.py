@@ -35,10 +35,11 @@ def test_a_value_that_somebody_changed_meanwhile_is_left_alone(stage: Stage) -> 
     assert stage.phones()[user_id("frida")] == {"mobile": "+31 600000001"}
 
 
-def test_another_spelling_is_no_drift(stage: Stage) -> None:
+@pytest.mark.parametrize("spelled", ["+31611111111", "+31 6 11 11 11 11", "+31 6-1111 1111", "+31 (6) 11.11.11.11"])
+def test_another_spelling_is_no_drift(stage: Stage, spelled: str) -> None:
     stage.people(frida={"mobile": "+31 611111111"})
     plan = stage.plan(f"frida@contoso.example,{A},,,TRUE,\n")
-    stage.people(frida={"mobile": "+31611111111"})
+    stage.people(frida={"mobile": spelled})
     assert list(stage.apply(plan.writes)["outcome"]) == ["applied"]
 
 

@@ -78,7 +78,11 @@ MANY = planned(*(change(f"u{n}") for n in range(60)))
         (MANY, {"max_share": 0.6, "tenant_size": 100}, []),
         (MANY, {"max_share": 0.0, "tenant_size": 100}, ["max_share"]),
         (MANY, {"max_share": None, "tenant_size": 100}, []),
-        (MANY, {"max_share": 0.5, "tenant_size": None}, []),
+        (MANY, {"max_share": 0.5, "tenant_size": None}, ["max_share"]),
+        (MANY, {"max_share": None, "tenant_size": None}, []),
+        (MANY, {"max_share": 0.5, "tenant_size": 0}, ["max_share"]),
+        (MANY, {"max_share": 0.5, "tenant_size": 120}, []),
+        (TWO, {"max_share": 0.5, "tenant_size": None}, []),
         (TWO, {"max_share": 0.1, "tenant_size": 3}, []),
         (TWO, {"max_share": 0, "tenant_size": 3}, ["max_share"]),
         (TWO, {"max_share": 0.0, "tenant_size": None}, ["max_share"]),
@@ -100,6 +104,14 @@ def test_every_broken_guard_is_named_and_no_other(made: plan.Plan, limits: dict[
             guards.enforce(guards.breaches(made, **limits))
     else:
         guards.enforce(guards.breaches(made, **limits))
+
+
+def test_whom_a_guard_holds_since_the_preview_is_said_by_name_and_why() -> None:
+    reasons = held(*((f"u{n}", "", "administrator") for n in range(7)))
+    (message,) = guards.breaches(MANY, held=reasons)["message"]
+    assert "7 approved changes that became protected" in message
+    assert "line 2, u0 (administrator); line 2, u1 (administrator)" in message
+    assert message.endswith("u4 (administrator) and 2 more")
 
 
 def test_a_problem_stops_the_plan_only_when_asked_to() -> None:

@@ -56,7 +56,9 @@ def test_a_number_that_names_its_country_may_be_new_or_fictional_and_is_noted() 
 
 def test_spelling_is_no_difference_and_a_digit_is() -> None:
     assert fold("+31612345678") == fold("+31 6 1234 5678")
-    assert fold("+31 206241111x12") == fold("+31206241111X12")
+    assert fold("+31 206241111x12") == fold("+31206241111X12") == fold("+31 20 624-1111 ext. 12")
+    assert fold("+1 (555) 555-1234") == fold("+1 5555551234")
+    assert fold("a.b-c@x.example") != fold("abc@x.example")
     assert fold("+31 612345678") != fold("+31 612345679")
 
 
