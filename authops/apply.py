@@ -32,6 +32,7 @@ _GROUP: Final = 20
 _GROUPS: Final = 48
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
+_CONFLICTS: Final = 2
 _PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNTIL_LAG_IS_KNOWN: Final = 8.0
 _ENOUGH_SHOWN: Final = 10
@@ -188,7 +189,7 @@ class Applier:
             if outcome == "again" and self._tried[change.change_id] < _most(answer):
                 again.append(change)
             else:
-                rows.append((change, "unknown" if outcome == "again" else outcome, detail, found or "", answer))
+                rows.append((change, _given_up(answer) if outcome == "again" else outcome, detail, found or "", answer))
         self._settle(rows)
         waits = [retry_after(answers[c.change_id].headers) or 1.0 for c in again]
         if waits and self._may_write():
@@ -261,9 +262,10 @@ class Applier:
             return {c.slot: None for c in wave}
 
         def may_still_show(change: Change, found: str, waited: float) -> bool:
-            happened, again = answers[change.change_id].happened, self._tried[change.change_id] > 1
+            answer, again = answers[change.change_id], self._tried[change.change_id] > 1
+            happened = answer.happened
             # Refused the second time can mean: done the first time, and not shown yet.
-            patient = happened == "done" or (happened == "refused" and again)
+            patient = happened == "done" or (again and (happened == "refused" or answer.status == 409))
             return not change.done_by(found) and (patient or (happened == "unknown" and self._early(waited)))
 
         return await self._until_shown(wave, now, may_still_show)
@@ -351,8 +353,13 @@ def _groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
 
 
 def _most(answer: Answer) -> int:
-    """Attempts at most; being throttled is no failure."""
-    return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS
+    """Attempts at most; being throttled is no failure, and a conflict that was not stored is no passing one."""
+    return {429: _THROTTLED_ATTEMPTS, 409: _CONFLICTS}.get(answer.status, _ATTEMPTS)
+
+
+def _given_up(answer: Answer) -> str:
+    """The outcome of a write that is not tried again, though it was never seen to happen."""
+    return "rejected" if answer.status == 409 else "unknown"
 
 
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:

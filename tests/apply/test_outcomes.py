@@ -72,6 +72,22 @@ def test_a_lost_answer_is_read_before_anything_is_written_again(stage: Stage, ki
         assert "POST,POST" not in ",".join(seen)
 
 
+@pytest.mark.parametrize(("stores", "outcome", "writes"), [("yes", "applied_with_note", 1), ("no", "rejected", 2)])
+def test_a_number_that_another_signs_in_with(stage: Stage, stores: str, outcome: str, writes: int) -> None:
+    stage.people(frida={}, gus={})
+    for name in ("frida", "gus"):
+        stage.world.tenant.find(user_id(name)).sms_policy = True
+    stage._ask("assumptions", "PUT", {"sms_taken_stores": stores})
+    stage.apply(stage.plan(f"gus@contoso.example,{A},,,,\n").writes, name="his")
+    made = stage.plan(f"frida@contoso.example,{A},,,,\n").writes
+    stage.clear_log()
+    got = stage.apply(made)
+    assert list(got["outcome"]) == [outcome]
+    assert "phoneNumberNotUnique" in got["detail"].iloc[0]
+    assert len(stage.writes()[user_id("frida")]) == writes
+    assert stage.phones()[user_id("frida")] == ({"mobile": A} if stores == "yes" else {})
+
+
 def test_a_finished_apply_has_nothing_left_to_do(stage: Stage) -> None:
     stage.people(frida={})
     plan = stage.plan(ROW)
