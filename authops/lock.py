@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ class TenantLock:
         """Take the lock, or say who has it. Raises `UsageError` when the folder of locks cannot be used."""
         with _usable(self.path.parent):
             file = _opened(self.path)
+            _share(self.path, 0o660)
         if not _locked(file):
             holder = _read(file)
             file.close()
@@ -147,12 +149,20 @@ def _usable(folder: Path) -> Iterator[None]:
     """What must be remembered is remembered before any write, or the write does not happen."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _share(folder, 0o2770)
         yield
     except OSError as error:
         raise UsageError(
             f"{folder} cannot be used to remember who applies what ({error.strerror}); nothing was written",
             remedy="free the disk or the folder, or name another one in AUTHOPS_STATE",
         ) from error
+
+
+def _share(path: Path, mode: int) -> None:
+    """In a folder that a group may write, as people make who share it, what one of them leaves is the group's."""
+    mine = os.name == "posix" and path.stat().st_uid == os.geteuid()
+    if mine and path.parent.stat().st_mode & stat.S_IWGRP:
+        path.chmod(mode)
 
 
 def claim(folder: Path, plan_id: str, run_folder: Path) -> bool:
@@ -200,8 +210,9 @@ def _claimed(path: Path, mine: dict[str, str]) -> dict[str, str]:
 def _keep(path: Path, known: dict[str, str]) -> None:
     """There as a whole, also after a power cut."""
     new = path.with_suffix(f".{os.getpid()}")
-    with new.open("w", encoding="utf-8") as file:
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(json.dumps(known))
         file.flush()
         os.fsync(file.fileno())
+    _share(new, 0o660)
     new.replace(path)

@@ -76,6 +76,20 @@ def test_a_plan_is_claimed_by_one_run_folder(tmp_path: Path) -> None:
         claim(tmp_path / "applied", "plan-1", tmp_path / "run-2")
 
 
+@pytest.mark.parametrize(("mode", "groups"), [(0o2770, 0o060), (0o700, 0)])
+def test_what_is_remembered_is_the_groups_where_the_folder_is(tmp_path: Path, mode: int, groups: int) -> None:
+    """Two people who apply to one tenant must see each other's locks and claims, and nobody else must."""
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(mode)
+    with lock(state / "locks") as held:
+        claim(state / "applied", "plan-1", tmp_path / "run-1")
+        begun(state / "applied", "plan-1")
+    left = [held.path, state / "applied" / "plan-1.json", state / "locks", state / "applied"]
+    assert [path.stat().st_mode & 0o060 for path in left] == [groups] * 4
+    assert not any(path.stat().st_mode & 0o002 for path in left)
+
+
 def test_a_claim_knows_whether_its_journal_was_begun(tmp_path: Path) -> None:
     assert claim(tmp_path, "plan-1", tmp_path / "run-1") is False
     assert claim(tmp_path, "plan-1", tmp_path / "run-1") is False
