@@ -82,11 +82,30 @@ class Applier:
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
+        await self._settle_by_reading(self._sent_and_no_more_approved(changes))
         groups = _groups([c for c in changes if c.change_id not in settled])
         await self._to_the_end(asyncio.ensure_future(self._ever_more(groups)))
         if self._fault:
             raise self._fault
         return self._outcomes(changes)
+
+    def _sent_and_no_more_approved(self, changes: Sequence[Change]) -> list[Change]:
+        """What an earlier go sent without an answer, and whose approval was taken back since."""
+        sent = self.journal.open_intents().drop_duplicates("change_id", keep="last").assign(step=0)
+        return of_rows(sent[~sent["change_id"].isin({c.change_id for c in changes})])
+
+    async def _settle_by_reading(self, sent: Sequence[Change]) -> None:
+        """Read, and never written again; who cannot be read stays open."""
+        if not sent:
+            return
+        now = await self._until_shown(
+            sent, await self._read(sent), lambda c, found, waited: not c.done_by(found) and self._early(waited)
+        )
+        said = "its answer never came, and it is not approved any more; seen by reading"
+        shown = [(c, found) for c in sent if (found := now[c.slot]) is not None]
+        self._settle(
+            [(c, "applied_with_note" if c.done_by(found) else "unknown", said, found, None) for c, found in shown]
+        )
 
     async def _to_the_end(self, work: asyncio.Future[Any]) -> None:
         while not work.done():

@@ -103,6 +103,28 @@ def test_what_was_sent_and_then_stopped_is_unknown_here_and_in_the_journal(stage
     assert outcomes(go(stage, made)) == {"mobile": "applied"}
 
 
+def test_what_was_sent_and_is_not_approved_any_more_is_settled_and_never_written(stage: Stage) -> None:
+    stage.people(frida={}, gus={}, hans={})
+    names = ("frida", "gus", "hans")
+    made = stage.plan("".join(f"{name}@contoso.example,{A},,,,\n" for name in names)).writes
+    journal = Journal(stage.folder / "journal.sqlite")
+    at = datetime.now(UTC).isoformat()
+    journal.intend([row | {"attempt": 1, "at": at} for row in made.to_dict("records")[:2]])
+    journal.close()
+    stage.world.tenant.add_phone(stage.world.tenant.find(user_id("frida")), "mobile", A)
+    stage.clear_log()
+    got = go(stage, made.iloc[2:])
+    assert dict(zip(got["user_principal_name"].str.partition("@")[0], got["outcome"], strict=True)) == {
+        "frida": "applied_with_note",
+        "gus": "unknown",
+        "hans": "applied",
+    }
+    assert set(stage.writes()) == {user_id("hans")}
+    journal = Journal(stage.folder / "journal.sqlite")
+    assert journal.open_intents().empty
+    journal.close()
+
+
 def test_a_stop_that_comes_while_it_reads_keeps_the_write_from_leaving(stage: Stage) -> None:
     stage.people(frida={})
     made = stage.plan(f"frida@contoso.example,{A},,,,\n").writes
