@@ -317,7 +317,7 @@ async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFram
     async for answer in _answers(graph, asked, tick):
         user = asked[answer.request]
         who = {"user_id": user, "user_principal_name": names[user]}
-        for row in _details(answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
+        for row in await _details(graph, answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
             rows.add(who | row)
     return rows.frame().sort_values("user_principal_name", kind="stable", ignore_index=True)
 
@@ -328,17 +328,18 @@ _NO_METHOD: Final = {
 }  # fmt: skip
 
 
-def _details(answer: Answer, default: str) -> list[dict[str, Any]]:
-    if answer.status != 200:
-        return [_NO_METHOD | {"known": False, "error": str(answer.error)}]
-    found = [_detail(item, default) for item in (answer.body or {}).get("value", [])]
+async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str, Any]]:
+    try:
+        found = [_detail(item, default) for item in await graph.items(answer) if isinstance(item, dict)]
+    except GraphError as error:
+        return [_NO_METHOD | {"known": False, "error": str(error)}]
     return [row for row in found if row["method"] != "password"] or [_NO_METHOD]
 
 
 def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
     kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
     method = str(item.get("phoneType") or kind)
-    value = str(item.get("phoneNumber") or item.get("emailAddress") or "")
+    value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
     error = "Graph showed a masked number" if "*" in value else ""
     return {
         "method": method,

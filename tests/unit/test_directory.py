@@ -146,6 +146,31 @@ def test_the_default_is_known_whatever_the_case_of_ids() -> None:
     assert (bool(seen["is_default"].iloc[0]), int(seen["others"].iloc[0])) == (True, 1)
 
 
+def details_of(rule: Rule) -> pd.DataFrame:
+    users, report = people(ONE), frame(REGISTRATIONS, [])
+    return ask(rule, lambda way: directory.details(way, users, report, tick=lambda _: None))
+
+
+def method(kind: str, **more: Any) -> dict[str, Any]:
+    return {"@odata.type": f"#microsoft.graph.{kind}AuthenticationMethod", **more}
+
+
+def test_methods_in_pages_are_read_to_their_end() -> None:
+    def rule(path: str) -> tuple[int, Any]:
+        link = f"{HERE}/v1.0/users/{ONE}/authentication/methods?$skiptoken=2"
+        if "skiptoken" in path:
+            return 200, {"value": [method("phone", **phone("+31 612345678"))]}
+        return 200, {"value": [method("password")], "@odata.nextLink": link}
+
+    seen = details_of(rule)
+    assert list(zip(seen["method"], seen["known"], seen["value"], strict=True)) == [("mobile", True, "+31 612345678")]
+
+
+@pytest.mark.parametrize("body", [{}, {"value": None}, {"value": [method("phone", **phone(None))]}])
+def test_methods_that_are_not_shown_are_not_known(body: Any) -> None:
+    assert details_of(lambda _: (200, body))["known"].tolist() == [False]
+
+
 def roles(*rows: dict[str, Any], members: tuple[str, ...] = ()) -> Rule:
     def rule(path: str) -> tuple[int, Any]:
         where = urlsplit(path).path
