@@ -16,7 +16,7 @@ _LEGEND: Final = '<span class="key"><i style="background:var(--{colour})"></i>{n
 STYLE: Final = (
     "<style>.ao .key{display:inline-flex;align-items:center;gap:6px;margin:0 16px 4px 0;font-size:13px}"
     ".ao .key i{width:12px;height:12px;border-radius:3px;display:inline-block}"
-    ".ao .legend{margin:.3em 0 .5em}.ao svg .in{fill:#fff;font-size:12px}.ao svg{break-inside:avoid}</style>"
+    ".ao .legend{margin:.3em 0 .5em}.ao svg .in{fill:#0b0d10;font-size:12px}.ao svg{break-inside:avoid}</style>"
 )
 
 

@@ -6,6 +6,7 @@ every text is escaped; nothing runs script or loads anything.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -51,6 +52,7 @@ _OUTCOME_KINDS: Final = {
 }
 _COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
 _TEMPLATES: Final = Path(__file__).parent / "templates"
+_NOTEBOOK_LINK: Final = re.compile(r"\[([^\]]+)\]\([^)\s]+\.ipynb\)")
 
 
 def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None) -> View:
@@ -175,7 +177,7 @@ def holds(counts: Mapping[str, int], *, reasons: Mapping[str, str]) -> View:
 def witness(changes: pd.DataFrame, others: pd.DataFrame, why: str, *, reveal: bool = False, limit: int = 200) -> View:
     """How many applied changes the audit log knows, and what somebody else did to the same people (AUDITS)."""
     if why:
-        return View(box(f"! {text(why)}", "update"), why)
+        return View(box(f"! {why}", "update"), why)
     applied = changes[changes["outcome"].str.startswith("applied")]
     known = int((applied["audit_id"] != "").sum())
     numbers = {"in the audit log": known, "not there (yet)": len(applied) - known, "by somebody else": len(others)}
@@ -300,7 +302,7 @@ def page(notebook_path: Path, *, title: str) -> str:
     """The same page as a text."""
     exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
     book = nbformat.read(notebook_path, as_version=4)
-    book.cells = _outcome_first(_without_silent(book.cells))
+    book.cells = [_without_links(c) for c in _outcome_first(_without_silent(book.cells))]
     exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
     html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
     return str(html)
@@ -318,7 +320,8 @@ def _without_silent(cells: list[Any]) -> list[Any]:
 
 
 def _outcome_first(cells: list[Any]) -> list[Any]:
-    """The title, then cells tagged `outcome`, then those tagged `summary` under their own words, then the rest."""
+    """The title with its question, then cells tagged `outcome`, then those tagged `summary` under their own words, then
+    what the notebook says about itself, then the rest."""
     titles = (i for i, c in enumerate(cells) if c.cell_type == "markdown" and c.source.startswith("# "))
     lead = next(titles, -1) + 1
     rest = list(enumerate(cells))[lead:]
@@ -326,7 +329,28 @@ def _outcome_first(cells: list[Any]) -> list[Any]:
     summary = [i for i, c in rest if "summary" in c.metadata.get("tags", [])]
     under = [j for i in summary for j in (i - 1, i) if j >= lead and (j == i or cells[j].cell_type == "markdown")]
     early = list(dict.fromkeys(outcome + under))
-    return [*cells[:lead], *(cells[i] for i in early), *(c for i, c in rest if i not in early)]
+    title, about = _divided(cells[:lead])
+    return [*title, *(cells[i] for i in early), *about, *(c for i, c in rest if i not in early)]
+
+
+def _divided(lead: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The cells up to the title, cut after its first paragraph: a manager wants the answer before the permissions."""
+    if not lead:
+        return [], []
+    *before, title = lead
+    question, _, more = title.source.partition("\n\n")
+    if not more:
+        return lead, []
+    about = type(title)(title | {"id": "about", "source": f"## About this page\n\n{more}"})
+    title.source = question
+    return [*before, title], [about]
+
+
+def _without_links(cell: Any) -> Any:
+    """A page travels alone, and the notebooks it names do not: their names stay, the links go."""
+    if cell.cell_type == "markdown":
+        cell.source = _NOTEBOOK_LINK.sub(r"\1", cell.source)
+    return cell
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:

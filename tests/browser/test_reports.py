@@ -94,6 +94,10 @@ def test_a_manager_sees_the_end_first_and_never_the_code(
     box = page.locator(".celltag_outcome .box").first.bounding_box()
     assert box
     assert box["y"] + box["height"] < 900
+    first = page.locator("main table").first.bounding_box()
+    assert first
+    assert box["y"] < first["y"]
+    assert page.locator("a[href*='.ipynb']").count() == 0
     text = page.locator("body").inner_text()
     assert "ao." not in text.replace("ao.campaign", "")
     assert "import authops" not in text
@@ -124,7 +128,7 @@ def test_it_prints_on_paper_with_nothing_cut_off(
     page, _, _ = page_of(browser, written[0][name], viewport={"width": 690, "height": 980}, color_scheme="dark")
     page.emulate_media(media="print")
     wide = page.evaluate(
-        """[...document.querySelectorAll('main svg, main .tile, main .box, main h2')]
+        """[...document.querySelectorAll('main svg, main .tile, main .box, main h2, main table')]
            .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
     )
     assert wide == []

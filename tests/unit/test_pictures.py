@@ -64,6 +64,18 @@ def test_tiles_count_everybody_once_and_name_the_administrators_at_risk(covered:
     assert "1 of 1 administrators rely on phones, or on less" in view.plain
 
 
+def test_what_is_not_known_is_no_good_news() -> None:
+    dark = frame(COVERAGE, [person(n, "unknown", admin="yes") for n in range(3)])
+    assert "3 administrators rely on phones, or on less; 3 are unknown" in pictures.standings(dark).plain
+    assert 'class="box keep"' in pictures.standings(dark).html
+    assert "Nobody can be judged" in pictures.to_look_at(dark).plain
+    for nobody in (dark.iloc[:0], dark.assign(admin="unknown")):
+        assert "Nobody is known to be an administrator" in pictures.standings(nobody).plain
+        assert "\u2713" not in pictures.to_look_at(nobody).html
+    good = pd.concat([dark, frame(COVERAGE, [person(9, "app or key")])], ignore_index=True)
+    assert "\u2713" in pictures.to_look_at(good).html
+
+
 def test_values_beyond_the_largest_are_counted_together(covered: pd.DataFrame) -> None:
     wide = covered.assign(department=[f"D{n}" for n in range(60)])
     view = pictures.dimension(wide, "department", most=10)

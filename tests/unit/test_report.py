@@ -230,3 +230,34 @@ def test_the_page_loads_nothing_runs_nothing_and_hides_the_code(tmp_path: Path) 
     assert "<title>Pre&lt;view</title>" in page
     assert page.index("<h1") < page.index("all went well") < page.index("user1@x.org")
     assert len(page) < 100_000
+
+
+def test_the_answer_stands_before_what_the_page_says_about_itself(tmp_path: Path) -> None:
+    markdown, output = nbformat.v4.new_markdown_cell, nbformat.v4.new_output
+    shown = [output("execute_result", {"text/html": f"<b>{word}</b>"}, execution_count=1) for word in ("SUM", "END")]
+    cells = [
+        markdown(
+            "# Audit\nWho has what?\n\n| | |\n|---|---|\n| **needs** | much |\n\n**Next:** [2_preview](2_preview.ipynb)"
+        ),
+        markdown("## Where?\nEach once."),
+        nbformat.v4.new_code_cell("1", outputs=[shown[0]], metadata={"tags": ["summary"]}),
+        markdown("## Done\nGo to [apply](3_apply.ipynb), or [the docs](https://learn.example)."),
+        nbformat.v4.new_code_cell("2", outputs=[shown[1]], metadata={"tags": ["outcome"]}),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
+    page = report.page(tmp_path / "n.ipynb", title="Audit")
+    body = page[page.index("<main>") :]
+    places = [
+        body.index(word)
+        for word in ("Who has what?", ">END<", "Each once.", ">SUM<", "About this page", "much", "Go to")
+    ]
+    assert places == sorted(places)
+    assert ".ipynb" not in body
+    assert "2_preview" in body
+    assert 'href="https://learn.example"' in body
+
+
+def test_a_reason_for_no_witness_is_escaped_once() -> None:
+    view = report.witness(pd.DataFrame(), pd.DataFrame(), "it isn't <there>")
+    assert "isn&#x27;t &lt;there&gt;" in view.html
+    assert "&amp;" not in view.html
