@@ -13,6 +13,8 @@ from playwright.sync_api import Browser
 from authops.demo import ensure, stop
 from tests.running import FULL_NUMBER, ROOT, Tenant
 
+HARM = "<img src=x onerror=document.title='owned'>"
+HARMFUL = ("milo.wants@contoso.example", "elin.eligible@contoso.example")  # one to write to, one to look at
 PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign")
 
 
@@ -23,6 +25,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
     tenant = Tenant(ensure(home, users=400), runs)
     tenant.env = {"AUTHOPS_DEMO_HOME": str(home)}
     numbers = digits(tenant)
+    harmful = {"displayName": HARM, "department": HARM}
+    tenant.knob("staff", "POST", {"change": dict.fromkeys(HARMFUL, harmful)})
     try:
         file = str(ROOT / "parameters" / "onboarding.yaml")
         pages: dict[str, Path] = {}
@@ -78,6 +82,9 @@ def test_a_page_asks_for_nothing_complains_of_nothing_and_gives_no_number_away(
     pages, numbers = written
     page, asked, said = page_of(browser, pages[name])
     assert (asked, said) == ([], [])
+    assert page.locator("img").count() == 0
+    assert HARM in page.locator("body").text_content() or name in ("3_apply", "4_verify", "6_campaign")
+    assert page.title() != "owned"
     shown = page.content() + page.locator("body").inner_text()
     assert not FULL_NUMBER.search(shown)
     assert len(numbers) > 300
