@@ -137,7 +137,8 @@ def trend(moving: pd.DataFrame) -> View:
     if len(moving) < 2:
         said = "This is the first snapshot of this tenant; the next audit shows what moved."
         return View(note(said), said)
-    moments = [str(at)[:10] for at in moving["at"]]
+    days = [str(at)[:10] for at in moving["at"]]
+    moments = days if len(set(days)) == len(days) else [str(at)[5:16].replace("T", " ") for at in moving["at"]]
     total = moving["users"].where(moving["users"] > 0, 1)
     shares = {name: list((moving[name] / total).astype(float)) for name in STANDINGS}
     heads = ["at", "people", *STANDINGS, "admins by phone only"]

@@ -35,6 +35,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
             ["undo", "-p", "approve", "none", "-p", "max_removals", "500"],
             ["campaign", "-p", "state", "enabled"],
             ["tour"],
+            ["audit", "-p", "scope", "everybody"],  # once more, with what moved
         ):
             code, said, folder = tenant.run(*words)
             assert code == 0, said
@@ -114,7 +115,7 @@ def test_a_manager_sees_the_end_first_and_never_the_code(
 
 @pytest.mark.parametrize("name", ("1_audit", "6_campaign"))
 def test_charts_are_drawn_and_say_their_figures_in_both_themes(
-    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str
+    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str, images: Path
 ) -> None:
     for theme in ("light", "dark"):
         page, _, said = page_of(browser, written[0][name], color_scheme=theme)
@@ -125,6 +126,13 @@ def test_charts_are_drawn_and_say_their_figures_in_both_themes(
         assert len(colours) > 3
         assert re.search(r"\d+ of \d+", page.locator("svg[role=img] g > title").first.text_content())
         assert said == []
+        if (name, theme) == ("1_audit", "light"):
+            below = page.locator("h2", has_text="About this page").bounding_box()
+            page.screenshot(
+                path=str(images / "audit.png"),
+                full_page=True,
+                clip={"x": 60, "y": 0, "width": 1160, "height": below["y"]},
+            )
         page.context.close()
 
 
