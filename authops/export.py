@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +16,6 @@ from authops.table_file import spreadsheet_safe
 FORMATS: Final = {"none": (), "csv": ("csv",), "excel": ("xlsx",), "parquet": ("parquet",)}
 ALL: Final = ("csv", "xlsx", "parquet")
 _MOST_ROWS: Final = 1_048_575
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 def write(frames: Mapping[str, pd.DataFrame], folder: Path, what: str, kind: str) -> dict[str, str]:
@@ -52,11 +50,6 @@ def _cell(value: Any) -> Any:
     return spreadsheet_safe(value) if isinstance(value, str) else value
 
 
-def _written(value: Any) -> Any:
-    """XML has no control characters, and one in a person's name must not cost everybody the workbook."""
-    return _CONTROL.sub("\ufffd", value) if isinstance(value, str) else value
-
-
 def _csv(data: pd.DataFrame, path: Path) -> Path:
     with _private(path) as file:
         _safe(data).to_csv(file, index=False, encoding="utf-8-sig", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
@@ -80,7 +73,7 @@ def _workbook(frames: Mapping[str, pd.DataFrame], path: Path) -> Path:
         sheet.freeze_panes = "A2"
         sheet.append([column.replace("_", " ") for column in data.columns])
         for row in _safe(data).itertuples(index=False):
-            sheet.append([_written(cell) for cell in row])
+            sheet.append(list(row))
     with _private(path) as file:
         book.save(file)
     return path

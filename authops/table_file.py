@@ -22,8 +22,7 @@ from authops.errors import SourceError
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 DELIMITERS: Final = {"auto": "", "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _FORMULA_TEXT: Final = re.compile(r'="([^"]*)"')
-# The last four are what a spreadsheet in a Chinese or Japanese Windows takes for the first four.
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
 _DIGITS: Final = tuple("0123456789")
 _ENVELOPES: Final = ("result", "value", "records", "data", "items")
 _CHUNK: Final = 20_000
