@@ -388,7 +388,7 @@ def tally(outcomes: pd.DataFrame) -> dict[str, int]:
 
 def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, str]:
     """(status, headline) of an apply; `stopped` says why it ended early, if it did."""
-    said = ", ".join(f"{count:,} {name}" for name, count in tally(outcomes).items()) or "nothing to do"
+    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in tally(outcomes).items()) or "nothing to do"
     if outcomes.empty:
         return "nothing to do", said
     said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said

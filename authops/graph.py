@@ -38,6 +38,9 @@ _REMEDIES: Final = {
     404: "the user or method is not there (any more)",
     429: "Graph is throttling this application; try again later, or with fewer runs at once",
 }
+# In the code of a report's refusal where the tenant has neither Entra ID P1 nor P2; no permission helps.
+NO_PREMIUM: Final = "RequestFromNonPremiumTenant"
+_UNLICENSED: Final = "the tenant needs Entra ID P1 or P2 for this; no permission helps"
 
 
 @dataclass(frozen=True)
@@ -380,7 +383,7 @@ def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any
         request_id=str(inner.get("request-id") or headers.get("request-id") or ""),
         client_request_id=str(inner.get("client-request-id") or name),
         request=str(request),
-        remedy=_REMEDIES.get(status, ""),
+        remedy=_UNLICENSED if NO_PREMIUM in str(said.get("code")) else _REMEDIES.get(status, ""),
     )
     return Answer(request, status, headers, body, error)
 
