@@ -112,12 +112,12 @@ def _parse(text: str, region: str) -> PhoneNumber:
         raise PhoneProblem("plus_lost", "begins with a country code, but without +; a spreadsheet may have taken it")
     if re.match(r"\+\s", text):
         raise PhoneProblem("no_country_code", "nothing stands between the + and the number; write +CC")
-    if not international and not region:
-        raise PhoneProblem("no_country_code", "no country code; write +CC or set default_region")
-    text = "+" + text[2:].lstrip() if text.startswith("00") else text
     if not _WELL_FORMED.fullmatch(text) or re.search(r"/\s*[0-9]{1,3}$", text):
         letters = not any(map(str.isdigit, text)) and any(map(str.isalpha, text))
         raise PhoneProblem("not_a_number", "holds no digit" if letters else "contains more than a number")
+    if not international and not region:
+        raise PhoneProblem("no_country_code", "no country code; write +CC or set default_region")
+    text = "+" + text[2:].lstrip() if text.startswith("00") else text
     try:
         return phonenumbers.parse(text, region or None)
     except phonenumbers.NumberParseException as error:
@@ -189,7 +189,7 @@ def fold(value: str) -> str:
 def mask(value: str) -> str:
     """`+31 612345678` → `+31 ******678`; an address keeps its first letter and its domain. Length is kept."""
     if "@" in value:
-        local, _, domain = value.partition("@")
+        local, _, domain = value.rpartition("@")
         return f"{local[:1]}{'*' * max(len(local) - 1, 2)}@{domain}"
     code, space, rest = value.partition(" ") if re.match(r"\+[0-9]{1,3} ", value) else ("", "", value)
     keep = _SHOWN if len(rest) > 2 * _SHOWN else 0
