@@ -121,9 +121,10 @@ def safe_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], *, delimiter:
 def spreadsheet_safe(cell: str) -> str:
     """A text as a cell that a spreadsheet shows and never runs: with an apostrophe where it could be a formula.
 
-    A carriage return alone, which the csv module puts in no quotes, would begin a row: it becomes a line feed.
+    A carriage return alone, which the csv module puts in no quotes, would begin a row: it becomes a line feed. A zero
+    byte would make the file no text.
     """
-    cell = cell.replace("\r\n", "\n").replace("\r", "\n")
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     return f"'{cell}" if cell.startswith(_DANGEROUS) or cell.lstrip().startswith(_DANGEROUS) else cell
 
 

@@ -140,7 +140,7 @@ def test_an_unknown_mapping_names_the_ready_ones() -> None:
         mapping.load("workday")
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "[1]", '{"result": "x"}', "not json"])
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", "[]", "[1]", '{"result": "x"}', "not json"])
 def test_json_that_holds_no_records_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(SourceError):
         read(tmp_path, content, "servicenow", "x.json")

@@ -241,6 +241,12 @@ def test_no_cell_of_rows_to_look_at_can_begin_a_formula_or_be_shortened(tmp_path
     assert list(kept.problems["value"]) == list(got.problems["value"])
 
 
+def test_rows_to_look_at_are_valid_input_even_with_a_zero_byte_in_them(tmp_path: Path) -> None:
+    got = read(tmp_path, text([HEADER, ["a@contoso.example", "+31\x00612345678x1", "", "", "", ""]]).encode("utf-16"))
+    picked = source.pick(tmp_path / "wanted.csv", {2}, got.facts)
+    assert list(read(tmp_path, picked.encode(), "failed.csv").problems["line"]) == list(got.problems["line"]) == [2]
+
+
 @pytest.mark.parametrize(
     ("flag", "on_existing", "overwrite"),
     [("", "keep", False), ("", "update", True), ("FALSE", "update", False), ("TRUE", "keep", True)],
