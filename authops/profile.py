@@ -79,6 +79,7 @@ async def read(
         "name": "directory profiles",
         "digest": _digest(rows),
         "fields": list(fields),
+        "user column": rows.names["user"],
         "users in scope": len(people),
         "users whose profile says something": len(saying),
         **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
