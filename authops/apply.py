@@ -371,8 +371,6 @@ def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
         return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
     if change.drifted_from(found):
         return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
-    if answer.status == 401:
-        return "again", said  # nothing was done: the token had expired or was revoked on its way
     if answer.happened == "refused":
         return "rejected", said
     if answer.happened == "done":
