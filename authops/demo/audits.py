@@ -89,6 +89,21 @@ class Audits:
             }
         )
 
+    def preferences(self, user: User, before: tuple[bool, str], after: tuple[bool, str]) -> None:
+        """Write down a change of a person's sign-in preferences (reference-audit-activities)."""
+        pairs = zip(("isSystemPreferred", "userPreferredMethod"), before, after, strict=True)
+        values = [{"displayName": n, "oldValue": json.dumps(o), "newValue": json.dumps(v)} for n, o, v in pairs]
+        self._write(
+            {
+                "category": "ApplicationManagement",
+                "activityDisplayName": "PATCH UserAuthMethod.PatchSignInPreferencesAsync",
+                "operationType": "Update",
+                "loggedByService": "Authentication Methods",
+                "resultReason": "",
+                "targetResources": _target(user, values),
+            }
+        )
+
     def _write(self, record: dict[str, Any]) -> None:
         tenant, space = self.tenant, str(self.tenant.meta["seed"])
         number = tenant.store.count_audits() + 1
