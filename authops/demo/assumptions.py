@@ -49,7 +49,6 @@ ALL = (
     Assumption(
         "first_phone_becomes_default", "yes", ("no",), "an admin adds the first phone of a user without default"
     ),
-    Assumption("next_default", "none", ("remaining",), "what follows once the last default is removed"),
     Assumption("others_than_default", "mfa", ("any",), "which methods forbid deleting the default: MFA ones, or any"),
     Assumption("default_refusal_text", "phone", ("general",), "which of the two known texts refuses a default phone"),
     Assumption("spaceless_number", "accepted", ("refused",), "+31612345678, without the documented space"),
@@ -74,6 +73,10 @@ ALL = (
     Assumption("report_admin", "active", ("active-or-eligible",), "whose isAdmin the registration report shows"),
     Assumption(
         "audit_correlation", "client-request-id", ("request-id",), "what a directory audit's correlationId repeats"
+    ),
+    Assumption("audit_property_names", "present", ("absent",), "displayName of a method's modifiedProperties"),
+    Assumption(
+        "audit_deleted_reason", "Admin deleted phone method for user", ("*",), "resultReason of a phone's deletion"
     ),
     Assumption(
         "report_without_premium",

@@ -362,13 +362,9 @@ class Tenant:
     def _drop(self, user: User, method: Method) -> None:
         remaining = {key: value for key, value in user.methods.items() if key != method.id}
         if user.default == method.id:
-            user.default = self._next_default(remaining)
+            # It was the last that could be one.
+            user.default = None
         self._replace(user, remaining)
-
-    def _next_default(self, remaining: dict[str, Method]) -> str | None:
-        if self.assume["next_default"] == "none":
-            return None
-        return next((k for k, m in remaining.items() if k in PREFERRED or m.kind in _KIND_PREFERRED), None)
 
     def _replace(self, user: User, methods: dict[str, Method]) -> None:
         now, lag = self.now(), self.lag()
