@@ -138,7 +138,7 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
 async def _values(graph: Graph, answer: Answer) -> tuple[dict[str, str], str]:
     """Method → value, and why they are not known: an answer that is no list is not "none"."""
     try:
-        items = [i for i in await graph.items(answer) if isinstance(i, dict)]
+        items = await graph.items(answer)
     except GraphError as error:
         return {}, str(error)
     values = {_METHODS.get(str(i.get("id")).lower(), str(i.get("phoneType") or "email")): i for i in items}

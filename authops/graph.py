@@ -178,8 +178,7 @@ class Graph:
         url, seen = self._here(link, request) if link else self.root + request.path, set()
         while url:
             page = await self._page(request, url)
-            items = page.get("value")
-            if not isinstance(items, list):
+            if (items := _collection(page)) is None:
                 raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
             for item in items:
                 yield item
@@ -197,8 +196,8 @@ class Graph:
 
     async def items(self, answer: Answer) -> list[dict[str, Any]]:
         """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
-        items, link = answer.body.get("value"), answer.body.get("@odata.nextLink")
-        if answer.status != 200 or not isinstance(items, list):
+        link, items = answer.body.get("@odata.nextLink"), _collection(answer.body)
+        if answer.status != 200 or items is None:
             raise answer.error or GraphError("the answer is no collection", status=answer.status)
         if not link:
             return items
@@ -252,7 +251,8 @@ class Graph:
         outer = await self._outer(_batch_request(by_id, names), f"{self.root}/$batch")
         if outer.error:
             return [_because(outer, request) for request in requests]
-        parts = [part for part in outer.body.get("responses") or [] if isinstance(part, dict)]
+        said = outer.body.get("responses")
+        parts = [part for part in said if isinstance(part, dict)] if isinstance(said, list) else []
         times = Counter(str(part.get("id")) for part in parts)
         # An answer to nothing that was asked, or a second one, tells nothing.
         once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
@@ -407,9 +407,17 @@ def _inner(request: Request, part: Mapping[str, Any], name: str) -> Answer:
     return _answer(request, int(status), told, part.get("body"), name)
 
 
+def _collection(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    items = body.get("value")
+    return items if isinstance(items, list) and all(isinstance(item, dict) for item in items) else None
+
+
 def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or ""), parts.port or 443
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or ""), parts.port or 443
+    except ValueError:
+        return url, "", 0
 
 
 def _because(outer: Answer, request: Request) -> Answer:

@@ -175,14 +175,25 @@ def test_pages_are_followed_through_empty_ones_with_the_header_each_time() -> No
 
 
 @pytest.mark.parametrize(
-    "link", ["https://evil.test/v1.0/users?$skiptoken=a", "http://graph.test/v1.0/users?$skiptoken=a"]
+    "link",
+    [
+        "https://evil.test/v1.0/users?$skiptoken=a",
+        "http://graph.test/v1.0/users?$skiptoken=a",
+        "https://graph.test:x/v1.0/users",
+        "https://graph.test@evil.test/v1.0/users",
+        "https://graph.test.evil.test/v1.0/users",
+        "https://[",
+        "//evil.test/v1.0/users",
+    ],
 )
 def test_the_token_never_follows_a_link_to_another_host(link: str) -> None:
     with pytest.raises(GraphError, match="another host"):
         items({"": {"value": [], "@odata.nextLink": link}}, Request("GET", "/users"))
 
 
-@pytest.mark.parametrize("content", [b"<html>", b"{}", b'{"value": null}', b'{"value": "none"}', b""])
+@pytest.mark.parametrize(
+    "content", [b"<html>", b"{}", b'{"value": null}', b'{"value": "none"}', b'{"value": [1]}', b""]
+)
 def test_a_page_that_is_no_collection_is_never_an_empty_one(content: bytes) -> None:
     with pytest.raises(GraphError, match="no collection"):
         list_all(lambda _: httpx.Response(200, content=content), requests.users())
@@ -200,9 +211,9 @@ def list_all(handler: Any, request: Request) -> list[Any]:
 def test_the_same_host_in_another_spelling_is_the_same(again: str) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         more = {} if "skiptoken" in str(request.url) else {"@odata.nextLink": f"{again}/v1.0/users?$skiptoken=2"}
-        return httpx.Response(200, json={"value": [1], **more})
+        return httpx.Response(200, json={"value": [{"n": 1}], **more})
 
-    assert list_all(handler, requests.users()) == [1, 1]
+    assert list_all(handler, requests.users()) == [{"n": 1}, {"n": 1}]
 
 
 def test_an_opaque_link_is_followed_as_it_was_given() -> None:
@@ -221,6 +232,10 @@ def test_an_opaque_link_is_followed_as_it_was_given() -> None:
     "responses",
     [
         None,
+        True,
+        7,
+        "odd",
+        {},
         [],
         ["odd"],
         [{"id": "0", "status": None}],
@@ -308,16 +323,16 @@ def test_a_list_that_goes_on_after_its_batch_is_followed_on_the_same_host_howeve
 
     def handler(request: httpx.Request) -> httpx.Response:
         if request.method == "POST":
-            body = {"value": [1], "@odata.nextLink": f"{host}/v1.0/users/u0/x?$skiptoken=A%2Bb"}
+            body = {"value": [{"n": 1}], "@odata.nextLink": f"{host}/v1.0/users/u0/x?$skiptoken=A%2Bb"}
             return httpx.Response(200, json={"responses": [{"id": "0", "status": 200, "body": body}]})
         seen.append(request.url.raw_path.decode())
-        return httpx.Response(200, json={"value": [2]})
+        return httpx.Response(200, json={"value": [{"n": 2}]})
 
     async def done() -> list[Any]:
         async with graph(handler) as way:
             return [await way.items(a) async for a in way.send(reads(1))]
 
-    assert asyncio.run(done()) == [[1, 2]]
+    assert asyncio.run(done()) == [[{"n": 1}, {"n": 2}]]
     assert seen == ["/v1.0/users/u0/x?$skiptoken=A%2Bb"]
 
 
