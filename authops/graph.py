@@ -32,7 +32,6 @@ _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
 # Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
 _NOT_DONE: Final = (401, 424)
-_NOT_SUPPORTED: Final = (501, 505)
 _READ: Final = "GET"
 _REMEDIES: Final = {
     401: "sign in again; check the certificate and the tenant of the connection",
@@ -92,7 +91,7 @@ def what_happened(method: str, status: int) -> str:
         return "done"
     if status in _NOT_DONE:
         return "again"
-    passing = status in (0, 408, 429) or (status >= 500 and status not in _NOT_SUPPORTED)
+    passing = status in (0, 408, 429) or (status >= 500 and status != 501)
     if method == _READ:
         return "again" if passing else "refused"
     return "unknown" if passing or status == 409 or status >= 500 else "refused"
@@ -384,8 +383,7 @@ def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any
     if 200 <= status < 300:
         return Answer(request, status, headers, body, None)
     said = body.get("error") if isinstance(body.get("error"), dict) else {}
-    inner = said.get("innerError") or said.get("innererror")
-    inner = inner if isinstance(inner, dict) else {}
+    inner = next((v for k, v in said.items() if k.lower() == "innererror" and isinstance(v, dict)), {})
     error = GraphError(
         str(said.get("message") or "no message"),
         status=status,
@@ -426,6 +424,5 @@ def _because(outer: Answer, request: Request) -> Answer:
 
 
 def _unanswered(request: Request, name: str) -> Answer:
-    text = "the $batch answer left this request out"
-    error = GraphUnreachable(text, client_request_id=name, request=str(request))
+    error = GraphUnreachable("the $batch answer left this request out", client_request_id=name, request=str(request))
     return Answer(request, 0, {}, {}, error)
