@@ -94,7 +94,7 @@ def what_happened(method: str, status: int) -> str:
     passing = status in (0, 408, 429) or (status >= 500 and status != 501)
     if method == _READ:
         return "again" if passing else "refused"
-    return "unknown" if passing or status == 409 or status >= 500 else "refused"
+    return "unknown" if passing or status == 409 else "refused"
 
 
 @dataclass
