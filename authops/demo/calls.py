@@ -114,14 +114,14 @@ def function_arguments(call: Call) -> str:
     SDK's builders for Python leave the comma out between two arguments.
     """
     path = call.path.rstrip("/").removesuffix("()").replace("/graph.user", "/microsoft.graph.user")
+    if not path.endswith(")"):
+        return path
     where, _, said = path.partition("(")
     named = _ARGUMENT.findall(unquote(said))
-    if not named or not path.endswith(")"):
-        return path
     if "," not in unquote(said) and len(named) > 1 and call.tenant.assume["arguments_without_comma"] == "refused":
         raise Refusal(400, "BadRequest", f"Syntax error: a comma is missing in '({unquote(said)}'.")
     pairs = [f"{name}='{quote(value)}'" for name, value in sorted(named, reverse=True)]
-    return f"{where}({','.join(pairs)})"
+    return f"{where}({','.join(pairs)})" if pairs else path
 
 
 def no_such(key: str) -> str:

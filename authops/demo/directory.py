@@ -20,8 +20,12 @@ DEFAULT_PROPERTIES = (
     "preferredLanguage", "surname", "userPrincipalName", "id",
 )  # fmt: skip
 _LISTS = frozenset(
-    ["otherMails", "businessPhones", "assignedLicenses", "imAddresses", "proxyAddresses", "identities", "assignedPlans"]
-)
+    [
+        "otherMails", "businessPhones", "assignedLicenses", "imAddresses", "proxyAddresses", "identities",
+        "assignedPlans", "licenseAssignmentStates", "onPremisesProvisioningErrors", "provisionedPlans",
+        "serviceProvisioningErrors",
+    ]
+)  # fmt: skip
 # Structural properties of microsoft.graph.user that the population leaves empty.
 _EMPTY = frozenset(
     [
@@ -29,6 +33,7 @@ _EMPTY = frozenset(
         "authorizationInfo",
         "consentProvidedForMinor",
         "creationType",
+        "customSecurityAttributes",
         "deletedDateTime",
         "employeeHireDate",
         "employeeLeaveDateTime",
@@ -38,16 +43,20 @@ _EMPTY = frozenset(
         "externalUserStateChangeDateTime",
         "faxNumber",
         "identities",
+        "identityParentId",
         "imAddresses",
         "assignedPlans",
+        "isManagementRestricted",
         "isResourceAccount",
         "lastPasswordChangeDateTime",
         "legalAgeGroupClassification",
+        "licenseAssignmentStates",
         "onPremisesDistinguishedName",
         "onPremisesDomainName",
         "onPremisesExtensionAttributes",
         "onPremisesImmutableId",
         "onPremisesLastSyncDateTime",
+        "onPremisesProvisioningErrors",
         "onPremisesSamAccountName",
         "onPremisesSecurityIdentifier",
         "onPremisesUserPrincipalName",
@@ -55,8 +64,10 @@ _EMPTY = frozenset(
         "passwordProfile",
         "postalCode",
         "preferredDataLocation",
+        "provisionedPlans",
         "proxyAddresses",
         "securityIdentifier",
+        "serviceProvisioningErrors",
         "showInAddressList",
         "signInSessionsValidFromDateTime",
         "state",
@@ -84,6 +95,7 @@ _FILLED = frozenset(
 _SINGLE = frozenset(
     [
         "aboutMe",
+        "deviceEnrollmentLimit",
         "birthday",
         "hireDate",
         "interests",

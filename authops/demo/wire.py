@@ -124,6 +124,9 @@ def _table(wire: Wire) -> list[Route]:
         ("GET", f"{configuration.rpartition('/')[0]}", policies.list_all, p.POLICY, p.AUTHENTICATION_REFUSAL),
         ("GET", "/auditLogs/directoryAudits/{}", audits.get, p.REPORTS, p.REPORT_REFUSAL),
     ]  # fmt: skip
+    for what, count in (("Method", reports.by_method), ("Feature", reports.by_feature)):
+        whole = counts.format(what).partition("(")[0]
+        rows.append(("GET", whole, partial(count, report), p.REPORTS, p.REPORT_REFUSAL))
     for segment in ("methods", "passwordMethods"):
         reset = f"{auth}/{segment}/{{}}/resetPassword"
         rows.append(("POST", reset, methods.not_writable, p.NOBODY, p.AUTHENTICATION_REFUSAL))

@@ -182,6 +182,12 @@ def test_arguments_come_in_any_order_and_encoding(door, arguments) -> None:
     assert (answer.status_code, answer.json()["userRoles"]) == (200, "all")
 
 
+@pytest.mark.parametrize("what", ["usersRegisteredByMethod", "usersRegisteredByFeature()"])
+def test_counts_without_arguments_are_of_everybody(door, what) -> None:
+    answer = door.call("GET", f"/reports/authenticationMethods/{what}").json()
+    assert (answer["userTypes"], answer["userRoles"], answer["totalUserCount"]) == ("all", "all", 138)
+
+
 def test_the_report_counts_by_method_and_feature(door) -> None:
     by = "(includedUserTypes='all',includedUserRoles='all')"
     methods = door.call("GET", f"/reports/authenticationMethods/usersRegisteredByMethod{by}").json()

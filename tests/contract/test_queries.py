@@ -109,6 +109,14 @@ def test_a_delta_link_from_before_a_reset_is_410(door) -> None:
     assert door.call("GET", link).status_code == 410
 
 
+def test_every_property_of_a_user_can_be_selected(door) -> None:
+    # What the metadata has beyond the population: empty, or for one user at a time only.
+    names = "identityParentId,isManagementRestricted,licenseAssignmentStates,provisionedPlans,customSecurityAttributes"
+    (row,) = door.call("GET", f"/users?$top=1&$select={names}").json()["value"]
+    assert (row["identityParentId"], row["provisionedPlans"]) == (None, [])
+    assert door.call("GET", "/users?$select=deviceEnrollmentLimit").status_code == 501
+
+
 def test_a_query_without_options_is_none(door) -> None:
     path = f"/users/{door.user('Ben Mobile')}/authentication/phoneMethods"
     assert len(door.call("GET", f"{door.root}/v1.0{path}?&").json()["value"]) == 1
