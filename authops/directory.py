@@ -187,10 +187,20 @@ async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncI
 async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All."""
     rows = Gathered(REGISTRATIONS)
-    async for item in graph.pages(requests.registrations()):
+    try:
+        await _gather_registrations(graph, requests.registrations(), rows, tick)
+    except GraphError as error:
+        if error.status != 400 or len(rows):
+            raise
+        # How large a page may be is not documented.
+        await _gather_registrations(graph, requests.registrations(top=None), rows, tick)
+    return _once_each(rows)
+
+
+async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, tick: Tick) -> None:
+    async for item in graph.pages(request):
         rows.add(_registration(item))
         tick(len(rows))
-    return _once_each(rows)
 
 
 async def role_holders(graph: Graph) -> set[str]:

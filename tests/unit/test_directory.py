@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -175,6 +176,21 @@ def test_a_profile_on_two_pages_is_read_once() -> None:
     got = ask(two_pages([ada], [ada, ben]), lambda way: profile.read(way, ["mobile from mobilePhone"], now=now))
     assert got.wanted["user"].tolist() == [ONE, TWO]
     assert got.problems.empty
+
+
+@pytest.mark.parametrize("largest", [999, 100])
+def test_the_report_is_read_whatever_its_largest_page_is(largest: int) -> None:
+    def rule(path: str) -> tuple[int, Any]:
+        told = re.search(r"top=(\d+)", path)
+        wrong = told and int(told[1]) > largest
+        return (400, {"error": {"code": "BadRequest"}}) if wrong else (200, {"value": [{"id": ONE}]})
+
+    assert ask(rule, directory.registrations)["user_id"].tolist() == [ONE]
+
+
+def test_a_report_that_is_refused_is_refused() -> None:
+    with pytest.raises(GraphError, match="BadRequest"):
+        ask(lambda _: (400, {"error": {"code": "BadRequest"}}), directory.registrations)
 
 
 def test_a_policy_without_its_configurations_is_not_known() -> None:
