@@ -35,6 +35,8 @@ _THROTTLED_ATTEMPTS: Final = 40
 _PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNTIL_LAG_IS_KNOWN: Final = 8.0
 _ENOUGH_SHOWN: Final = 10
+# Seen with the phone stored all the same; where it is not, Graph has said its last word.
+_CONFLICT: Final = 409
 
 Report = Callable[[int, Counter[str]], None]
 Now = dict[tuple[str, str], str | None]
@@ -260,9 +262,10 @@ class Applier:
             return {c.slot: None for c in wave}
 
         def may_still_show(change: Change, found: str, waited: float) -> bool:
-            happened, again = answers[change.change_id].happened, self._tried[change.change_id] > 1
-            # Refused the second time can mean: done the first time, and not shown yet.
-            patient = happened == "done" or (happened == "refused" and again)
+            answer, again = answers[change.change_id], self._tried[change.change_id] > 1
+            happened = answer.happened
+            # Refused the second time can mean: done the first time, and not shown yet. A conflict is not sent again.
+            patient = happened == "done" or (happened == "refused" and again) or answer.status == _CONFLICT
             return not change.done_by(found) and (patient or (happened == "unknown" and self._early(waited)))
 
         return await self._until_shown(wave, now, may_still_show)
@@ -371,9 +374,7 @@ def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
         return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
     if change.drifted_from(found):
         return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
-    if answer.status == 401:
-        return "again", said  # nothing was done: the token had expired or was revoked on its way
-    if answer.happened == "refused":
+    if answer.happened == "refused" or answer.status == _CONFLICT:
         return "rejected", said
     if answer.happened == "done":
         return "unknown", "Graph accepted the write but does not show it yet; run verify later"

@@ -53,6 +53,19 @@ def test_a_refusal_keeps_graphs_own_words(stage: Stage) -> None:
     assert stage.phones()[user_id("frida")]["mobile"] == A
 
 
+@pytest.mark.parametrize("stores", ["yes", "no"])
+def test_a_number_taken_for_sms_sign_in_is_written_once_and_is_what_reading_shows(stage: Stage, stores: str) -> None:
+    stage.people(frida={}, gus={"mobile": A})
+    stage._ask("assumptions", "PUT", {"sms_taken_stores": stores})
+    stage.world.tenant.sms_sign_in_for = lambda _: True
+    stage.world.tenant._sms["+31687654321"] = "somebody who left"
+    rows = f"frida@contoso.example,{B},,,,\ngus@contoso.example,{B},,,TRUE,\n"
+    outcomes = stage.apply(stage.plan(rows).writes)
+    assert set(outcomes["outcome"]) == {"applied_with_note" if stores == "yes" else "rejected"}
+    assert all("phoneNumberNotUnique" in said for said in outcomes["detail"])
+    assert {user: len(writes) for user, writes in stage.writes().items()} == {user_id("frida"): 1, user_id("gus"): 1}
+
+
 @pytest.mark.parametrize(
     "kind", ["inner-effect-then-500", "inner-429", "inner-429-bare", "inner-503", "outer-503", "outer-effect-then-504"]
 )
