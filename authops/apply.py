@@ -20,7 +20,7 @@ import pandas as pd
 
 from authops import directory
 from authops.breaker import Breaker
-from authops.change import Change, judge, of_rows, request_of
+from authops.change import CONFLICT, Change, judge, of_rows, request_of
 from authops.errors import GraphError
 from authops.frames import OUTCOME_ROWS, OUTCOMES, frame
 from authops.graph import Answer, Graph
@@ -32,7 +32,6 @@ _GROUP: Final = 20
 _GROUPS: Final = 48
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
-_CONFLICTS: Final = 2
 _PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNTIL_LAG_IS_KNOWN: Final = 8.0
 _ENOUGH_SHOWN: Final = 10
@@ -208,7 +207,7 @@ class Applier:
             if outcome == "again" and self._tried[change.change_id] < _most(answer):
                 again.append(change)
             else:
-                rows.append((change, _given_up(answer) if outcome == "again" else outcome, detail, found or "", answer))
+                rows.append((change, "unknown" if outcome == "again" else outcome, detail, found or "", answer))
         self._settle(rows)
         waits = [retry_after(answers[c.change_id].headers) or 1.0 for c in again]
         if waits and self._may_write():
@@ -283,8 +282,8 @@ class Applier:
         def may_still_show(change: Change, found: str, waited: float) -> bool:
             answer, again = answers[change.change_id], self._tried[change.change_id] > 1
             happened = answer.happened
-            # Refused the second time can mean: done the first time, and not shown yet.
-            patient = happened == "done" or (again and (happened == "refused" or answer.status == 409))
+            # Refused the second time can mean: done the first time, and not shown yet. A conflict is not sent again.
+            patient = happened == "done" or (happened == "refused" and again) or answer.status == CONFLICT
             return not change.done_by(found) and (patient or (happened == "unknown" and self._early(waited)))
 
         return await self._until_shown(wave, now, may_still_show)
@@ -372,13 +371,8 @@ def _groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
 
 
 def _most(answer: Answer) -> int:
-    """Attempts at most; being throttled is no failure, and a conflict that was not stored is no passing one."""
-    return {429: _THROTTLED_ATTEMPTS, 409: _CONFLICTS}.get(answer.status, _ATTEMPTS)
-
-
-def _given_up(answer: Answer) -> str:
-    """The outcome of a write that is not tried again, though it was never seen to happen."""
-    return "rejected" if answer.status == 409 else "unknown"
+    """Attempts at most; being throttled is no failure."""
+    return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS
 
 
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:
@@ -389,7 +383,7 @@ def tally(outcomes: pd.DataFrame) -> dict[str, int]:
 
 def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, str]:
     """(status, headline) of an apply; `stopped` says why it ended early, if it did."""
-    said = ", ".join(f"{count:,} {name}" for name, count in tally(outcomes).items()) or "nothing to do"
+    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in tally(outcomes).items()) or "nothing to do"
     if outcomes.empty:
         return "nothing to do", said
     said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said

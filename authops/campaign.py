@@ -43,6 +43,7 @@ REASONS: Final = {
 _PHONES: Final = frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})
 _NO_FACTOR: Final = ("nothing", "no lasting factor")
 _WHEN: Final = {"now": "before", "then": "after"}
+_NOT_DONE: Final = ("refused", "again")
 _PAUSES: Final = (0.0, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -269,12 +270,12 @@ async def apply(
     (answer,) = await graph.write([request], sent_at)
     detail = str(answer.error or "")
     try:
-        found = await _read_back(graph, after, sleep if answer.happened != "refused" else None)
+        found = await _read_back(graph, after, sleep if answer.happened not in _NOT_DONE else None)
     except GraphError as error:
         return Outcome("unknown", {}, f"{detail} and it could not be read back: {error}".strip(), answer.request_id)
     if found == _plain(after):
         return Outcome("applied_with_note" if detail else "applied", found, detail, answer.request_id)
-    rejected = answer.happened == "refused"
+    rejected = answer.happened in _NOT_DONE
     words = detail or "Graph accepted it and does not show it (yet); read again later"
     return Outcome("rejected" if rejected else "unknown", found, words, answer.request_id)
 

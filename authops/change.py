@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pandas as pd
 
@@ -12,6 +12,9 @@ from authops.errors import FrameError
 from authops.frames import WRITES
 from authops.graph import Answer, Request
 from authops.phone import fold, mask
+
+# Seen with the phone stored all the same; where it is not, Graph has said its last word.
+CONFLICT: Final = 409
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,7 @@ def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
         return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
     if change.drifted_from(found):
         return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
-    if answer.status == 401:
-        return "again", said  # nothing was done: the token had expired or was revoked on its way
-    if answer.happened == "refused":
+    if answer.happened == "refused" or answer.status == CONFLICT:
         return "rejected", said
     if answer.happened == "done":
         return "unknown", "Graph accepted the write but does not show it yet; run verify later"

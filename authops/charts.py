@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Final
+from unicodedata import east_asian_width
 
 from authops.views import number, text
 
@@ -16,7 +17,7 @@ _LEGEND: Final = '<span class="key"><i style="background:var(--{colour})"></i>{n
 STYLE: Final = (
     "<style>.ao .key{display:inline-flex;align-items:center;gap:6px;margin:0 16px 4px 0;font-size:13px}"
     ".ao .key i{width:12px;height:12px;border-radius:3px;display:inline-block}"
-    ".ao .legend{margin:.3em 0 .5em}.ao svg .in{fill:#fff;font-size:12px}.ao svg{break-inside:avoid}</style>"
+    ".ao .legend{margin:.3em 0 .5em}.ao svg .in{fill:#0b0d10;font-size:12px}.ao svg{break-inside:avoid}</style>"
 )
 
 
@@ -117,7 +118,13 @@ def _ends(series: Mapping[str, Sequence[float]], x: float, top: float) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 30 else f"{label[:29]}…"
+    """As much of a label as fits beside its bar; capitals and East Asian characters are wider."""
+    room = 31.0
+    for at, letter in enumerate(label):
+        room -= 2 if east_asian_width(letter) in "WF" else 1.4 if letter.isupper() else 1
+        if room < 0:
+            return f"{label[: at - 1]}…"
+    return label
 
 
 def _svg(drawn: str, width: int, height: int, title: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.frames import COVERAGE, PEOPLE, REGISTRATIONS, USERS, check
+from authops.views import percent
 
 FIGURES: Final = ("measure", "users", "share", "population", "kind")
 PHONES: Final = frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})
@@ -131,8 +132,10 @@ def left_out(coverage: pd.DataFrame) -> dict[str, int]:
     return {"disabled": disabled, "enabled, yet not in the report": len(unknown) - disabled}
 
 
-def figures(registrations: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
+def figures(registrations: pd.DataFrame, users: pd.DataFrame, roles: set[str] | None = None) -> pd.DataFrame:
     """How many of `users` (USERS) are covered by what, according to `registrations` (REGISTRATIONS).
+
+    `roles`: who holds a role, as for `join`; without it, administrators are whom the report calls so.
 
     Columns FIGURES; `population` is who could be judged (in the report; admins in the report; everybody), and
     `kind` is `capable`, `method`, `gap` or `unread`.
@@ -140,7 +143,7 @@ def figures(registrations: pd.DataFrame, users: pd.DataFrame) -> pd.DataFrame:
     everybody = check(users, USERS).drop_duplicates("user_id")
     known = _in_report(registrations, everybody)
     missing = everybody[~everybody["user_id"].isin(known["user_id"])]
-    rows = [*_capable(known), *_methods(known), *_gaps(known), *_missing(missing, len(everybody))]
+    rows = [*_capable(known), *_methods(known), *_gaps(known, roles or set()), *_missing(missing, len(everybody))]
     data = pd.DataFrame(rows, columns=["measure", "users", "population", "kind"])
     data = data.astype({"measure": "str", "users": "int64", "population": "int64", "kind": "str"})
     data["share"] = data["users"] / data["population"].where(data["population"] > 0)
@@ -171,9 +174,9 @@ def _methods(known: pd.DataFrame) -> Iterator[Row]:
         yield f"method {method}", count, len(known), "method"
 
 
-def _gaps(known: pd.DataFrame) -> Iterator[Row]:
+def _gaps(known: pd.DataFrame, roles: set[str]) -> Iterator[Row]:
     standing = known["methods_registered"].map({said: _standing(said) for said in known["methods_registered"].unique()})
-    only_phones, admins = standing == "phone only", known["is_admin"].astype(bool)
+    only_phones, admins = standing == "phone only", known["is_admin"].astype(bool) | known["user_id"].isin(roles)
     yield "second factor by phone only", int(only_phones.sum()), len(known), "gap"
     yield "nothing registered", int((standing == "nothing").sum()), len(known), "gap"
     yield "admins with SMS or voice only", int((admins & only_phones).sum()), int(admins.sum()), "gap"
@@ -191,5 +194,6 @@ def ending(registrations: pd.DataFrame, users: pd.DataFrame) -> tuple[str, str]:
         return "nothing to do", "the tenant shows no users"
     found = figures(registrations, users).set_index("measure")
     capable, missing = found.loc["MFA-capable"], found.loc[NOT_IN_REPORT]
-    said = f"{capable['users']:,} of {capable['population']:,} users in the report can use multifactor sign-in"
+    share = f" ({percent(float(found['share']['MFA-capable']))})" if capable["population"] else ""
+    said = f"{capable['users']:,} of {capable['population']:,} users in the report{share} can use multifactor sign-in"
     return "done", f"{said}; {missing['users']:,} of {missing['population']:,} are not in the report"

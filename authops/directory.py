@@ -45,7 +45,12 @@ async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     async for user in graph.pages(requests.users()):
         rows.add(user_row(user))
         tick(len(rows))
-    return rows.frame()
+    return _once_each(rows)
+
+
+def _once_each(rows: Gathered) -> pd.DataFrame:
+    """Pages may overlap while people come and go: a person is one row."""
+    return rows.frame().drop_duplicates("user_id", ignore_index=True)
 
 
 async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothing) -> pd.DataFrame:
@@ -61,7 +66,7 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
         if answer.status == 200 and answer.body:
             rows.append(user_row(answer.body) | {"asked": name, "error": ""})
         elif answer.status != 404:
-            rows.append(user_row({}) | {"asked": name, "error": str(answer.error)})
+            rows.append(user_row({}) | {"asked": name, "error": str(answer.error or "the answer is no user")})
     found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
     return found.astype({"account_enabled": bool})
 
@@ -133,7 +138,7 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
 async def _values(graph: Graph, answer: Answer) -> tuple[dict[str, str], str]:
     """Method → value, and why they are not known: an answer that is no list is not "none"."""
     try:
-        items = [i for i in await graph.items(answer) if isinstance(i, dict)]
+        items = await graph.items(answer)
     except GraphError as error:
         return {}, str(error)
     values = {_METHODS.get(str(i.get("id")).lower(), str(i.get("phoneType") or "email")): i for i in items}
@@ -182,10 +187,20 @@ async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncI
 async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All."""
     rows = Gathered(REGISTRATIONS)
-    async for item in graph.pages(requests.registrations()):
+    try:
+        await _gather_registrations(graph, requests.registrations(), rows, tick)
+    except GraphError as error:
+        if error.status != 400 or len(rows):
+            raise
+        # How large a page may be is not documented.
+        await _gather_registrations(graph, requests.registrations(top=None), rows, tick)
+    return _once_each(rows)
+
+
+async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, tick: Tick) -> None:
+    async for item in graph.pages(request):
         rows.add(_registration(item))
         tick(len(rows))
-    return rows.frame()
 
 
 async def role_holders(graph: Graph) -> set[str]:
@@ -254,7 +269,10 @@ async def group_users(graph: Graph, group: str) -> set[str]:
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     """The authentication methods policy's configurations by id; Policy.Read.AuthenticationMethod."""
     policy = await graph.page(requests.methods_policy())
-    return {str(c.get("id")): c for c in policy.get("authenticationMethodConfigurations") or []}
+    found = policy.get("authenticationMethodConfigurations")
+    if not isinstance(found, list):
+        raise GraphError("the policy came without its configurations, so it is not known", status=200)
+    return {str(c.get("id")): c for c in found}
 
 
 async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
@@ -292,7 +310,7 @@ async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
         ids = [str(licence.get("skuId")) for licence in user.get("assignedLicenses") or []]
         rows.add(user_row(user) | {"licences": " ".join(sorted(names.get(sku, sku) for sku in ids))})
         tick(len(rows))
-    return rows.frame()
+    return _once_each(rows)
 
 
 async def _licence_names(graph: Graph) -> dict[str, str]:
@@ -317,7 +335,7 @@ async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFram
     async for answer in _answers(graph, asked, tick):
         user = asked[answer.request]
         who = {"user_id": user, "user_principal_name": names[user]}
-        for row in _details(answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
+        for row in await _details(graph, answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
             rows.add(who | row)
     return rows.frame().sort_values("user_principal_name", kind="stable", ignore_index=True)
 
@@ -328,17 +346,19 @@ _NO_METHOD: Final = {
 }  # fmt: skip
 
 
-def _details(answer: Answer, default: str) -> list[dict[str, Any]]:
-    if answer.status != 200:
-        return [_NO_METHOD | {"known": False, "error": str(answer.error)}]
-    found = [_detail(item, default) for item in (answer.body or {}).get("value", [])]
+async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str, Any]]:
+    """An answer that is no list is not "none"."""
+    try:
+        found = [_detail(item, default) for item in await graph.items(answer) if isinstance(item, dict)]
+    except GraphError as error:
+        return [_NO_METHOD | {"known": False, "error": str(error)}]
     return [row for row in found if row["method"] != "password"] or [_NO_METHOD]
 
 
 def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
     kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
     method = str(item.get("phoneType") or kind)
-    value = str(item.get("phoneNumber") or item.get("emailAddress") or "")
+    value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
     error = "Graph showed a masked number" if "*" in value else ""
     return {
         "method": method,

@@ -21,7 +21,7 @@ from authops import connection as connections
 from authops import directory, outcome, permissions, requests
 from authops.connection import Connection
 from authops.errors import AuthopsError, GraphError
-from authops.graph import Graph, Request
+from authops.graph import NO_PREMIUM, Graph, Request
 
 OK, LOOK, BAD, UNKNOWN = "ok", "look", "bad", "unknown"
 _SIGNS: Final = {OK: "✓", LOOK: "!", BAD: "✗", UNKNOWN: "?"}
@@ -32,7 +32,6 @@ _SKEW: Final = {LOOK: timedelta(seconds=60), BAD: timedelta(seconds=300)}
 _PATIENCE: Final = 30.0
 _WIDE: Final = 110
 _PLANS: Final = {"AAD_PREMIUM": "P1", "AAD_PREMIUM_P2": "P2"}
-_NO_PREMIUM: Final = "RequestFromNonPremiumTenant"
 _PHONES: Final = ("Sms", "Voice")
 
 
@@ -219,7 +218,7 @@ async def _licence(graph: Graph) -> Finding:
     try:
         await _read(graph, requests.one_registration())
     except GraphError as error:
-        if _NO_PREMIUM in error.code:
+        if NO_PREMIUM in error.code:
             return Finding("licence", LOOK, *_NO_LICENCE)
         ask = f"{permissions.LICENCES.ask} would tell" if error.status == 403 else ""
         return Finding("licence", UNKNOWN, "neither the subscriptions nor the registration report may be read", ask)
@@ -228,7 +227,7 @@ async def _licence(graph: Graph) -> Finding:
 
 _NO_LICENCE: Final = (
     "neither Entra ID P1 nor P2",
-    "the registration report needs P1 or P2; without it no audit, and default methods are not known",
+    "the registration report needs P1 or P2; without it no audit, no campaign, and default methods are not known",
 )
 
 
@@ -260,7 +259,9 @@ def _ability(runbook: str, claims: Mapping[str, Any], tenant: Sequence[Finding])
     if allowed is None:
         return Ability(runbook, UNKNOWN)
     lacking = tuple(permissions.missing(runbook, allowed))
-    unlicensed = runbook == "audit" and any(found.said == _NO_LICENCE[0] for found in tenant)
+    unlicensed = permissions.REPORT in permissions.NEEDS[runbook] and any(
+        found.said == _NO_LICENCE[0] for found in tenant
+    )
     also = (_NO_LICENCE[0],) if unlicensed else ()
     state = BAD if unlicensed or any(not need.without for need in lacking) else LOOK if lacking else OK
     return Ability(runbook, state, lacking, also)

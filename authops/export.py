@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,13 +17,15 @@ from authops.table_file import spreadsheet_safe
 FORMATS: Final = {"none": (), "csv": ("csv",), "excel": ("xlsx",), "parquet": ("parquet",)}
 ALL: Final = ("csv", "xlsx", "parquet")
 _MOST_ROWS: Final = 1_048_575
+_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def write(frames: Mapping[str, pd.DataFrame], folder: Path, what: str, kind: str) -> dict[str, str]:
     """Frames by name → files `what-NAME.csv`, `what.xlsx` with a sheet each, `what-NAME.parquet`; name → rows.
 
     `kind`: none, csv, excel, parquet or all. Readable by their owner only. A cell that a spreadsheet would take for
-    a formula gets an apostrophe in front, in CSV and Excel. Raises `ParameterError` for what Excel cannot hold.
+    a formula gets an apostrophe in front, in CSV and Excel; a character that no workbook can hold is a � there.
+    Raises `ParameterError` for what Excel cannot hold.
     """
     kinds = ALL if kind == "all" else FORMATS[kind]
     kept: dict[str, str] = {}
@@ -73,7 +76,7 @@ def _workbook(frames: Mapping[str, pd.DataFrame], path: Path) -> Path:
         sheet.freeze_panes = "A2"
         sheet.append([column.replace("_", " ") for column in data.columns])
         for row in _safe(data).itertuples(index=False):
-            sheet.append(list(row))
+            sheet.append([_NO_XML.sub("\ufffd", cell) if isinstance(cell, str) else cell for cell in row])
     with _private(path) as file:
         book.save(file)
     return path

@@ -30,7 +30,8 @@ _log = logging.getLogger(__name__)
 _SIZE: Final = 20
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
-_AGAIN: Final = (0, 408, 429, 500, 502, 503, 504)
+# Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
+_NOT_DONE: Final = (401, 424)
 _READ: Final = "GET"
 _REMEDIES: Final = {
     401: "sign in again; check the certificate and the tenant of the connection",
@@ -38,6 +39,9 @@ _REMEDIES: Final = {
     404: "the user or method is not there (any more)",
     429: "Graph is throttling this application; try again later, or with fewer runs at once",
 }
+# In the code of a report's refusal where the tenant has neither Entra ID P1 nor P2; no permission helps.
+NO_PREMIUM: Final = "RequestFromNonPremiumTenant"
+_UNLICENSED: Final = "the tenant needs Entra ID P1 or P2 for this; no permission helps"
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """Graph's answer to one request. `happened`: done, refused (final) or unknown; status 0 means there was none."""
+    """Graph's answer to one request; status 0 means there was none."""
 
     request: Request
     status: int
@@ -71,7 +75,7 @@ class Answer:
 
     @property
     def happened(self) -> str:
-        """done, refused or unknown."""
+        """done, refused, again or unknown."""
         return what_happened(self.request.method, self.status)
 
     @property
@@ -81,16 +85,19 @@ class Answer:
 
 
 def what_happened(method: str, status: int) -> str:
-    """done (2xx), refused (nothing was changed) or unknown (it may or may not have been; read first).
+    """done (2xx), refused (final), again (nothing was changed, safe to send again) or unknown (read first).
 
     A write answered 408, 409, 429, 5xx or not at all can have taken effect (Graph: batching and throttling; 409
-    phoneNumberNotUnique is seen with the phone stored).
+    phoneNumberNotUnique is seen with the phone stored). A read never has.
     """
     if 200 <= status < 300:
         return "done"
-    if status in _AGAIN or status == 408 or status >= 500 or (status == 409 and method != _READ):
-        return "unknown"
-    return "refused"
+    if status in _NOT_DONE:
+        return "again"
+    passing = status in (0, 408, 429) or (status >= 500 and status != 501)
+    if method == _READ:
+        return "again" if passing else "refused"
+    return "unknown" if passing or status == 409 else "refused"
 
 
 @dataclass
@@ -168,39 +175,45 @@ class Graph:
         heard = answers[:1] if outer else answers
         self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
 
-    async def pages(self, request: Request) -> AsyncIterator[dict[str, Any]]:
-        """Every item of a collection, page after page, on the same host only. Raises `GraphError`."""
-        url, seen = self.root + request.path, set()
+    async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
+        """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
+        url, seen = self._here(link, request) if link else self.root + request.path, set()
         while url:
             page = await self._page(request, url)
-            items = page.get("value")
-            if not isinstance(items, list):
+            if (items := _collection(page)) is None:
                 raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
             for item in items:
                 yield item
             seen.add(url)
-            url = page.get("@odata.nextLink") or ""
-            if url and _origin(url) != _origin(self.root):
-                raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
+            url = self._here(page.get("@odata.nextLink"), request)
             if url in seen:
                 raise GraphError("the next page is a page that was already read", request=str(request))
 
+    def _here(self, link: Any, request: Request) -> str:
+        """A link to a next page, "" for none. Raises `GraphError` for another host: it would get the token."""
+        url = str(link or "")
+        if url and _origin(url) != _origin(self.root):
+            raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
+        return url
+
     async def items(self, answer: Answer) -> list[dict[str, Any]]:
         """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
-        items, link = answer.body.get("value"), answer.body.get("@odata.nextLink")
-        if answer.status != 200 or not isinstance(items, list):
+        link, items = answer.body.get("@odata.nextLink"), _collection(answer.body)
+        if answer.status != 200 or items is None:
             raise answer.error or GraphError("the answer is no collection", status=answer.status)
         if not link:
             return items
-        more = Request("GET", str(link).removeprefix(self.root), advanced=answer.request.advanced)
-        return items + [item async for item in self.pages(more)]
+        return items + [item async for item in self.pages(answer.request, str(link))]
 
     async def page(self, request: Request) -> dict[str, Any]:
-        """The first page of a collection, or one entity. Raises `GraphError`."""
-        return await self._page(request, self.root + request.path)
+        """The first page of a collection, or one entity. Raises `GraphError`, also for what is neither."""
+        found = await self._page(request, self.root + request.path)
+        if not found:
+            raise GraphError("the answer is no entity, so nothing is known", status=200, request=str(request))
+        return found
 
     async def _page(self, request: Request, url: str) -> dict[str, Any]:
-        tried: Counter[Request] = Counter()
+        tried: Counter[object] = Counter()
         while True:
             _, sent_at = await self.pace.turn([request])
             answer = await self._outer(request, url)
@@ -214,7 +227,7 @@ class Graph:
     async def _settled(self, requests: Sequence[Request]) -> list[Answer]:
         """Send up to twenty; reads that were throttled or failed are asked again, alone."""
         settled: list[Answer] = []
-        tried: Counter[Request] = Counter()
+        tried: Counter[object] = Counter()
         waiting = list(requests)
         while waiting:
             count, sent_at = await self.pace.turn(waiting)
@@ -228,7 +241,7 @@ class Graph:
         _say(settled)
         return settled
 
-    async def _before_asking_again(self, again: Sequence[Answer], tried: Counter[Request]) -> None:
+    async def _before_asking_again(self, again: Sequence[Answer], tried: Counter[object]) -> None:
         """Wait as the failed answers ask; what was throttled waits for its turn instead."""
         waits = [self._wait(a, tried[a.request]) for a in again if a.status != 429]
         if waits:
@@ -238,14 +251,15 @@ class Graph:
         by_id = {str(number): request for number, request in enumerate(requests)}
         names = {number: str(uuid.uuid4()) for number in by_id}
         outer = await self._outer(_batch_request(by_id, names), f"{self.root}/$batch")
-        if outer.status != 200:
+        if outer.error:
             return [_because(outer, request) for request in requests]
-        parts = [part for part in outer.body.get("responses") or [] if isinstance(part, dict)]
+        said = outer.body.get("responses")
+        parts = [part for part in said if isinstance(part, dict)] if isinstance(said, list) else []
         times = Counter(str(part.get("id")) for part in parts)
         # An answer to nothing that was asked, or a second one, tells nothing.
         once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
         found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
-        return [found.get(name) or _unanswered(request) for name, request in by_id.items()]
+        return [found.get(name) or _unanswered(request, names[name]) for name, request in by_id.items()]
 
     async def _outer(self, request: Request, url: str) -> Answer:
         """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own.
@@ -296,14 +310,14 @@ class Graph:
         return told if told is not None else float(min(0.5 * 2.0**attempt, 30.0) * (0.5 + self.dice() / 2))
 
 
-def _may_ask_again(answer: Answer, tried: Counter[Request]) -> bool:
+def _may_ask_again(answer: Answer, tried: Counter[object]) -> bool:
     """Whether a read is worth another try; being throttled is no failure, so it may take longer."""
-    if answer.request.method != _READ or answer.status not in (*_AGAIN, 401):
+    if answer.request.method != _READ or answer.happened != "again":
         return False
-    tried[answer.request] += 1
-    if answer.status == 401:
-        return tried[answer.request] == 1  # the token may have expired on its way
-    return tried[answer.request] < (_THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS)
+    # A token may have expired on its way, but not twice.
+    key = (answer.request, 401) if answer.status == 401 else answer.request
+    tried[key] += 1
+    return tried[key] < {401: 2, 429: _THROTTLED_ATTEMPTS}.get(answer.status, _ATTEMPTS)
 
 
 def _say(answers: Iterable[Answer]) -> None:
@@ -372,7 +386,7 @@ def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any
     if 200 <= status < 300:
         return Answer(request, status, headers, body, None)
     said = body.get("error") if isinstance(body.get("error"), dict) else {}
-    inner = said.get("innerError") or said.get("innererror") or {}
+    inner = next((v for k, v in said.items() if k.lower() == "innererror" and isinstance(v, dict)), {})
     error = GraphError(
         str(said.get("message") or "no message"),
         status=status,
@@ -380,7 +394,7 @@ def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any
         request_id=str(inner.get("request-id") or headers.get("request-id") or ""),
         client_request_id=str(inner.get("client-request-id") or name),
         request=str(request),
-        remedy=_REMEDIES.get(status, ""),
+        remedy=_UNLICENSED if NO_PREMIUM in str(said.get("code")) else _REMEDIES.get(status, ""),
     )
     return Answer(request, status, headers, body, error)
 
@@ -388,13 +402,23 @@ def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any
 def _inner(request: Request, part: Mapping[str, Any], name: str) -> Answer:
     """One answer of a batch; a status that is no number is no answer."""
     status, headers = str(part.get("status")), part.get("headers")
-    told = {str(k): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
-    return _answer(request, int(status), told, part.get("body"), name) if status.isdigit() else _unanswered(request)
+    told = {str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
+    if not (status.isascii() and status.isdigit()):
+        return _unanswered(request, name)
+    return _answer(request, int(status), told, part.get("body"), name)
+
+
+def _collection(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    items = body.get("value")
+    return items if isinstance(items, list) and all(isinstance(item, dict) for item in items) else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
-    parts = urlsplit(url)
-    return parts.scheme, (parts.hostname or ""), parts.port or 443
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or ""), parts.port or 443
+    except ValueError:
+        return url, "", 0
 
 
 def _because(outer: Answer, request: Request) -> Answer:
@@ -402,6 +426,6 @@ def _because(outer: Answer, request: Request) -> Answer:
     return Answer(request, outer.status, outer.headers, {}, outer.error)
 
 
-def _unanswered(request: Request) -> Answer:
-    error = GraphUnreachable("the $batch answer left this request out", request=str(request))
+def _unanswered(request: Request, name: str) -> Answer:
+    error = GraphUnreachable("the $batch answer left this request out", client_request_id=name, request=str(request))
     return Answer(request, 0, {}, {}, error)

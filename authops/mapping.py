@@ -47,16 +47,29 @@ class Export:
 
     def cells(self, table: Table) -> dict[str, list[str]]:
         """Field → its text in every row, rewritten."""
-        columns = dict(zip(map(folded, table.header), table.columns, strict=True))
+        columns = self._columns(table)
         found = {f: _filled(column, columns) for f, column in self.found(table.header).items()}
         found |= {f: [text] * len(table.lines) for f, text in self.constants.items()}
         return {f: _rewritten(texts, self.rewrite.get(f, ())) for f, texts in found.items()}
 
     def chosen(self, table: Table) -> list[bool]:
         """Whether each row belongs to it. A column that is not there chooses nothing."""
-        columns = dict(zip(map(folded, table.header), table.columns, strict=True))
+        columns = self._columns(table)
         rules = [(columns[folded(name)], rule) for name, rule in self.only.items() if folded(name) in columns]
         return [all(rule.fullmatch(c[row].strip()) for c, rule in rules) for row in range(len(table.lines))]
+
+    def _columns(self, table: Table) -> dict[str, list[str]]:
+        """Folded name → column. Raises `SourceError` when one that is read stands there twice."""
+        names = list(map(folded, table.header))
+        used = set(map(folded, self.only)).union(*map(_needs, self.found(table.header).values()))
+        if twice := [
+            said for said, name in zip(table.header, names, strict=True) if name in used and names.count(name) > 1
+        ]:
+            raise SourceError(
+                f"mapping {self.name} reads {twice[0]!r}, and {len(twice)} columns are called that",
+                remedy="rename or delete those that are not meant",
+            )
+        return dict(zip(names, table.columns, strict=True))
 
 
 def folded(name: str) -> str:
@@ -82,6 +95,13 @@ def _rewritten(texts: list[str], rules: Sequence[Rewrite]) -> list[str]:
     for find, become in rules:
         texts = [find.sub(become, text) for text in texts]
     return texts
+
+
+def _rewrite(rule: Mapping[str, Any]) -> Rewrite:
+    """A rule that was tried: a group that is not there is found now, not in row 4,711."""
+    find, become = re.compile(rule["find"]), str(rule["become"])
+    find.sub(become, "")
+    return find, become
 
 
 def load(name: str, *, above: Path | None = None) -> Export:
@@ -122,13 +142,10 @@ def _export(path: Path, said: Mapping[str, Any]) -> Export:
             path.stem,
             {f: tuple(map(str, c if isinstance(c, list) else [c])) for f, c in said["columns"].items()},
             {f: str(text) for f, text in said.get("constants", {}).items()},
-            {
-                f: tuple((re.compile(r["find"]), str(r["become"])) for r in rules)
-                for f, rules in said.get("rewrite", {}).items()
-            },
+            {f: tuple(map(_rewrite, rules)) for f, rules in said.get("rewrite", {}).items()},
             {c: re.compile(str(rule), re.IGNORECASE) for c, rule in said.get("only", {}).items()},
         )
-    except (re.error, KeyError, TypeError) as error:
+    except (re.error, LookupError, TypeError) as error:
         raise SourceError(
             f"mapping {path}: {type(error).__name__}: {error}", remedy="rewrite is a list of {find, become}"
         ) from error

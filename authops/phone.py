@@ -17,7 +17,9 @@ from phonenumbers import PhoneNumber, PhoneNumberType
 
 from authops import numbering
 
-_WELL_FORMED: Final = re.compile(r"\+[0-9 ().\-/]+(?:\s*(?:x|ext\.?)\s*[0-9]{1,7})?", re.IGNORECASE)
+_WELL_FORMED: Final = re.compile(r"\+?[0-9 ().\-/]+(?:\s*(?:x|ext\.?)\s*[0-9]{1,7})?", re.IGNORECASE)
+_DECIMAL: Final = re.compile(r"(\+?[0-9]{5,})[.,]0+")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?|[0-9]{1,2}([-/.])[0-9]{1,2}\2(19|20)[0-9]{2}")
 _AS_GRAPH_SPELLS: Final = re.compile(r"\+([1-9][0-9]{0,2}) ([0-9]{4,14})")
 _ORDINARY: Final = re.compile(r"(\+|00?)([1-9][0-9 \-]*)")
 _SEPARATORS: Final = str.maketrans("", "", " -")
@@ -30,6 +32,7 @@ _ODD: Final = {
     PhoneNumberType.PAGER: "a pager",
     PhoneNumberType.VOICEMAIL: "a voicemail access number",
 }
+_CALLED: Final = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE)
 _LANDLINE: Final = "a landline: it can be called, but gets no text message"
 _DOUBTED: Final = "not a number that its country is known to give out"
 
@@ -81,7 +84,7 @@ def _ordinary(text: str, region: str, method: str) -> Number | None:
 
 @lru_cache(100_000)
 def _read(text: str, region: str, method: str) -> Number:
-    plain = _plain(text).removeprefix("tel:")
+    plain = _undone(_plain(text).removeprefix("tel:"))
     number = _parse(plain, region)
     _refuse_unusable(number, method, given_country=plain.startswith(("+", "00")))
     spelled = f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
@@ -92,12 +95,37 @@ def _plain(text: str) -> str:
     """Without the invisible characters that spreadsheets and address books leave behind."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    folded = unicodedata.normalize("NFKC", text)
+    folded = "".join(c if unicodedata.category(c) == "No" else unicodedata.normalize("NFKC", c) for c in text)
     shown = "".join(" " if c.isspace() else c for c in folded if unicodedata.category(c) not in ("Cf", "Cc"))
     return "".join("-" if unicodedata.category(c) == "Pd" else c for c in shown).strip()
 
 
+def _undone(text: str) -> str:
+    """Without what can be taken back for certain: the decimals of a number cell, the brackets of `(+31)`."""
+    decimal = _DECIMAL.fullmatch(text)
+    return decimal[1] if decimal else re.sub(r"^\((\+[0-9]{1,3})\)", r"\1 ", text)
+
+
 def _parse(text: str, region: str) -> PhoneNumber:
+    _refuse_mangled(text)
+    international = text.startswith(("+", "00"))
+    if not international and _lost_its_plus(text, region):
+        raise PhoneProblem("plus_lost", "begins with a country code, but without +; a spreadsheet may have taken it")
+    if re.match(r"\+\s", text):
+        raise PhoneProblem("no_country_code", "nothing stands between the + and the number; write +CC")
+    if not _WELL_FORMED.fullmatch(text) or re.search(r"/\s*[0-9]{1,3}$", text):
+        letters = not any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+        raise PhoneProblem("not_a_number", "holds no digit" if letters else "contains more than a number")
+    if not international and not region:
+        raise PhoneProblem("no_country_code", "no country code; write +CC or set default_region")
+    text = "+" + text[2:].lstrip() if text.startswith("00") else text
+    try:
+        return phonenumbers.parse(text, region or None)
+    except phonenumbers.NumberParseException as error:
+        raise PhoneProblem("not_a_number", f"cannot be read as a number ({error._msg.lower().rstrip('.')})") from error
+
+
+def _refuse_mangled(text: str) -> None:
     if re.search(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", text, re.IGNORECASE):
         raise PhoneProblem("number_mangled", "a spreadsheet turned the number into 1.23E+10; format the column as text")
     if text.startswith("="):
@@ -106,20 +134,8 @@ def _parse(text: str, region: str) -> PhoneNumber:
         raise PhoneProblem("not_a_number", "an error value of a spreadsheet")
     if re.search(r"[*•#]", text):
         raise PhoneProblem("number_masked", "a masked number is not a number")
-    international = text.startswith(("+", "00"))
-    if not international and _lost_its_plus(text, region):
-        raise PhoneProblem("plus_lost", "begins with a country code, but without +; a spreadsheet may have taken it")
-    if not international and not region:
-        raise PhoneProblem("no_country_code", "no country code; write +CC or set default_region")
-    text = "+" + text[2:] if text.startswith("00") else text
-    if international and not _WELL_FORMED.fullmatch(text):
-        raise PhoneProblem("not_a_number", "contains more than a number")
-    if re.search(r"[^\W\d_]", re.sub(r"(?i)\s*(?:x|ext\.?)\s*[0-9]+$", "", text)):
-        raise PhoneProblem("not_a_number", "contains letters")
-    try:
-        return phonenumbers.parse(text, region or None)
-    except phonenumbers.NumberParseException as error:
-        raise PhoneProblem("not_a_number", f"cannot be read as a number ({error._msg.lower().rstrip('.')})") from error
+    if _DATE.fullmatch(text):
+        raise PhoneProblem("not_a_number", "a date, or made one by a spreadsheet; format the column as text")
 
 
 def _lost_its_plus(text: str, region: str) -> bool:
@@ -138,14 +154,22 @@ def _lost_its_plus(text: str, region: str) -> bool:
 def _refuse_unusable(number: PhoneNumber, method: str, *, given_country: bool) -> None:
     if number.extension and method != "office":
         raise PhoneProblem("extension_not_allowed", "only an office phone may have an extension")
-    if not phonenumbers.is_possible_number(number):
-        if phonenumbers.is_valid_short_number(number):
-            raise PhoneProblem("short_number", "a short number, as emergency and information services have")
-        raise PhoneProblem("impossible_number", "has too few or too many digits for its country")
-    if not given_country and not phonenumbers.is_valid_number(number):
-        raise PhoneProblem("invalid_number", "is not a number that its country gives out")
     if phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
         raise PhoneProblem("premium_number", "a premium-rate number: each call would be charged")
+    if phonenumbers.is_valid_number(number):
+        return
+    if phonenumbers.is_valid_short_number(number):
+        raise PhoneProblem("short_number", "a short number, as emergency and information services have")
+    if not _long_enough(number):
+        raise PhoneProblem("impossible_number", "has too few or too many digits for its country")
+    if not given_country:
+        raise PhoneProblem("invalid_number", "is not a number that its country gives out")
+
+
+def _long_enough(number: PhoneNumber) -> bool:
+    """Whether the country has mobiles or landlines of that length, dialled with all their digits."""
+    reasons = (phonenumbers.is_possible_number_for_type_with_reason(number, kind) for kind in _CALLED)
+    return phonenumbers.ValidationResult.IS_POSSIBLE in reasons
 
 
 def _note(number: PhoneNumber, method: str) -> str:
@@ -169,7 +193,7 @@ def fold(value: str) -> str:
 def mask(value: str) -> str:
     """`+31 612345678` → `+31 ******678`; an address keeps its first letter and its domain. Length is kept."""
     if "@" in value:
-        local, _, domain = value.partition("@")
+        local, _, domain = value.rpartition("@")
         return f"{local[:1]}{'*' * max(len(local) - 1, 2)}@{domain}"
     code, space, rest = value.partition(" ") if re.match(r"\+[0-9]{1,3} ", value) else ("", "", value)
     keep = _SHOWN if len(rest) > 2 * _SHOWN else 0

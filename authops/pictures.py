@@ -43,6 +43,7 @@ _SETTINGS: Final = {
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info"}
 _REASON_COLOURS: Final = ("bar", "add", "blocked", "update", "remove", "keep")
 _MOST: Final = 12
+_WORD: Final = 24
 
 
 def standings(coverage: pd.DataFrame) -> View:
@@ -52,14 +53,22 @@ def standings(coverage: pd.DataFrame) -> View:
         tile(name, int(found.get(name, 0)), _CSS.get(COLOURS[name], COLOURS[name]), percent(_share(found, name)))
         for name in STANDINGS
     ]
-    admins = coverage[coverage["admin"] == "yes"]
-    weak = int(admins["standing"].isin(WEAK).sum())
-    said = f"{number(weak)} of {number(len(admins))} administrators rely on phones, or on less"
+    said, kind = _administrators(coverage)
     whole = charts.stacked([("everybody", _counts(found))], COLOURS, title="Where people stand")
     words = note("; ".join(f"{name}: {meaning}" for name, meaning in STANDINGS.items()))
-    html = tiles(parts) + whole + box(said, "remove" if weak else "add") + words
+    html = tiles(parts) + whole + box(said, kind) + words
     plain = " · ".join(f"{number(n)} {name}" for name, n in _counts(found).items())
     return View(html, f"{plain}\n{said}")
+
+
+def _administrators(coverage: pd.DataFrame) -> tuple[str, str]:
+    """How many administrators stand badly, with the colour for it; good news only when all of them are known."""
+    admins = coverage.loc[coverage["admin"] == "yes", "standing"]
+    if admins.empty:
+        return "Nobody is known to be an administrator", "keep"
+    weak, dark = int(admins.isin(WEAK).sum()), int((admins == "unknown").sum())
+    said = f"{number(weak)} of {number(len(admins))} administrators rely on phones, or on less"
+    return said + (f"; {number(dark)} are unknown" if dark else ""), "remove" if weak else "keep" if dark else "add"
 
 
 def _counts(found: Mapping[str, int] | pd.Series[int]) -> dict[str, int]:
@@ -95,6 +104,9 @@ def dimensions(coverage: pd.DataFrame, names: Sequence[str] = tuple(DIMENSIONS))
 def to_look_at(coverage: pd.DataFrame, *, limit: int = 40) -> View:
     """Enabled people with a gap, administrators first."""
     weak = gaps(coverage)
+    if weak.empty and (coverage["standing"] == "unknown").all():
+        said = "Nobody can be judged: the report knows none of these people."
+        return View(box(said, "update"), said)
     if weak.empty:
         return View(box("✓ Everybody in the report has more than a phone.", "add"), "Nobody stands out.")
     return people(weak, limit=limit)
@@ -125,7 +137,8 @@ def trend(moving: pd.DataFrame) -> View:
     if len(moving) < 2:
         said = "This is the first snapshot of this tenant; the next audit shows what moved."
         return View(note(said), said)
-    moments = [str(at)[:10] for at in moving["at"]]
+    days = [str(at)[:10] for at in moving["at"]]
+    moments = days if len(set(days)) == len(days) else [str(at)[5:16].replace("T", " ") for at in moving["at"]]
     total = moving["users"].where(moving["users"] > 0, 1)
     shares = {name: list((moving[name] / total).astype(float)) for name in STANDINGS}
     heads = ["at", "people", *STANDINGS, "admins by phone only"]
@@ -182,10 +195,17 @@ def details(details: pd.DataFrame, *, limit: int = 100) -> View:
     ]
     heads = ["user", "method", "value", "default", "SMS sign-in", "last change", "by"]
     lines = [_detail(r) for r in _records(details.head(limit))]
-    cells = [("", [text(c) for c in line]) for line in lines]
+    cells = [
+        ("", [text(c) if head in ("user", "by") else _tight(c) for head, c in zip(heads, line, strict=True)])
+        for line in lines
+    ]
     said = f"{number(len(lines))} of {number(len(details))} shown; all of them, masked, in the exported files"
     plain = " · ".join(f"{number(int(n))} {state}" for state, n in states.items())
     return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, lines)}\n{said}")
+
+
+def _tight(words: str) -> str:
+    return f'<span class="tight">{text(words)}</span>' if len(words) <= _WORD else text(words)
 
 
 def _detail(row: Mapping[str, Any]) -> list[str]:

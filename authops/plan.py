@@ -15,6 +15,7 @@ import pandas as pd
 
 from authops.frames import CURRENT, PROBLEMS, USERS, WANTED, WRITES, check, frame
 from authops.judge import judge
+from authops.scan import mask_cell
 
 HOLDS: Final = {
     "administrator": "holds a directory role, active or eligible; allow_admins lets it pass",
@@ -105,17 +106,20 @@ def make(
     for data, shape in ((wanted, WANTED), (current, CURRENT), (users, USERS)):
         check(data, shape)
     users = users.reset_index(drop=True)
-    places, more = _resolved(wanted, users)
+    column = str((header or {}).get("source", {}).get("user column", ""))
+    places, more = _resolved(wanted, users, problems, column)
     rows = wanted[places >= 0].reset_index(drop=True)
     judged = judge(rows, current, users, places[places >= 0])
     asked = pd.concat([problems, frame(PROBLEMS, more)], ignore_index=True)
     return Plan(judged, asked, dict(header or {}))
 
 
-def _resolved(wanted: pd.DataFrame, users: pd.DataFrame) -> tuple[Any, list[dict[str, Any]]]:
+def _resolved(
+    wanted: pd.DataFrame, users: pd.DataFrame, problems: pd.DataFrame, column: str
+) -> tuple[Any, list[dict[str, Any]]]:
     """Per wanted row the position of its user (-1 for none), and the problems of users whom the tenant does not have,
 
-    could not show, or who were named twice.
+    could not show, or who were named twice: also where the other row has a problem of its own.
     """
     codes, uniques = pd.factorize(wanted["user"])
     names = list(map(str, uniques.tolist()))
@@ -123,18 +127,20 @@ def _resolved(wanted: pd.DataFrame, users: pd.DataFrame) -> tuple[Any, list[dict
     found = np.array([at.get(name.casefold(), -1) for name in names], dtype=np.int64)
     ids = users["user_id"].to_numpy(dtype=object)
     named: dict[str, list[str]] = defaultdict(list)
-    for name, position in zip(names, found, strict=True):
+    for name in dict.fromkeys([*names, *map(str, problems["user"])]):
+        position = at.get(name.casefold(), -1)
         if position >= 0 and ids[position]:
             named[ids[position]].append(name)
     lines = wanted["line"].to_numpy()[np.unique(codes, return_index=True)[1]]
-    problems = []
+    more = []
     for number, position in enumerate(found.tolist()):
         if position < 0 or len(named[ids[position]]) != 1:
             rule, message = _why_not(users, position, named)
-            row = {"line": int(lines[number]), "user": names[number], "column": "", "value": ""}
-            problems.append(row | {"rule": rule, "message": message})
+            shown = mask_cell(names[number])
+            row = {"line": int(lines[number]), "user": shown, "column": column, "value": shown}
+            more.append(row | {"rule": rule, "message": message})
             found[number] = -1
-    return found[codes], problems
+    return found[codes], more
 
 
 def _why_not(users: pd.DataFrame, position: int, named: Mapping[str, list[str]]) -> tuple[str, str]:

@@ -64,12 +64,14 @@ async def read(
     since = _moment(new_since, now)
     members = await directory.group_users(graph, await directory.group_id(graph, group)) if group else None
     sku = await _sku(graph, licence)
-    people: list[dict[str, Any]] = []
+    found: dict[str, dict[str, Any]] = {}
     async for user in graph.pages(requests.profiles(filter)):
-        member = members is None or directory.user_row(user)["user_id"] in members
-        if member and _within(user, departments, sku, since):
-            people.append(user)
-            tick(len(people))
+        user_id = directory.user_row(user)["user_id"]
+        if (members is None or user_id in members) and _within(user, departments, sku, since):
+            # Pages may overlap while people come and go: a person is read once.
+            found[user_id] = user
+            tick(len(found))
+    people = list(found.values())
     saying = [user for user in people if on_blank == "remove" or any(_text(user, p) for p in chosen.values())]
     rows = _rows(saying, chosen, default_region)
     region = "" if default_region == OWN_COUNTRY else default_region
@@ -79,6 +81,7 @@ async def read(
         "name": "directory profiles",
         "digest": _digest(rows),
         "fields": list(fields),
+        "user column": rows.names["user"],
         "users in scope": len(people),
         "users whose profile says something": len(saying),
         **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},

@@ -140,7 +140,8 @@ async def _by_policy(graph: Graph, users: pd.DataFrame, *, needed: bool) -> tupl
         sms = next((c for name, c in policy.items() if name.casefold() == "sms"), {})
         sign_in = await _sign_in(graph, sms)
     except GraphError as error:
-        if error.status not in directory.NOT_FOR_US:
+        # 200: an answer that is no policy.
+        if error.status not in (200, *directory.NOT_FOR_US):
             raise
         _log.warning("the authentication methods policy is not known (HTTP %s), so it is not looked at", error.status)
         return [], frozenset()

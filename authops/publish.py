@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import disk, report
+from authops import disk, report_page
 from authops.scan import Scanner
 
 _SCHEME: Final = "authops-run:"
@@ -121,7 +121,7 @@ def page(notebook: Path, scanner: Scanner) -> Counter[str]:
     """The page beside an executed notebook; returns what had to be masked there."""
     found: Counter[str] = Counter()
     title = notebook.stem.partition("_")[2].capitalize()
-    html = scanner.text(report.page(notebook, title=title), found)
+    html = scanner.text(report_page.page(notebook, title=title), found)
     disk.write(notebook.with_suffix(".html"), html)
     return found
 

@@ -11,6 +11,7 @@ grows slowly, and asks the more rarely the more often the answer was the same.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -50,8 +51,8 @@ _REPORTS: Final = re.compile(r"/(reports|auditLogs)/")
 _COSTS: Final = (
     (re.compile(r"/groups/[^/]+/transitiveMembers"), 5),
     (re.compile(r"/groups/[^/]+/members"), 3),
-    (re.compile(r"/(subscribedSkus|users/[^/]+/licenseDetails)$"), 3),
-    (re.compile(r"/users$|/users/[^/]+/memberOf"), 2),
+    (re.compile(r"/subscribedSkus$"), 3),
+    (re.compile(r"/users$|/users/[^/]+/(memberOf|licenseDetails)"), 2),
 )
 
 
@@ -71,7 +72,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that an answer asks to wait: whole, fractional or a date; None when it does not say."""
     told = next((value for key, value in headers.items() if key.lower() == "retry-after"), "").strip()
     with suppress(ValueError):
-        return min(max(float(told), 0.0), _LONGEST_PAUSE)
+        seconds = float(told)
+        return min(max(seconds, 0.0), _LONGEST_PAUSE) if math.isfinite(seconds) else None
     with suppress(ValueError, TypeError):
         seconds = (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
         return min(max(seconds, 0.0), _LONGEST_PAUSE)

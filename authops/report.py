@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops import disk
 from authops.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
 from authops.phone import mask
 from authops.scan import mask_numbers
@@ -37,8 +34,8 @@ from authops.views import (
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
-    "facts", "findings", "holds", "mask_numbers", "outcomes", "page", "problems", "progress", "reason_words", "reasons",
-    "to_html", "witness",
+    "facts", "findings", "holds", "mask_numbers", "outcomes", "problems", "progress", "reason_words", "reasons",
+    "witness",
 ]  # fmt: skip
 SIGNS: Final = {"add": "+", "update": "~", "remove": "\u2212", "keep": "=", "blocked": "!"}
 _OUTCOME_KINDS: Final = {
@@ -50,7 +47,6 @@ _OUTCOME_KINDS: Final = {
     "unknown": "remove",
 }
 _COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
-_TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None) -> View:
@@ -175,7 +171,7 @@ def holds(counts: Mapping[str, int], *, reasons: Mapping[str, str]) -> View:
 def witness(changes: pd.DataFrame, others: pd.DataFrame, why: str, *, reveal: bool = False, limit: int = 200) -> View:
     """How many applied changes the audit log knows, and what somebody else did to the same people (AUDITS)."""
     if why:
-        return View(box(f"! {text(why)}", "update"), why)
+        return View(box(f"! {why}", "update"), why)
     applied = changes[changes["outcome"].str.startswith("applied")]
     known = int((applied["audit_id"] != "").sum())
     numbers = {"in the audit log": known, "not there (yet)": len(applied) - known, "by somebody else": len(others)}
@@ -288,45 +284,6 @@ def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
     said = f"{number(len(rows))} of {number(len(findings))} shown"
     cells = [("update", [text(c) for c in row]) for row in rows]
     return View(table(heads, cells) + note(said), f"{plain_table(heads, rows)}\n{said}")
-
-
-def to_html(notebook_path: Path, out_path: Path, *, title: str) -> Path:
-    """An executed notebook as one self-contained page: no script, no network, code hidden, the outcome first."""
-    disk.write(out_path, page(notebook_path, title=title))
-    return out_path
-
-
-def page(notebook_path: Path, *, title: str) -> str:
-    """The same page as a text."""
-    exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
-    book = nbformat.read(notebook_path, as_version=4)
-    book.cells = _outcome_first(_without_silent(book.cells))
-    exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
-    html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
-    return str(html)
-
-
-def _without_silent(cells: list[Any]) -> list[Any]:
-    """Without cells that show nothing, and without the words that lead to nothing but them; the title stays."""
-    kept: list[Any] = []
-    for cell in cells:
-        if cell.cell_type != "code" or cell.outputs:
-            kept.append(cell)
-        elif kept and kept[-1].cell_type == "markdown" and not kept[-1].source.startswith("# "):
-            kept.pop()
-    return kept
-
-
-def _outcome_first(cells: list[Any]) -> list[Any]:
-    """The title, then cells tagged `outcome`, then those tagged `summary` under their own words, then the rest."""
-    titles = (i for i, c in enumerate(cells) if c.cell_type == "markdown" and c.source.startswith("# "))
-    lead = next(titles, -1) + 1
-    rest = list(enumerate(cells))[lead:]
-    outcome = [i for i, c in rest if "outcome" in c.metadata.get("tags", [])]
-    summary = [i for i, c in rest if "summary" in c.metadata.get("tags", [])]
-    under = [j for i in summary for j in (i - 1, i) if j >= lead and (j == i or cells[j].cell_type == "markdown")]
-    early = list(dict.fromkeys(outcome + under))
-    return [*cells[:lead], *(cells[i] for i in early), *(c for i, c in rest if i not in early)]
 
 
 def _records(data: pd.DataFrame) -> list[dict[str, Any]]:

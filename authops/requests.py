@@ -80,15 +80,18 @@ def user(name: str) -> Request:
     return Request("GET", _for_user(_user_path(), name))
 
 
-def registrations() -> Request:
-    """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented."""
+def registrations(top: int | None = 999) -> Request:
+    """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented.
+
+    `top` None: as many as Graph itself likes.
+    """
     builder = _api().reports.authentication_methods.user_registration_details
     from msgraph.generated.reports.authentication_methods.user_registration_details import (
         user_registration_details_request_builder as module,
     )
 
     query = module.UserRegistrationDetailsRequestBuilder.UserRegistrationDetailsRequestBuilderGetQueryParameters(
-        top=999
+        top=top
     )
     return Request("GET", _path(builder.to_get_request_information(_with(query))))
 

@@ -144,9 +144,14 @@ class Review:
     def hello(self) -> dict[str, Any]:
         """What a grid needs once: its columns, the values of its filters, and the first rows."""
         known = bool(self.selection.rows["department"].ne("").any())
-        facets = {name: self._facet(name) for name in FACETS if known or name != "department"}
+        shown = [name for name in FACETS if known or name != "department"]
+        facets, more = {name: self._facet(name) for name in shown}, {name: self._beyond(name) for name in shown}
         columns = [name for name in COLUMNS if known or name != "department"]
-        return {"columns": columns, "facets": facets, "writes": list(WRITES), "first": self.shown(0, _WINDOW)}
+        first = self.shown(0, _WINDOW)
+        return {"columns": columns, "facets": facets, "more": more, "writes": list(WRITES), "first": first}
+
+    def _beyond(self, name: str) -> int:
+        return max(len(self.selection.facet(name)) - _FACET_AT_MOST, 0)
 
     def _facet(self, name: str) -> list[tuple[str, str, int]]:
         found = self.selection.facet(name)
@@ -192,7 +197,7 @@ class Review:
 
     def _row(self, at: int, row: Mapping[str, Any]) -> dict[str, Any]:
         shown = bool(self._revealed_all or self._revealed[at])
-        careful = report.mask_numbers if row["action"] == PROBLEM else str
+        careful = str if shown and row["action"] != PROBLEM else report.mask_numbers
         words = {
             k: straight(careful(row[k]))
             for k in ("user", "name", "department", "method", "meaning", "remark", "ticket")
@@ -290,7 +295,7 @@ def _label(name: str, value: str) -> str:
         return f"{_SIGNS[value]} {value}"
     if name == "reason":
         return REASONS.get(value, value.replace("_", " "))
-    return straight(value) or "none"
+    return straight(report.mask_numbers(value)) or "none"
 
 
 assert set(_DONE) == set(ACTS)

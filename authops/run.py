@@ -27,7 +27,7 @@ from authops.outcome import author
 from authops.places import runs_folder, state_folder
 from authops.plan import Plan
 from authops.runlog import log_to
-from authops.views import View, box, show, text
+from authops.views import View, box, show
 
 _log = logging.getLogger(__name__)
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
@@ -77,7 +77,7 @@ class Run:
         lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
         for said in permissions.said(self.runbook, lacking):
             _log.warning("%s", said)
-            show(View(box(f"! {text(said)}", "update"), f"! {said}"))
+            show(View(box(f"! {said}", "update"), f"! {said}"))
 
     def take(self, plan: Plan, mode: str) -> Journal:
         """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.

@@ -32,6 +32,8 @@ _HINT: Final = re.compile(
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
+_ALONE: Final = re.compile(r"['+]?[0-9][0-9 ().\-/]{4,}")
+_LONGEST: Final = 120
 _SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|_pwd?$|token|api.?key|private.?key|webhook", re.IGNORECASE)
 _NOT_TEXT: Final = ("image/png", "image/jpeg", "image/gif", "application/pdf", "application/octet-stream")
 _CODE: Final = 5  # digits that may stand before a known national number: 00 and a country code
@@ -45,6 +47,12 @@ def secret(text: str) -> str:
 def mask_numbers(words: str) -> str:
     """A sentence with every phone number in it masked: +CC, 00CC, or with a national zero."""
     return _NATIONAL.sub(_national, _INTERNATIONAL.sub(lambda match: mask(match[0]), words))
+
+
+def mask_cell(cell: str) -> str:
+    """A cell that should hold no number, masked where it does (columns are sometimes shifted), cut when too long."""
+    said = mask(cell) if _ALONE.fullmatch(cell) else mask_numbers(cell)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def _national(match: re.Match[str]) -> str:

@@ -248,7 +248,9 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[
     whole = pd.concat([rows, left], ignore_index=True) if len(left) else rows.reset_index(drop=True)
     texts = {name: "str" for name in whole.columns if name != "line"}
     whole = whole.astype(texts | {"line": "int64"}).fillna(dict.fromkeys(texts, ""))
-    return whole.assign(domain=whole["user"].str.replace("^.*@", "", regex=True).str.lower())
+    user = whole["user"]
+    domain = user.str.replace("^.*@", "", regex=True).str.lower()
+    return whole.assign(domain=domain.where(user.str.contains("@", regex=False), ""))  # else an id, or a stray number
 
 
 def _codes(values: pd.Series[Any], first: Sequence[str] | None) -> tuple[npt.NDArray[np.intp], npt.NDArray[Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from authops.notes import add as add_note
 from authops.numbering import calling_code
 from authops.phone import PhoneProblem, mask
 from authops.phone import read as read_number
+from authops.scan import mask_cell
 from authops.table_file import Table
 
 ALIASES: Final = {
@@ -70,7 +72,10 @@ jan@contoso.example,,,,,,TRUE,,what is blank is removed
 kim@contoso.example,,,,kim@mail.example,,,,an address for password reset
 """
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-_LIKE_A_NUMBER: Final = re.compile(r"['+]?[0-9][0-9 ().\-/]{4,}")
+# RFC 5321 without quoted names and addresses of machines, which nobody resets a password with.
+_WORD: Final = r"[\w!#$%&*+/=?^`{|}~-][\w!#$%&'*+/=?^`{|}~-]*"
+_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_ADDRESS: Final = re.compile(rf"(?=.{{1,254}}$)(?=[^@]{{1,64}}@){_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _SHARED: Final = "the same number for several users of this source"
 
 
@@ -90,6 +95,12 @@ class Source:
     def methods(self) -> list[str]:
         """The methods the source has a column for."""
         return list(self.facts["methods"])
+
+    @property
+    def people(self) -> list[str]:
+        """Whom to look up: also those of rows with a problem, for another row may mean them by their other name."""
+        named = [*self.wanted["user"].unique(), *self.problems["user"].unique()]
+        return [name for name in dict.fromkeys(named) if name and "*" not in name]
 
     @property
     def removes(self) -> bool:
@@ -131,15 +142,10 @@ class _Faults:
 
     def _row(self, position: int, at: str, rule: str, message: str) -> dict[str, Any]:
         cells = self.rows.cells
-        who = {"line": self.rows.lines[position], "user": _shown(cells["user"][position])}
+        who = {"line": self.rows.lines[position], "user": mask_cell(cells["user"][position])}
         value = cells[at][position] if at in cells else ""
-        what = {"column": self.rows.names.get(at, ""), "value": mask(value) if at in METHODS else _shown(value)}
+        what = {"column": self.rows.names.get(at, ""), "value": mask_cell(mask(value) if at in METHODS else value)}
         return who | what | {"rule": rule, "message": message}
-
-
-def _shown(text: str) -> str:
-    """A cell that should hold no number, masked where it does: columns are sometimes shifted."""
-    return mask(text) if _LIKE_A_NUMBER.fullmatch(text) else text
 
 
 def read(
@@ -165,7 +171,10 @@ def read(
     path = Path(path)
     export = mappings.load(mapping) if mapping else None
     form = {"encoding": encoding, "delimiter": delimiter, "sheet": sheet}
-    table = table_file.read(path, export.recognise if export else _known, **form)
+    recognise = export.recognise if export else _known
+    table = table_file.read(path, recognise, **form)
+    if recognise(table.header) < 2 and (line := table_file.header_below(table, recognise)):
+        raise SourceError(f"{path}: line {line:,} looks like the header", remedy="delete what stands above it")
     rows, out = _mapped(table, export, path) if export else (_plain(table, path), 0)
     how = {"default_region": default_region, "on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
     wanted, problems = judge(rows, **how)
@@ -173,6 +182,7 @@ def read(
     facts = {"path": str(path.resolve()), "digest": digest(path), **table.facts, "rows": len(rows.lines)}
     facts |= {"mapping": mapping, "rows left out by the mapping": out} if export else {}
     facts |= {
+        "user column": rows.names["user"],
         "columns": list(rows.names.values()),
         "ignored_columns": [name for name in table.header if name and folded(name) not in used],
         "methods": rows.methods,
@@ -232,7 +242,7 @@ def _known(header: Sequence[str]) -> int:
 
 def _plain(table: Table, path: Path) -> Rows:
     places = _columns(table.header, path, strict=True)
-    cells = {f: list(map(str.strip, table.columns[i])) for f, i in places.items()}
+    cells = {f: list(map(_bare, table.columns[i])) for f, i in places.items()}
     return Rows(table.lines, cells, {f: table.header[i] for f, i in places.items()}, frozenset(table.beyond))
 
 
@@ -245,9 +255,16 @@ def _mapped(table: Table, export: mappings.Export, path: Path) -> tuple[Rows, in
             remedy=f"the mapping wants one of {', '.join(export.columns['user'])}, and one with numbers or addresses",
         )
     chosen = export.chosen(table)
-    cells = {f: [t.strip() for t, yes in zip(ts, chosen, strict=True) if yes] for f, ts in export.cells(table).items()}
+    cells = {f: [_bare(t) for t, yes in zip(ts, chosen, strict=True) if yes] for f, ts in export.cells(table).items()}
     lines = [line for line, yes in zip(table.lines, chosen, strict=True) if yes]
     return Rows(lines, cells, found, frozenset(table.beyond)), chosen.count(False)
+
+
+def _bare(text: str) -> str:
+    """Without the space around it and the characters that nobody sees; accents in one spelling."""
+    if text.isascii():
+        return text.strip()
+    return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) != "Cf").strip()
 
 
 def _columns(header: Sequence[str], path: Path, *, strict: bool) -> dict[str, int]:
@@ -256,7 +273,9 @@ def _columns(header: Sequence[str], path: Path, *, strict: bool) -> dict[str, in
     for position, name in enumerate(header):
         at = next((f for f, names in ALIASES.items() if folded(name) in names), None)
         if at and at in found and strict:
-            raise SourceError(f"{path}: columns {header[found[at]]!r} and {name!r} both mean {at}")
+            raise SourceError(
+                f"{path}: columns {header[found[at]]!r} and {name!r} both mean {at}", remedy="rename or delete one"
+            )
         if at:
             found.setdefault(at, position)
     if strict and "user" not in found:
@@ -274,10 +293,10 @@ def _judge_people(rows: Rows, faults: _Faults) -> None:
     for position, user in enumerate(rows.cells["user"]):
         if not user:
             faults.add(position, "user", "no_user", "the row names no user; fill the column or delete the row")
-        elif rows.lines[position] in rows.ragged:
+        if rows.lines[position] in rows.ragged:
             message = "more cells than the header; put quotes around values that hold a delimiter"
             faults.add(position, "", "ragged_row", message)
-        else:
+        if user:
             places[user.casefold()].append(position)
     for same in places.values():
         if len(same) > 1:
@@ -337,8 +356,7 @@ def _values(rows: Rows, method: str, regions: Sequence[str], faults: _Faults) ->
 
 
 def _address(text: str) -> str:
-    local, at, domain = text.partition("@")
-    if not (local and at and "." in domain.strip(".")) or any(c.isspace() or c in ",;@" for c in local + domain):
+    if not _ADDRESS.fullmatch(text):
         raise PhoneProblem("not_an_address", "not an e-mail address")
     return text
 

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,13 @@ from authops.errors import SourceError
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 DELIMITERS: Final = {"auto": "", "comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _FORMULA_TEXT: Final = re.compile(r'="([^"]*)"')
-_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
+_SEPARATOR: Final = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+_DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_SHORTENED: Final = re.compile(r"0[0-9]+|[0-9]{12,}")
+_FORMULA: Final = re.compile(rb"<(?:\w+:)?f[ />]")
+_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z0-9:]+)"')
+_OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ABOVE: Final = 20
 _DIGITS: Final = tuple("0123456789")
 _ENVELOPES: Final = ("result", "value", "records", "data", "items")
 _CHUNK: Final = 20_000
@@ -57,6 +64,11 @@ def read(
     Raises `SourceError` when the file cannot be read, or in two ways.
     """
     data = content(path)
+    if data.startswith(_OLD_EXCEL):
+        raise SourceError(
+            f"{path} is an old Excel workbook (.xls), or one with a password",
+            remedy="save it as .xlsx without a password, or as CSV (UTF-8)",
+        )
     if zipfile.is_zipfile(io.BytesIO(data)):
         return _workbook(data, path, recognise, sheet)
     text, found = _decode(data, path, encoding)
@@ -78,6 +90,16 @@ def content(path: Path) -> bytes:
     return data
 
 
+def header_below(table: Table, recognise: Recognise) -> int:
+    """The line of a row near the top that would be a header, had it stood first; 0 for none."""
+    for position, line in enumerate(table.lines[:_ABOVE]):
+        cells = table.row(position)
+        text = " ".join(table.facts.get("delimiter", ",").join(cells).splitlines())
+        if max(recognise(names) for names in (cells, *(_header(text, mark) for mark in ",;\t|"))) > 1:
+            return line
+    return 0
+
+
 def write(table: Table, lines: set[int]) -> str:
     """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again."""
     rows = (table.row(position) for position, line in enumerate(table.lines) if line in lines)
@@ -87,18 +109,27 @@ def write(table: Table, lines: set[int]) -> str:
 def safe_csv(header: Iterable[str], rows: Iterable[Iterable[Any]], *, delimiter: str = ",") -> str:
     """CSV that a spreadsheet opens without running anything.
 
-    A cell that it would take for a formula, or a number that it would mangle, gets an apostrophe in front.
+    A cell that it would take for a formula, or digits that it would shorten, get an apostrophe in front.
     """
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
     writer.writerow([spreadsheet_safe(name) for name in header])
-    writer.writerows([spreadsheet_safe(str(cell)) for cell in cells] for cells in rows)
+    writer.writerows([_whole(spreadsheet_safe(str(cell))) for cell in cells] for cells in rows)
     return out.getvalue()
 
 
 def spreadsheet_safe(cell: str) -> str:
-    """A text as a cell that a spreadsheet shows and never runs: with an apostrophe where it could be a formula."""
-    return f"'{cell}" if cell.startswith(_DANGEROUS) else cell
+    """A text as a cell that a spreadsheet shows and never runs: with an apostrophe where it could be a formula.
+
+    A carriage return alone, which the csv module puts in no quotes, would begin a row: it becomes a line feed. A zero
+    byte would make the file no text.
+    """
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    return f"'{cell}" if cell.startswith(_DANGEROUS) or cell.lstrip().startswith(_DANGEROUS) else cell
+
+
+def _whole(cell: str) -> str:
+    return f"'{cell}" if _SHORTENED.fullmatch(cell) else cell
 
 
 def _clean(cell: str) -> str:
@@ -107,7 +138,7 @@ def _clean(cell: str) -> str:
         return cell
     formula = _FORMULA_TEXT.fullmatch(cell.strip())
     text = formula[1] if formula else cell
-    return text[1:] if text.startswith("'") and text[1:].startswith((*_DANGEROUS, *_DIGITS)) else text
+    return text[1:] if text.startswith("'") and text[1:].lstrip().startswith((*_DANGEROUS, *_DIGITS)) else text
 
 
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
@@ -118,7 +149,10 @@ def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
     if b"\0" in data:
         wide = _wide(data)
         if not wide:
-            raise SourceError(f"{path} is not a text file", remedy="save the sheet as CSV (UTF-8)")
+            line = data[: data.index(b"\0")].count(b"\n") + 1
+            raise SourceError(
+                f"{path} is not a text file (a zero byte in line {line:,})", remedy="save the sheet as CSV (UTF-8)"
+            )
         return _decoded(data, wide, path), wide
     try:
         return data.decode("utf-8-sig"), "utf-8"
@@ -165,12 +199,12 @@ def _table(header: list[str], rows: Iterable[Row], facts: dict[str, str]) -> Tab
 
 def _csv(text: str, path: Path, recognise: Recognise, delimiter: str, facts: dict[str, str]) -> Table:
     lines = io.StringIO(text, newline="")
-    start, first = 1, ""
-    for first in lines:
-        if first.strip():
-            break
-        start += 1
-    if not first.strip():
+    filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    start, first = next(filled, (0, ""))
+    if said := _SEPARATOR.fullmatch(first):
+        delimiter = delimiter or said[1]
+        start, first = next(filled, (0, ""))
+    if not first:
         raise SourceError(f"{path} is empty", remedy="export it again")
     delimiter = delimiter or _delimiter(first, path, recognise)
     rows = _rows(chain([first], lines), start, delimiter, path)
@@ -211,7 +245,7 @@ def _records(text: str, path: Path, facts: dict[str, str]) -> Table:
     """JSON: a list of objects, bare or in an envelope (`result`, `value` …). Lines are positions in it, from 1."""
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{path} is not JSON: {error}", remedy="export it again") from error
     if isinstance(found, dict):
         found = next((found[name] for name in _ENVELOPES if isinstance(found.get(name), list)), [found])
@@ -234,42 +268,73 @@ def _flat(record: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _workbook(data: bytes, path: Path, recognise: Recognise, sheet: str) -> Table:
-    from openpyxl import load_workbook
-
     try:
-        names = load_workbook(io.BytesIO(data), read_only=True).sheetnames
-        held = {name: list(_sheet(_calculated(data, name))) for name in names}
+        held, merged = _sheets(data)
     except Exception as error:  # openpyxl raises whatever its parts raise
         raise SourceError(
             f"{path} is not an Excel workbook ({type(error).__name__})", remedy="save it as .xlsx or CSV (UTF-8)"
         ) from error
-    name = sheet or _only_sheet({name: rows for name, rows in held.items() if rows}, path, recognise)
-    if not held.get(name):
+    filled = {name: rows for name, rows in held.items() if rows}
+    if not filled:
+        raise SourceError(f"{path} is empty", remedy="export it again")
+    name = sheet or _only_sheet(filled, path, recognise)
+    if name not in filled:
         raise SourceError(f"{path} has no filled sheet {name!r}", remedy=f"its sheets are: {', '.join(held)}")
-    (_, header), *rows = held[name]
+    (line, header), *rows = filled[name]
+    _refuse_merged(merged[name], line, header, path, recognise)
     return _table(header, rows, {"sheet": name})
 
 
-def _calculated(data: bytes, name: str) -> Iterator[tuple[Any, ...]]:
-    """The rows of a sheet as they are shown. A formula that nobody has calculated is itself, for a blank says more."""
+def _sheets(data: bytes) -> tuple[dict[str, list[Row]], dict[str, list[str]]]:
+    """Sheet → its filled rows, and sheet → its merged ranges. A sheet that only shows a chart is none."""
     from openpyxl import load_workbook
 
-    values = load_workbook(io.BytesIO(data), read_only=True, data_only=True)[name].iter_rows(values_only=True)
-    with zipfile.ZipFile(io.BytesIO(data)) as parts:
-        sheets = [part for part in parts.namelist() if part.startswith("xl/worksheets/")]
-        if not any(re.search(rb"<f[ >]", parts.read(part)) for part in sheets):
-            yield from values
-            return
-    formulas = load_workbook(io.BytesIO(data), read_only=True)[name].iter_rows(values_only=True)
-    for shown, said in zip(values, formulas, strict=True):
-        yield tuple(f if v is None and isinstance(f, str) else v for v, f in zip(shown, said, strict=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles, extensions and dates that are none of our business
+        shown = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        said = load_workbook(io.BytesIO(data), read_only=True)
+        parts = {sheet.title: sheet._get_source().read() for sheet in shown.worksheets}
+        held = {n: list(_sheet(_calculated(shown[n], said[n], part))) for n, part in parts.items()}
+    return held, {n: [ref.decode() for ref in _MERGED.findall(part)] for n, part in parts.items()}
+
+
+def _calculated(shown: Any, said: Any, part: bytes) -> Iterator[tuple[Any, ...]]:
+    """The rows of a sheet as they are shown. A formula that nobody has calculated is itself, for a blank says more.
+
+    What the writer says of a sheet's size is not asked: some write the size of an empty one.
+    """
+    shown.reset_dimensions()
+    said.reset_dimensions()
+    if not _FORMULA.search(part):
+        yield from shown.iter_rows(values_only=True)
+        return
+    for cells, formulas in zip(shown.iter_rows(), said.iter_rows(values_only=True), strict=True):
+        yield tuple(_or_formula(cell, formula) for cell, formula in zip(cells, formulas, strict=True))
+
+
+def _or_formula(cell: Any, formula: Any) -> Any:
+    """A formula's value; a text that is empty was calculated, too."""
+    if cell.value is not None or formula is None or cell.data_type == "str":
+        return cell.value
+    return formula if isinstance(formula, str) else "="
+
+
+def _refuse_merged(ranges: Iterable[str], line: int, header: list[str], path: Path, recognise: Recognise) -> None:
+    """Of cells that are merged only the first holds anything: whether the others mean it, too, nobody can tell."""
+    from openpyxl.utils import range_boundaries
+
+    for name in ranges:
+        left, _, right, bottom = range_boundaries(name)
+        without = ["" if left <= column <= right else text for column, text in enumerate(header, 1)]
+        if bottom > line and recognise(without) < recognise(header):
+            raise SourceError(f"{path} has merged cells ({name})", remedy="unmerge them and fill each cell")
 
 
 def _only_sheet(filled: dict[str, list[Row]], path: Path, recognise: Recognise) -> str:
     likely = [name for name, rows in filled.items() if recognise([c.strip() for c in rows[0][1]]) > 1] or list(filled)
     if len(likely) != 1:
         raise SourceError(
-            f"{path} has more than one sheet: {', '.join(likely) or 'all of them empty'}",
+            f"{path} has more than one sheet: {', '.join(likely)}",
             remedy="name the right one in parameter `sheet`",
         )
     return likely[0]

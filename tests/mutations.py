@@ -15,6 +15,7 @@ ODD_HEADERS = ["", "upn ", "Id", "mobile", "Office", "Opmerking", "=1+1", "UPN",
 ODD_CELLS = [
     "", " ", "\u00a0", "+31612345678", "+31 612345678", "0612345678", "3.16E+10", "31612345678", "'+31 612345678",
     '="+31612345678"', "+31 ******678", "#N/A", "+31 612345678x12", "112", "0900 1234", "nope", "a@b.example", "@",
+    "+31612345678.0", "2026-11-24", "a\r=1+1", "+ 612345678", "\u200bperson1@contoso.example",
     "TRUE", "FALSE", "WAAR", "yes", "maybe", "zoë@contoso.example", "\u202e+31612345678", "\x00", "\x07", "a\nb", 'a"b',
     "a;b", "a,b", "+" * 300, "1" * 400, "\U0001f600", "=HYPERLINK(1)", "-1", "NaN", "None", "null", "0", "1", "12.0",
 ]  # fmt: skip
@@ -85,6 +86,6 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
         way = dice.randrange(4)
         changed[at:end] = (
             dice.randbytes(end - at) if way == 0 else b"" if way == 1 else changed[at:end] * 2 if way == 2
-            else dice.choice((b'"', b"\n", b"\r", b";", b"\0", b"\xff")) + changed[at:end]
+            else dice.choice((b'"', b"sep=;\r\n", b"\n", b"\r", b";", b"\0", b"\xff")) + changed[at:end]
         )  # fmt: skip
     return bytes(changed)

@@ -7,7 +7,7 @@ import json
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -43,7 +43,7 @@ class Front:
         """Answer one HTTP request to Graph."""
         origin = Origin(request.headers.get("client-request-id") or str(uuid.uuid4()))
         raw = await request.body()
-        path = request.scope["raw_path"].decode().partition("?")[0]
+        path = request.scope["raw_path"].decode("utf-8", "replace").partition("?")[0]
         version, _, rest = path.lstrip("/").partition("/")
         weather = self.wire.weather
         if delay := weather.delay():
@@ -77,7 +77,7 @@ class Front:
         try:
             body = _json(raw, request.headers.get("content-type", ""))
             make = partial(self._call, granted, version)
-            if path == "/$batch":
+            if unquote(path).rstrip("/").lower() == "/$batch":
                 return self._batch(request, body, origin, make)
         except Refusal as no:
             return refuse(no)
@@ -158,8 +158,12 @@ def _json(raw: bytes, content_type: str) -> Any:
     if "json" not in content_type:
         raise Refusal(415, "UnsupportedMediaType", "A body needs Content-Type: application/json.")
     try:
-        return json.loads(raw)
-    except ValueError as error:
+        body = json.loads(raw)
+        if b"\\ud" in raw.lower():
+            # Half of a character is no text.
+            json.dumps(body, ensure_ascii=False).encode()
+        return body
+    except (ValueError, RecursionError) as error:
         raise Refusal(400, "BadRequest", "Unable to read JSON request payload.") from error
 
 

@@ -34,6 +34,7 @@ _RULES = odata.Rules(
     orders=frozenset({"activityDateTime"}),
 )
 _KINDS = {"phone": "phone", "email": "email", "temporaryAccessPass": "temporary access pass"}
+_DELETED = "Admin deleted phone method for user"
 _VERBS = {"registered": "Admin registered", "updated": "Admin updated", "deleted": "Admin deleted"}
 
 
@@ -71,8 +72,17 @@ class Audits:
         for key in before.keys() | after.keys():
             old, new = before.get(key), after.get(key)
             if old != new and (old or new):
-                self._write(_own(user, old, new))
+                self._write(self._worded(_own(user, old, new)))
                 self._write(_core(user, old, new))
+
+    def _worded(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return the record in the words that are assumed."""
+        if record["resultReason"] == _DELETED:
+            record["resultReason"] = self.tenant.assume["audit_deleted_reason"]
+        if self.tenant.assume["audit_property_names"] == "absent":
+            for value in record["targetResources"][0]["modifiedProperties"]:
+                value["displayName"] = None
+        return record
 
     def policy(self, activity: str, name: str, old: Any, new: Any) -> None:
         """Write down a change of the authentication methods policy."""
@@ -86,6 +96,21 @@ class Audits:
                 "loggedByService": "Authentication Methods",
                 "resultReason": "",
                 "targetResources": [{**target, "modifiedProperties": values}],
+            }
+        )
+
+    def preferences(self, user: User, before: tuple[bool, str], after: tuple[bool, str]) -> None:
+        """Write down a change of a person's sign-in preferences (reference-audit-activities)."""
+        pairs = zip(("isSystemPreferred", "userPreferredMethod"), before, after, strict=True)
+        values = [{"displayName": n, "oldValue": json.dumps(o), "newValue": json.dumps(v)} for n, o, v in pairs]
+        self._write(
+            {
+                "category": "ApplicationManagement",
+                "activityDisplayName": "PATCH UserAuthMethod.PatchSignInPreferencesAsync",
+                "operationType": "Update",
+                "loggedByService": "Authentication Methods",
+                "resultReason": "",
+                "targetResources": _target(user, values),
             }
         )
 

@@ -22,7 +22,7 @@ def _bad(message: str) -> Refusal:
 
 def run(wire: Wire, body: Any, client_request_id: str, call: Callable[..., Call]) -> Answer:
     """Answer a whole batch, or refuse it when it cannot be understood; `call` builds one inner request."""
-    requests = _requests(body)
+    requests = _requests(body, bodies_needed=wire.tenant.assume["batch_write_without_body"] == "refused")
     order = _check_order(requests)
     batch = str(uuid.uuid4())
     done: dict[str, dict[str, Any]] = {}
@@ -36,7 +36,7 @@ def run(wire: Wire, body: Any, client_request_id: str, call: Callable[..., Call]
     return Answer(200, {"responses": answers})
 
 
-def _requests(body: Any) -> list[dict[str, Any]]:
+def _requests(body: Any, *, bodies_needed: bool) -> list[dict[str, Any]]:
     requests = body.get("requests") if isinstance(body, dict) else None
     if not isinstance(requests, list) or not requests or not all(isinstance(r, dict) for r in requests):
         raise _bad("Invalid batch payload format.")
@@ -44,14 +44,14 @@ def _requests(body: Any) -> list[dict[str, Any]]:
         raise _bad("Number of requests inside batch exceed the limit")
     seen: set[str] = set()
     for request in requests:
-        _check(request)
+        _check(request, bodies_needed=bodies_needed)
         if request["id"].lower() in seen:
             raise _bad("Request Id should be unique in the batch request.")
         seen.add(request["id"].lower())
     return requests
 
 
-def _check(request: dict[str, Any]) -> None:
+def _check(request: dict[str, Any], *, bodies_needed: bool) -> None:
     if not isinstance(request.get("id"), str) or not request["id"]:
         raise _bad("Request Id is required for each request in the batch.")
     # What is null is as good as left out.
@@ -66,7 +66,7 @@ def _check(request: dict[str, Any]) -> None:
     headers = request.get("headers", {})
     if not isinstance(headers, dict) or not all(isinstance(v, str) for v in headers.values()):
         raise _bad(f"Invalid headers for request Id: {request['id']}")
-    if request["method"] in ("POST", "PATCH", "PUT") and "body" not in request:
+    if bodies_needed and request["method"] in ("POST", "PATCH", "PUT") and "body" not in request:
         raise _bad(f"Write request id : {request['id']} does not contain Content-Type header or body.")
     if "body" in request and "content-type" not in {k.lower() for k in headers}:
         raise _bad(f"Write request id : {request['id']} does not contain Content-Type header or body.")

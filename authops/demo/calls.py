@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from authops.demo import odata
 from authops.demo.tenant import Refusal
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
 
+_ARGUMENT = re.compile(r"(\w+)='([^']*)'")
 _KEY = re.compile(r"\((?:'|%27)([^'()/]+?)(?:'|%27)\)(?=/|$)")
 
 
@@ -93,9 +94,34 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+def counted(call: Call) -> bool:
+    """Return whether a count is wanted; without the header that is refused or passed over, as assumed."""
+    wanted = call.options.get("$count", "").lower() == "true"
+    if wanted and not call.eventual and call.tenant.assume["count_without_header"] == "refused":
+        raise odata.unsupported("$count is not supported without the header ConsistencyLevel: eventual.")
+    return wanted and call.eventual
+
+
 def plain(path: str) -> str:
     """Return the path with keys as segments: OData writes `/users('id')` and `/users/id` alike."""
     return _KEY.sub(r"/\1", path)
+
+
+def function_arguments(call: Call) -> str:
+    """Return the path with the spellings that OData allows made one.
+
+    A function without parameters, a cast (the SDK writes the shorter one), the order and encoding of arguments; the
+    SDK's builders for Python leave the comma out between two arguments.
+    """
+    path = call.path.rstrip("/").removesuffix("()").replace("/graph.user", "/microsoft.graph.user")
+    if not path.endswith(")"):
+        return path
+    where, _, said = path.partition("(")
+    named = _ARGUMENT.findall(unquote(said))
+    if "," not in unquote(said) and len(named) > 1 and call.tenant.assume["arguments_without_comma"] == "refused":
+        raise Refusal(400, "BadRequest", f"Syntax error: a comma is missing in '({unquote(said)}'.")
+    pairs = [f"{name}='{quote(value)}'" for name, value in sorted(named, reverse=True)]
+    return f"{where}({','.join(pairs)})" if pairs else path
 
 
 def no_such(key: str) -> str:
@@ -119,13 +145,13 @@ def paged(call: Call, rows: Sequence[Any], what: str, render: Callable[[Any], An
     options = call.options
     size = odata.page_size(options.get("$top"), *sizes)
     start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)
-    counted = options.get("$count", "false").lower() == "true" and call.eventual
-    advanced = counted or "$search" in options
+    counting = counted(call)
+    advanced = counting or "$search" in options
     if continued and not call.eventual:
         # The header is not remembered by the link: it has to come with every page.
         raise odata.unsupported("This page belongs to an advanced query: send ConsistencyLevel: eventual again.")
     body: dict[str, Any] = {"@odata.context": call.context(what)}
-    if counted and not start:
+    if counting and not start:
         body["@odata.count"] = len(rows)
     if start + size < len(rows):
         body["@odata.nextLink"] = call.next_link(odata.page_token(start + size, advanced=advanced))

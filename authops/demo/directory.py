@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from authops.demo import odata
-from authops.demo.calls import Answer, no_such, paged, refuse_options
+from authops.demo.calls import Answer, counted, no_such, paged, refuse_options
 from authops.demo.permissions import BASIC, USERS_FULL
 from authops.demo.tenant import Refusal
 
@@ -21,8 +20,12 @@ DEFAULT_PROPERTIES = (
     "preferredLanguage", "surname", "userPrincipalName", "id",
 )  # fmt: skip
 _LISTS = frozenset(
-    ["otherMails", "businessPhones", "assignedLicenses", "imAddresses", "proxyAddresses", "identities", "assignedPlans"]
-)
+    [
+        "otherMails", "businessPhones", "assignedLicenses", "imAddresses", "proxyAddresses", "identities",
+        "assignedPlans", "licenseAssignmentStates", "onPremisesProvisioningErrors", "provisionedPlans",
+        "serviceProvisioningErrors",
+    ]
+)  # fmt: skip
 # Structural properties of microsoft.graph.user that the population leaves empty.
 _EMPTY = frozenset(
     [
@@ -30,6 +33,7 @@ _EMPTY = frozenset(
         "authorizationInfo",
         "consentProvidedForMinor",
         "creationType",
+        "customSecurityAttributes",
         "deletedDateTime",
         "employeeHireDate",
         "employeeLeaveDateTime",
@@ -39,16 +43,20 @@ _EMPTY = frozenset(
         "externalUserStateChangeDateTime",
         "faxNumber",
         "identities",
+        "identityParentId",
         "imAddresses",
         "assignedPlans",
+        "isManagementRestricted",
         "isResourceAccount",
         "lastPasswordChangeDateTime",
         "legalAgeGroupClassification",
+        "licenseAssignmentStates",
         "onPremisesDistinguishedName",
         "onPremisesDomainName",
         "onPremisesExtensionAttributes",
         "onPremisesImmutableId",
         "onPremisesLastSyncDateTime",
+        "onPremisesProvisioningErrors",
         "onPremisesSamAccountName",
         "onPremisesSecurityIdentifier",
         "onPremisesUserPrincipalName",
@@ -56,8 +64,10 @@ _EMPTY = frozenset(
         "passwordProfile",
         "postalCode",
         "preferredDataLocation",
+        "provisionedPlans",
         "proxyAddresses",
         "securityIdentifier",
+        "serviceProvisioningErrors",
         "showInAddressList",
         "signInSessionsValidFromDateTime",
         "state",
@@ -85,6 +95,7 @@ _FILLED = frozenset(
 _SINGLE = frozenset(
     [
         "aboutMe",
+        "deviceEnrollmentLimit",
         "birthday",
         "hireDate",
         "interests",
@@ -130,7 +141,8 @@ def _row(user: User) -> dict[str, Any]:
     return {"id": user.id, **user.profile}
 
 
-def _chosen(call: Call, options: dict[str, str]) -> tuple[str, ...]:
+def chosen_properties(call: Call, options: dict[str, str]) -> tuple[str, ...]:
+    """Return the properties that `$select` names, or the default ones."""
     if "$select" not in options:
         return DEFAULT_PROPERTIES
     wanted = tuple(dict.fromkeys(name.strip() for name in options["$select"].split(",")))
@@ -152,17 +164,13 @@ def _render(call: Call, row: dict[str, Any], chosen: tuple[str, ...]) -> dict[st
 
 
 def shown_user(call: Call, user: User, options: dict[str, str]) -> dict[str, Any]:
-    """Return a user as `$select` and the permissions show it, for collections of directory objects."""
-    return _render(call, _row(user), _chosen(call, options))
+    """Return a user as `$select` and the permissions show it."""
+    return _render(call, _row(user), chosen_properties(call, options))
 
 
 def _needs_header(call: Call, options: dict[str, str]) -> bool:
     """Return whether this is an advanced query, refusing one whose header is missing."""
-    counting = options.get("$count", "false").lower() == "true"
-    if counting and not call.eventual:
-        if call.tenant.assume["count_without_header"] == "refused":
-            raise odata.unsupported("$count is not supported without the header ConsistencyLevel: eventual.")
-        return False
+    counting = counted(call)
     if "$search" in options and not call.eventual:
         text = "Request with $search query parameter only works through MSGraph with a special request header"
         raise odata.unsupported(f"{text}: 'ConsistencyLevel: eventual'")
@@ -197,14 +205,15 @@ def list_users(call: Call) -> Answer:
         raise Refusal(400, "Request_BadRequest", "'$skip' is not supported by the service.")
     options = refuse_options(call, "$top", "$select", "$count", "$filter", "$orderby", "$search", "$skiptoken")
     advanced = _needs_header(call, options)
-    chosen = _chosen(call, options)
+    chosen = chosen_properties(call, options)
     plain = not {"$filter", "$orderby", "$search"} & set(options)
     rows: Sequence[Any] = call.tenant.living() if plain else _matching(call, options, advanced=advanced)
     shown: Callable[[Any], Any] = lambda row: _render(call, _row(row) if plain else row, chosen)  # noqa: E731
-    return paged(call, rows, _context(options), shown, (_PAGE, _LIMIT))
+    return paged(call, rows, users_context(options), shown, (_PAGE, _LIMIT))
 
 
-def _context(options: dict[str, str]) -> str:
+def users_context(options: dict[str, str]) -> str:
+    """Return what the context of users says."""
     return f"users({options['$select']})" if "$select" in options else "users"
 
 
@@ -222,38 +231,8 @@ def get_user(call: Call, key: str) -> Answer:
     user = call.tenant.find(key)
     if user is None:
         raise Refusal(404, "Request_ResourceNotFound", no_such(key))
-    shown = _render(call, _row(user), _chosen(call, options))
-    return Answer(body={"@odata.context": call.context(_context(options) + "/$entity"), **shown})
-
-
-def delta(call: Call) -> Answer:
-    """List users, then what changed since the link of last time (user-delta); a link of another life is 410."""
-    options = refuse_options(call, "$select", "$filter", "$top", "$skiptoken", "$deltatoken")
-    tenant, chosen = call.tenant, _chosen(call, options)
-    begun = f"{tenant.meta['seed']}-{id(tenant)}"
-    since = -1
-    if options.get("$deltatoken") == "latest":
-        since = tenant.staff_version
-    elif "$deltatoken" in options:
-        life, _, number = options["$deltatoken"].rpartition(".")
-        if life != begun:
-            raise Refusal(410, "syncStateNotFound", "The sync state is not found; start over without a token.")
-        since = int(number)
-    users = tenant.living() if since < 0 else [tenant.users[k] for k, at in tenant.moved.items() if at > since]
-
-    if "$filter" in options:
-        test = odata.parse(options["$filter"], odata.Rules(frozenset({"id"})))
-        users = [user for user in users if test({"id": user.id})]
-
-    def shown(user: User) -> dict[str, Any]:
-        return {"id": user.id, "@removed": {"reason": "changed"}} if user.deleted else _render(call, _row(user), chosen)
-
-    answer = paged(call, users, _context(options), shown, (_PAGE, _LIMIT))
-    if "@odata.nextLink" not in answer.body:
-        link = call.next_link("").partition("?")[0]
-        kept = "".join(f"{name}={quote(options[name])}&" for name in ("$select", "$filter") if name in options)
-        answer.body["@odata.deltaLink"] = f"{link}?{kept}$deltatoken={begun}.{tenant.staff_version}"
-    return answer
+    shown = _render(call, _row(user), chosen_properties(call, options))
+    return Answer(body={"@odata.context": call.context(users_context(options) + "/$entity"), **shown})
 
 
 _SKUS = {

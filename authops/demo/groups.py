@@ -132,8 +132,6 @@ class Groups:
 
     def _objects(self, call: Call, ids: list[str], *, typed: bool) -> Answer:
         options = refuse_options(call, "$top", "$select", "$count", "$skiptoken")
-        if options.get("$count", "").lower() == "true" and not call.eventual:
-            raise odata.unsupported("$count is not supported without the header ConsistencyLevel: eventual.")
         present = [key for key in ids if key in self._groups or call.tenant.find(key)]
         return paged(call, present, "directoryObjects", lambda key: self._object(call, key, typed, options), _SIZES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from authops.demo import odata, passes
@@ -73,9 +74,15 @@ def get_method(call: Call, key: str, method_id: str) -> Answer:
 
 def not_writable(call: Call, key: str, method_id: str) -> Answer:
     """Refuse to write a method without saying its type, in the words that were seen in practice."""
-    status, code = call.tenant.assume.refusal("generic_method_write")
-    where = f"https://mface.windowsazure.com/odata/users('{key}')/authentication/methods('{method_id}')"
-    raise Refusal(status, code, f"No HTTP resource was found that matches the request URI '{where}'.")
+    raise no_resource(call, "generic_method_write", f"users('{key}')/authentication/methods('{method_id}')")
+
+
+def no_resource(call: Call, assumption: str, where: str) -> Refusal:
+    """Return the words for a verb that a method does not have: those of the service behind Graph, passed on whole."""
+    text = f"No HTTP resource was found that matches the request URI 'https://mface.windowsazure.com/odata/{where}'."
+    more = "No type was found that matches the controller named 'users'."
+    said = json.dumps({"Message": text, "MessageDetail": more})
+    return Refusal(*call.tenant.assume.refusal(assumption), said)
 
 
 def list_phones(call: Call, key: str) -> Answer:
@@ -89,6 +96,8 @@ def list_phones(call: Call, key: str) -> Answer:
 
 def _filtered(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     options = refuse_options(call, "$filter")
+    if not options:
+        return rows
     if call.tenant.assume["phone_filter"] == "refused":
         raise Refusal(400, "badRequest", "The query option $filter is not supported.")
     test = odata.parse(options["$filter"], odata.Rules(frozenset({"phoneType"})))

@@ -19,7 +19,7 @@ from authops.demo.tenant import Refusal
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
 _A_TIME = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)"
-_TOKEN = re.compile(rf"\s*('(?:[^']|'')*'|{_A_TIME}|[(),:]|[\w./-]+)")
+_TOKEN = re.compile(rf"\s*('(?:[^']|'')*'|{_A_TIME}|[(),:]|[\w./$-]+)")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TIME = re.compile(_A_TIME)
 _TERM = re.compile(r'\s*"(\w+):([^"]*)"\s*(AND|OR|$)')
@@ -114,6 +114,8 @@ class _Parser:
         return lambda row: wanted in row[name]
 
     def compare(self, name: str) -> Test:
+        if name.endswith("/$count"):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $filter by {name}.")
         self.allowed(name, self.rules.equal)
         operator = self.take().lower()
         if operator == "in":

@@ -18,6 +18,7 @@ from authops.demo.tenant import ALTERNATE, MOBILE, OFFICE, Refusal, new_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from authops.demo.audits import Audits
     from authops.demo.calls import Call
     from authops.demo.policies import Policies
     from authops.demo.tenant import User
@@ -130,9 +131,10 @@ def get_preferences(call: Call, key: str) -> Answer:
     return Answer(body={"@odata.context": context, **system, **preferred})
 
 
-def change_preferences(call: Call, key: str) -> Answer:
+def change_preferences(audits: Audits, call: Call, key: str) -> Answer:
     """Make a registered method the default: 204."""
     user = call.user(key)
+    before = (user.system_preferred, user.preferred)
     asked = _asked(call)
     wanted = asked.get("userPreferredMethodForSecondaryAuthentication")
     for name in sorted(set(asked) - _PREFERENCE_FIELDS):
@@ -140,9 +142,11 @@ def change_preferences(call: Call, key: str) -> Answer:
     system = asked.get("isSystemPreferredAuthenticationMethodEnabled", user.system_preferred)
     if not isinstance(system, bool):
         raise Refusal(400, "badRequest", "isSystemPreferredAuthenticationMethodEnabled must be true or false.")
+    chosen = None if wanted is None else _registered(call, user, str(wanted))
     call.tenant.settle(user, system_preferred=system)
-    if wanted is not None:
-        call.tenant.prefer(user, _registered(call, user, str(wanted)), voice=wanted == "voiceMobile")
+    if chosen is not None:
+        call.tenant.prefer(user, chosen, voice=wanted == "voiceMobile")
+    audits.preferences(user, before, (user.system_preferred, user.preferred))
     return Answer(204)
 
 

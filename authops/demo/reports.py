@@ -158,7 +158,7 @@ def _select(shown: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
     return {name: shown[name] for name in wanted}
 
 
-def by_method(reports: Reports, call: Call, users: str, roles: str) -> Answer:
+def by_method(reports: Reports, call: Call, users: str = "all", roles: str = "all") -> Answer:
     """Count users by registered method (usersRegisteredByMethod)."""
     rows = _included(reports.report.rows(call, reports.lag), users, roles)
     counts: dict[str, int] = {}
@@ -169,7 +169,7 @@ def by_method(reports: Reports, call: Call, users: str, roles: str) -> Answer:
     return _summary(call, "Method", rows, users, roles, found)
 
 
-def by_feature(reports: Reports, call: Call, users: str, roles: str) -> Answer:
+def by_feature(reports: Reports, call: Call, users: str = "all", roles: str = "all") -> Answer:
     """Count users by what they are capable of (usersRegisteredByFeature)."""
     rows = _included(reports.report.rows(call, reports.lag), users, roles)
     found = [{"feature": f, "userCount": sum(row[_FEATURES[f]] for row in rows)} for f in _FEATURES]

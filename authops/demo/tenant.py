@@ -11,7 +11,7 @@ from authops.demo.assumptions import Assumptions
 from authops.demo.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # Fixed ids: phoneAuthenticationMethod, emailAuthenticationMethod, passwordAuthenticationMethod resources.
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"
@@ -25,6 +25,8 @@ PHONE_TYPES = {value: key for key, value in PHONE_IDS.items()}
 PREFERRED = {MOBILE: "sms", ALTERNATE: "voiceAlternateMobile", OFFICE: "voiceOffice"}
 _KIND_PREFERRED = {"microsoftAuthenticator": "push", "softwareOath": "oath"}
 _NOT_MFA = ("password", "email")
+# Stands among the properties of somebody who moved, for having left.
+LEFT = "@removed"
 
 _T_DEFAULT_PHONE = (
     "The requested authentication method id of [{}] matches the user's current default authentication method,"
@@ -133,8 +135,8 @@ class Tenant:
         self._living: list[User] | None = None
         self.version += 1
         self.staff_version += 1
-        # When each user last changed, for delta; who is not in it did not since the tenant was populated.
-        self.moved: dict[str, int] = {}
+        # When which properties of whom last changed, for delta, since the tenant was populated; all of a newcomer's.
+        self.begun, self.moved = self.staff_version, dict[str, dict[str, int]]()
         self._by_upn = {u.profile["userPrincipalName"].lower(): u for u in users if not u.deleted}
         self._sms: dict[str, str] = {}
         for user in users:
@@ -152,29 +154,29 @@ class Tenant:
         """Take somebody in."""
         self.store.add(user.document())
         self.users[user.id] = user
-        self._moved(user)
+        self._moved(user, {"id", *user.profile})
 
     def leave(self, user: User) -> None:
         """Soft-delete somebody: nobody sees them, though they keep what they had."""
         user.deleted = True
         self._by_upn.pop(user.profile["userPrincipalName"].lower(), None)
         self.store.save(user.document())
-        self._moved(user)
+        self._moved(user, {LEFT})
 
     def change_profile(self, user: User, profile: dict[str, Any]) -> None:
         """Change properties of the directory profile."""
         self._by_upn.pop(user.profile["userPrincipalName"].lower(), None)
         user.profile = {**user.profile, **profile}
         self.store.save(user.document())
-        self._moved(user)
+        self._moved(user, profile)
 
-    def _moved(self, user: User) -> None:
+    def _moved(self, user: User, names: Iterable[str]) -> None:
         if not user.deleted:
             self._by_upn[user.profile["userPrincipalName"].lower()] = user
         self._living = None
         self.version += 1
         self.staff_version += 1
-        self.moved[user.id] = self.staff_version
+        self.moved.setdefault(user.id, {}).update(dict.fromkeys(names, self.staff_version))
 
     def find(self, key: str) -> User | None:
         """Return a living user by object id or UPN; neither is case-sensitive."""
@@ -350,7 +352,7 @@ class Tenant:
         others = user.mfa() if self.assume["others_than_default"] == "mfa" else anything
         if user.default != method.id or not any(m.id != method.id for m in others):
             return
-        phone = self.assume["default_refusal_text"] == "phone"
+        phone = method.kind == "phone" and self.assume["default_refusal_text"] == "phone"
         raise Refusal(400, "badRequest", _T_DEFAULT_PHONE.format(method.id) if phone else _T_DEFAULT)
 
     def _write(self, user: User, method: Method) -> Method:
@@ -360,13 +362,9 @@ class Tenant:
     def _drop(self, user: User, method: Method) -> None:
         remaining = {key: value for key, value in user.methods.items() if key != method.id}
         if user.default == method.id:
-            user.default = self._next_default(remaining)
+            # It was the last that could be one.
+            user.default = None
         self._replace(user, remaining)
-
-    def _next_default(self, remaining: dict[str, Method]) -> str | None:
-        if self.assume["next_default"] == "none":
-            return None
-        return next((k for k, m in remaining.items() if k in PREFERRED or m.kind in _KIND_PREFERRED), None)
 
     def _replace(self, user: User, methods: dict[str, Method]) -> None:
         now, lag = self.now(), self.lag()

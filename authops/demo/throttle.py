@@ -27,8 +27,8 @@ _IDENTITY = re.compile(
 _COSTS = (
     (re.compile(r"/groups/[^/]+/transitiveMembers"), 5),
     (re.compile(r"/groups/[^/]+/members"), 3),
-    (re.compile(r"/users/[^/]+/licenseDetails$|/subscribedSkus$"), 3),
-    (re.compile(r"/users$|/users/[^/]+/memberOf"), 2),
+    (re.compile(r"/subscribedSkus$"), 3),
+    (re.compile(r"/users$|/users/[^/]+/(memberOf|licenseDetails)"), 2),
 )
 
 

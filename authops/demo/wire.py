@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
-from authops.demo import directory, methods, reports
+from authops.demo import delta, directory, methods, reports
 from authops.demo import permissions as p
 from authops.demo.audits import Actor, Audits
-from authops.demo.calls import JSON_TYPE, Answer, Call
+from authops.demo.calls import JSON_TYPE, Answer, Call, function_arguments
 from authops.demo.groups import Groups, list_definitions
 from authops.demo.other_methods import (
     COLLECTIONS,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from authops.demo.weather import Strike, Weather
 
 _LOG_LENGTH = 200_000
+_METHODS = "/users/{}/authentication/"
+_VERBS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _table(wire: Wire) -> list[Route]:
         ("GET", configuration, policies.get_configuration, p.POLICY, p.AUTHENTICATION_REFUSAL),
         ("PATCH", configuration, policies.change_configuration, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
         ("DELETE", configuration, policies.reset_configuration, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", "/users/delta", directory.delta, p.USERS, p.DIRECTORY_REFUSAL),
+        ("GET", "/users/delta", delta.delta, p.USERS, p.DIRECTORY_REFUSAL),
         ("GET", f"{user}/licenseDetails", directory.licence_details, p.USERS, p.DIRECTORY_REFUSAL),
         ("GET", "/subscribedSkus", directory.list_skus, p.LICENCES, p.DIRECTORY_REFUSAL),
         ("GET", "/groups", groups.list_groups, p.GROUPS, p.DIRECTORY_REFUSAL),
@@ -122,6 +124,9 @@ def _table(wire: Wire) -> list[Route]:
         ("GET", f"{configuration.rpartition('/')[0]}", policies.list_all, p.POLICY, p.AUTHENTICATION_REFUSAL),
         ("GET", "/auditLogs/directoryAudits/{}", audits.get, p.REPORTS, p.REPORT_REFUSAL),
     ]  # fmt: skip
+    for what, count in (("Method", reports.by_method), ("Feature", reports.by_feature)):
+        whole = counts.format(what).partition("(")[0]
+        rows.append(("GET", whole, partial(count, report), p.REPORTS, p.REPORT_REFUSAL))
     for segment in ("methods", "passwordMethods"):
         reset = f"{auth}/{segment}/{{}}/resetPassword"
         rows.append(("POST", reset, methods.not_writable, p.NOBODY, p.AUTHENTICATION_REFUSAL))
@@ -136,9 +141,9 @@ def _table(wire: Wire) -> list[Route]:
         if segment != "passwordMethods":
             rows.append(("DELETE", key, deleter(segment), write, p.AUTHENTICATION_REFUSAL))
     preferences, requirements = f"{auth}/signInPreferences", f"{auth}/requirements"
-    beta = [
+    beta: list[tuple[str, str, Callable[..., Answer], frozenset[str], tuple[str, str], str]] = [
         ("GET", preferences, get_preferences, p.METHODS, p.AUTHENTICATION_REFUSAL, "beta"),
-        ("PATCH", preferences, change_preferences, p.METHODS_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
+        ("PATCH", preferences, partial(change_preferences, audits), p.METHODS_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
         ("GET", requirements, get_requirements, p.MFA_STATE_READ, p.AUTHENTICATION_REFUSAL, "beta"),
         ("PATCH", requirements, change_requirements, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
     ]
@@ -184,10 +189,7 @@ class Wire:
         return self._refused(strike, request_id, origin) if strike and answer.status < 400 else answer
 
     def _throttled(self, request_id: str, origin: Origin) -> Answer:
-        body = self.error(Refusal(429, *_WEATHER_TEXTS[429]), request_id, origin.client_request_id)
-        ids = body["error"]["innerError"]
-        body["error"]["innerError"] = {"code": "429", **ids, "message": "Please retry after", "status": "429"}
-        return Answer(429, body)
+        return Answer(429, self.error(Refusal(429, *_WEATHER_TEXTS[429]), request_id, origin.client_request_id))
 
     def _really(self, call: Call, request_id: str, origin: Origin) -> Answer:
         theirs = self.tenant.assume["audit_correlation"] == "client-request-id"
@@ -201,16 +203,26 @@ class Wire:
         call.masked, call.licence = self.weather.settings.masked, self.weather.settings.licence
         if self.weather.settings.short_pages and (empty := _empty_page(call)):
             return empty
-        # OData has two spellings of a function without parameters and of a cast; the SDK writes the shorter cast.
-        path = call.path.rstrip("/").removesuffix("()").replace("/graph.user", "/microsoft.graph.user")
+        path = function_arguments(call)
         for pattern, route in self._routes.get((call.version, call.method, path.count("/")), ()):
             if found := pattern.fullmatch(path):
                 self._permit(route, call)
                 return route.handler(call, *map(unquote, found.groups()))
+        self._refuse_verb(call, path)
         if path == "/me" or path.startswith("/me/"):
             raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
         what = f"{call.method} {call.path}" if call.version == "v1.0" else f"{call.method} /{call.version}{call.path}"
         raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
+
+    def _refuse_verb(self, call: Call, path: str) -> None:
+        """Refuse a verb that methods of that kind do not have (Graph's metadata: what can be inserted, updated)."""
+        ours = (routes for key, routes in self._routes.items() if key[0] == call.version and key[2] == path.count("/"))
+        for pattern, route in (pair for routes in ours for pair in routes):
+            # An external method can be registered through Graph, only not here.
+            known = route.template.startswith(_METHODS) and "/external" not in route.template
+            if known and call.method in _VERBS and pattern.fullmatch(path):
+                self._permit(route, call)
+                raise methods.no_resource(call, "method_verb", path.lstrip("/"))
 
     def _permit(self, route: Route, call: Call) -> None:
         wanted = route.permissions
@@ -230,6 +242,8 @@ class Wire:
         """Return Graph's error body."""
         ids = {"date": self.tenant.stamp()[:19], "request-id": request_id, "client-request-id": client_request_id}
         inner = {"message": no.message, **ids} if no.code[:1].islower() else ids
+        if no.status == 429:
+            inner = {"code": "429", **ids, "message": "Please retry after", "status": "429"}
         return {"error": {"code": no.code, "message": no.message, "innerError": inner}}
 
     def record(self, method: str, path: str, query: str, status: int, request_id: str, origin: Origin) -> None:

@@ -45,7 +45,8 @@ function toolbar(hello, act) {
     if (!values || !values.length) continue;
     selects[name] = make("select", { "aria-label": name, onchange: () => act.filter(0) },
       make("option", { value: "\u0000" }, `${name}: all`),
-      ...values.map(([value, label, count]) => make("option", { value }, count ? `${label} (${number(count)})` : label)));
+      ...values.map(([value, label, count]) => make("option", { value }, count ? `${label} (${number(count)})` : label)),
+      hello.more[name] && make("option", { disabled: true }, `… and ${number(hello.more[name])} more: search for them`));
   }
   const chips = {};
   for (const [value, label] of hello.facets.action) {
@@ -66,6 +67,7 @@ function render({ model, el }) {
   const hello = model.get("hello");
   const columns = hello.columns;
   const cache = new Map(); // position in the view → row
+  const id = `ao-${Math.random().toString(36).slice(2)}`; // the same grid may stand on a page twice
   let view = -1, rev = -1, total = 0, state = null;
   let cursor = 0, anchor = 0, ranges = [[0, 1]];
   let asked = null, waiting = false, fresh = true, timer = 0, frame = 0;
@@ -82,7 +84,7 @@ function render({ model, el }) {
   const reveal = button("Show full numbers", "", () => tell({ do: "reveal", all: !state.revealed }));
   const matching = make("span", { class: "what" }), chosen = make("span", { class: "what" });
   const why = make("input", {
-    class: "why", placeholder: "Why exclude? Kept with what is excluded  ( n )", "aria-label": "note of an exclusion",
+    class: "why", placeholder: "Why exclude? Kept with what is excluded  ( n )", maxlength: 500, "aria-label": "note of an exclusion",
     onkeydown: (event) => {
       if (event.key === "Enter") { decide("exclude"); act.focus(); }
       if (event.key === "Escape") act.focus();
@@ -98,7 +100,7 @@ function render({ model, el }) {
     class: "body", tabindex: "0", role: "grid", "aria-label": "changes", "aria-multiselectable": "true",
     onscroll: soon, onkeydown: pressed,
   }, make("div", { class: "heads", role: "row" }, ...heads, make("span", { class: "h eye" })), sheet);
-  const note = make("input", { class: "why", placeholder: "Ticket, or why", "aria-label": "note of the approval" });
+  const note = make("input", { class: "why", placeholder: "Ticket, or why", maxlength: 500, "aria-label": "note of the approval" });
   const save = button("Save approval", "write approval.json", () => tell({ do: "save", note: note.value }), "save");
   const saved = make("div", { class: "saved", role: "status" });
   const keys = make("details", {}, make("summary", {}, "Keys"),
@@ -125,6 +127,7 @@ function render({ model, el }) {
   }
 
   function tell(message) {
+    if (timer) search(); // what stands in the filters holds first; the kernel refuses what was meant for other rows
     const { from, to } = sight();
     model.send({ from, count: Math.max(to - from, 60), view, ...message });
   }
@@ -163,7 +166,13 @@ function render({ model, el }) {
 
   function filter(delay) {
     clearTimeout(timer);
-    timer = setTimeout(() => tell({ do: "filter", filters: filters(), words: bar.search.value, from: 0 }), delay);
+    timer = setTimeout(search, delay);
+  }
+
+  function search() {
+    clearTimeout(timer);
+    timer = 0;
+    tell({ do: "filter", filters: filters(), words: bar.search.value, from: 0 });
   }
 
   function clear() {
@@ -199,6 +208,8 @@ function render({ model, el }) {
     if (!total) drawn.push(make("div", { class: "row wait" }, "Nothing matches."));
     sheet.replaceChildren(...drawn);
     body.setAttribute("aria-rowcount", total);
+    if (from <= cursor && cursor < to) body.setAttribute("aria-activedescendant", `${id}-${cursor}`);
+    else body.removeAttribute("aria-activedescendant");
     if (missing) look(from, to);
   }
 
@@ -218,8 +229,8 @@ function render({ model, el }) {
     const eye = row.before || row.after ? make("div", { class: "c eye", role: "gridcell", title: "r: show or hide the full number" }, row.shown ? "◉" : "◎") : make("div", { class: "c eye" });
     return make("div", {
       class: `row ${row.action} is-${row.state || "fixed"}${within(at) ? " selected" : ""}${at === cursor ? " cursor" : ""}`,
-      role: "row", "aria-rowindex": at + 1, "aria-selected": String(within(at)), "data-at": at,
-      "aria-label": `${row.action} ${row.user} ${row.method} ${row.state}`,
+      id: `${id}-${at}`, role: "row", "aria-rowindex": at + 1, "aria-selected": String(within(at)), "data-at": at,
+      "aria-label": `${row.action} ${row.user} ${row.method}, ${row.before || "none"} → ${row.after || "none"}, ${row.state}`,
     }, ...parts, eye);
   }
 

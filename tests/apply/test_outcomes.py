@@ -54,6 +54,19 @@ def test_a_refusal_keeps_graphs_own_words(stage: Stage) -> None:
     assert stage.phones()[user_id("frida")]["mobile"] == A
 
 
+@pytest.mark.parametrize("stores", ["yes", "no"])
+def test_a_number_taken_for_sms_sign_in_is_written_once_and_is_what_reading_shows(stage: Stage, stores: str) -> None:
+    stage.people(frida={}, gus={"mobile": A})
+    stage._ask("assumptions", "PUT", {"sms_taken_stores": stores})
+    stage.world.tenant.sms_sign_in_for = lambda _: True
+    stage.world.tenant._sms["+31687654321"] = "somebody who left"
+    rows = f"frida@contoso.example,{B},,,,\ngus@contoso.example,{B},,,TRUE,\n"
+    outcomes = stage.apply(stage.plan(rows).writes)
+    assert set(outcomes["outcome"]) == {"applied_with_note" if stores == "yes" else "rejected"}
+    assert all("phoneNumberNotUnique" in said for said in outcomes["detail"])
+    assert {user: len(writes) for user, writes in stage.writes().items()} == {user_id("frida"): 1, user_id("gus"): 1}
+
+
 @pytest.mark.parametrize(
     "kind", ["inner-effect-then-500", "inner-429", "inner-429-bare", "inner-503", "outer-503", "outer-effect-then-504"]
 )
@@ -70,22 +83,6 @@ def test_a_lost_answer_is_read_before_anything_is_written_again(stage: Stage, ki
     for name in names:
         seen = [r["method"] for r in stage.log() if user_id(name) in r["path"]]
         assert "POST,POST" not in ",".join(seen)
-
-
-@pytest.mark.parametrize(("stores", "outcome", "writes"), [("yes", "applied_with_note", 1), ("no", "rejected", 2)])
-def test_a_number_that_another_signs_in_with(stage: Stage, stores: str, outcome: str, writes: int) -> None:
-    stage.people(frida={}, gus={})
-    for name in ("frida", "gus"):
-        stage.world.tenant.find(user_id(name)).sms_policy = True
-    stage._ask("assumptions", "PUT", {"sms_taken_stores": stores})
-    stage.apply(stage.plan(f"gus@contoso.example,{A},,,,\n").writes, name="his")
-    made = stage.plan(f"frida@contoso.example,{A},,,,\n").writes
-    stage.clear_log()
-    got = stage.apply(made)
-    assert list(got["outcome"]) == [outcome]
-    assert "phoneNumberNotUnique" in got["detail"].iloc[0]
-    assert len(stage.writes()[user_id("frida")]) == writes
-    assert stage.phones()[user_id("frida")] == ({"mobile": A} if stores == "yes" else {})
 
 
 def test_a_finished_apply_has_nothing_left_to_do(stage: Stage) -> None:

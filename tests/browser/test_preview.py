@@ -158,6 +158,27 @@ def test_everything_by_keyboard_in_the_dark(watched: Watched, source: str, image
     assert page.locator(".jp-Cell").count() == cells
 
 
+def test_what_is_decided_while_a_search_is_being_typed_touches_no_other_row(watched: Watched, source: str) -> None:
+    grid = previewed(watched, source)
+    body = grid.locator(".body")
+    grid.evaluate("""grid => {
+      const search = grid.querySelector(".search");
+      search.value = "remove";
+      search.dispatchEvent(new Event("input", { bubbles: true }));
+      grid.querySelector(".yes").click();
+    }""")
+    expect(grid.locator(".saved")).to_contain_text("nothing was decided")
+    showing(grid, "3")
+    expect(grid.locator(".status")).to_contain_text("approved: 0 of")
+    grid.get_by_role("button", name="Approve").first.click()
+    expect(grid.locator(".saved")).to_contain_text("3 approved")
+    body.focus()
+    watched.page.keyboard.press("End")
+    read = grid.locator(".row.cursor")
+    expect(body).to_have_attribute("aria-activedescendant", str(read.get_attribute("id")))
+    expect(read).to_have_attribute("aria-label", re.compile(r"remove .+ \w+, .*\*\*\*\d{3} → none, approved"))
+
+
 def test_a_restarted_kernel_loses_no_decision(watched: Watched, source: str) -> None:
     grid = previewed(watched, source)
     grid.locator(".row[data-at='1'] .c.decision").click()

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser
 from authops.demo import ensure, stop
 from tests.running import FULL_NUMBER, ROOT, Tenant
 
+HARM = "<img src=x onerror=document.title='owned'>"
+HARMFUL = ("milo.wants@contoso.example", "elin.eligible@contoso.example")  # one to write to, one to look at
 PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign")
 
 
@@ -23,6 +25,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
     tenant = Tenant(ensure(home, users=400), runs)
     tenant.env = {"AUTHOPS_DEMO_HOME": str(home)}
     numbers = digits(tenant)
+    harmful = {"displayName": HARM, "department": HARM}
+    tenant.knob("staff", "POST", {"change": dict.fromkeys(HARMFUL, harmful)})
     try:
         file = str(ROOT / "parameters" / "onboarding.yaml")
         pages: dict[str, Path] = {}
@@ -31,6 +35,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
             ["undo", "-p", "approve", "none", "-p", "max_removals", "500"],
             ["campaign", "-p", "state", "enabled"],
             ["tour"],
+            ["audit", "-p", "scope", "everybody"],  # once more, with what moved
         ):
             code, said, folder = tenant.run(*words)
             assert code == 0, said
@@ -78,6 +83,9 @@ def test_a_page_asks_for_nothing_complains_of_nothing_and_gives_no_number_away(
     pages, numbers = written
     page, asked, said = page_of(browser, pages[name])
     assert (asked, said) == ([], [])
+    assert page.locator("img").count() == 0
+    assert HARM in page.locator("body").text_content() or name in ("3_apply", "4_verify", "6_campaign")
+    assert page.title() != "owned"
     shown = page.content() + page.locator("body").inner_text()
     assert not FULL_NUMBER.search(shown)
     assert len(numbers) > 300
@@ -94,6 +102,10 @@ def test_a_manager_sees_the_end_first_and_never_the_code(
     box = page.locator(".celltag_outcome .box").first.bounding_box()
     assert box
     assert box["y"] + box["height"] < 900
+    first = page.locator("main table").first.bounding_box()
+    assert first
+    assert box["y"] < first["y"]
+    assert page.locator("a[href*='.ipynb']").count() == 0
     text = page.locator("body").inner_text()
     assert "ao." not in text.replace("ao.campaign", "")
     assert "import authops" not in text
@@ -103,7 +115,7 @@ def test_a_manager_sees_the_end_first_and_never_the_code(
 
 @pytest.mark.parametrize("name", ("1_audit", "6_campaign"))
 def test_charts_are_drawn_and_say_their_figures_in_both_themes(
-    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str
+    browser: Browser, written: tuple[dict[str, Path], set[str]], name: str, images: Path
 ) -> None:
     for theme in ("light", "dark"):
         page, _, said = page_of(browser, written[0][name], color_scheme=theme)
@@ -114,6 +126,13 @@ def test_charts_are_drawn_and_say_their_figures_in_both_themes(
         assert len(colours) > 3
         assert re.search(r"\d+ of \d+", page.locator("svg[role=img] g > title").first.text_content())
         assert said == []
+        if (name, theme) == ("1_audit", "light"):
+            below = page.locator("h2", has_text="About this page").bounding_box()
+            page.screenshot(
+                path=str(images / "audit.png"),
+                full_page=True,
+                clip={"x": 60, "y": 0, "width": 1160, "height": below["y"]},
+            )
         page.context.close()
 
 
@@ -124,7 +143,7 @@ def test_it_prints_on_paper_with_nothing_cut_off(
     page, _, _ = page_of(browser, written[0][name], viewport={"width": 690, "height": 980}, color_scheme="dark")
     page.emulate_media(media="print")
     wide = page.evaluate(
-        """[...document.querySelectorAll('main svg, main .tile, main .box, main h2')]
+        """[...document.querySelectorAll('main svg, main .tile, main .box, main h2, main table')]
            .filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))"""
     )
     assert wide == []

@@ -95,7 +95,17 @@ def inside_door(world) -> Door:
 
 @pytest.fixture(params=["inside", "https"])
 def door(request) -> Door:
-    found = request.getfixturevalue(f"{request.param}_door")
+    return _anew(request.getfixturevalue(f"{request.param}_door"))
+
+
+@pytest.fixture
+def inside(inside_door) -> Door:
+    """The door in process, for what does not depend on the way in."""
+    return _anew(inside_door)
+
+
+def _anew(found: Door) -> Door:
+    """The first day again, in fair weather, with every assumption as it is by default."""
     assert found.call("POST", "/_demo/reset").status_code == 200
     defaults = {a["name"]: a["default"] for a in found.call("GET", "/_demo/assumptions").json()["assumptions"]}
     found.assume(**defaults)

@@ -37,7 +37,8 @@ def test_a_password_is_listed_and_cannot_be_deleted(door) -> None:
     auth = f"/users/{door.user('Ben Mobile')}/authentication"
     (password,) = door.call("GET", f"{auth}/passwordMethods").json()["value"]
     assert password["password"] is None
-    assert door.call("DELETE", f"{auth}/passwordMethods/{password['id']}").status_code == 501
+    assert door.call("DELETE", f"{auth}/passwordMethods/{password['id']}").status_code == 404
+    assert len(door.call("GET", f"{auth}/passwordMethods").json()["value"]) == 1
 
 
 def test_a_pass_is_shown_once_and_replaces_the_earlier(door) -> None:
@@ -144,6 +145,19 @@ def test_the_default_is_changed_in_beta_only(door) -> None:
     assert on_v1.status_code == 501
 
 
+def test_a_change_of_the_default_has_its_audit_record(door) -> None:
+    user = door.user("Dirk Default")
+    wanted = {"userPreferredMethodForSecondaryAuthentication": "push"}
+    assert beta(door, "PATCH", user, json=wanted).status_code == 204
+    (record,) = door.call("GET", "/auditLogs/directoryAudits").json()["value"]
+    assert record["activityDisplayName"] == "PATCH UserAuthMethod.PatchSignInPreferencesAsync"
+    assert (record["category"], record["targetResources"][0]["id"]) == ("ApplicationManagement", user)
+    unregistered = wanted | {"isSystemPreferredAuthenticationMethodEnabled": False}
+    assert beta(door, "PATCH", door.user("Ben Mobile"), json=unregistered).status_code == 400
+    assert beta(door, "GET", door.user("Ben Mobile")).json()["isSystemPreferredAuthenticationMethodEnabled"] is True
+    assert len(door.call("GET", "/auditLogs/directoryAudits").json()["value"]) == 1
+
+
 def test_voice_can_be_the_default_of_a_mobile(door) -> None:
     user = door.user("Ben Mobile")
     beta(door, "PATCH", user, json={"userPreferredMethodForSecondaryAuthentication": "voiceMobile"})
@@ -153,6 +167,25 @@ def test_voice_can_be_the_default_of_a_mobile(door) -> None:
 def test_assumes_an_unregistered_default_is_refused(door) -> None:
     wanted = {"userPreferredMethodForSecondaryAuthentication": "push"}
     assert beta(door, "PATCH", door.user("Ben Mobile"), json=wanted).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "includedUserTypes=%27all%27,includedUserRoles=%27all%27",
+        "includedUserRoles='all',%20includedUserTypes='all'",
+        "includedUserTypes='all'%2CincludedUserRoles='all'",
+    ],
+)
+def test_arguments_come_in_any_order_and_encoding(door, arguments) -> None:
+    answer = door.call("GET", f"{door.root}/v1.0/reports/authenticationMethods/usersRegisteredByMethod({arguments})")
+    assert (answer.status_code, answer.json()["userRoles"]) == (200, "all")
+
+
+@pytest.mark.parametrize("what", ["usersRegisteredByMethod", "usersRegisteredByFeature()"])
+def test_counts_without_arguments_are_of_everybody(door, what) -> None:
+    answer = door.call("GET", f"/reports/authenticationMethods/{what}").json()
+    assert (answer["userTypes"], answer["userRoles"], answer["totalUserCount"]) == ("all", "all", 138)
 
 
 def test_the_report_counts_by_method_and_feature(door) -> None:

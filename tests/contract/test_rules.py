@@ -1,5 +1,7 @@
 """What Graph's method endpoints accept and refuse, through both doors."""
 
+import json
+
 import pytest
 
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"
@@ -52,6 +54,21 @@ def test_default_is_refused_while_others_exist(door):
     assert error(refused) == (400, "badRequest")
     assert "matches the user's current default authentication method" in refused.json()["error"]["message"]
     assert refused.json()["error"]["innerError"]["message"] == refused.json()["error"]["message"]
+
+
+def test_an_app_that_is_the_default_is_refused_in_the_other_words(door):
+    auth = f"/users/{door.user('Finn Full')}/authentication"
+    (app,) = door.call("GET", f"{auth}/microsoftAuthenticatorMethods").json()["value"]
+    refused = door.call("DELETE", f"{auth}/microsoftAuthenticatorMethods/{app['id']}")
+    assert error(refused) == (400, "badRequest")
+    assert refused.json()["error"]["message"].startswith("Cannot delete default method with other methods configured.")
+
+
+@pytest.mark.parametrize("raw", [b"[" * 100_000, b'{"phoneType": "\\ud800"}', b"\xff", b"{"])
+def test_a_body_that_is_no_json_is_400_however_it_is_broken(door, raw):
+    headers = {"Content-Type": "application/json"}
+    for path in ("/$batch", phones(door, "Ada Empty")):
+        assert error(door.call("POST", path, content=raw, headers=headers)) == (400, "BadRequest")
 
 
 def test_default_may_go_once_it_is_the_last(door):
@@ -153,7 +170,29 @@ def test_what_only_a_person_may_do_is_refused_to_an_application(door):
     assert error(door.call("GET", "/me/authentication/phoneMethods")) == (400, "BadRequest")
 
 
-@pytest.mark.parametrize("verb", ["PUT", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize(
+    ("verb", "where"),
+    [
+        ("PUT", f"phoneMethods/{MOBILE}"),
+        ("PATCH", "phoneMethods"),
+        ("POST", "fido2Methods"),
+        ("PATCH", f"temporaryAccessPassMethods/{MOBILE}"),
+        ("DELETE", f"passwordMethods/{MOBILE}"),
+        ("POST", "methods"),
+    ],
+)
+def test_assumes_a_verb_that_a_method_does_not_have_is_refused_as_a_generic_write(door, verb, where):
+    path = f"/users/{door.user('Ben Mobile')}/authentication/{where}"
+    body = {} if verb == "DELETE" else {"json": {"phoneNumber": "+31 612345679"}}
+    answer = door.call(verb, path, **body)
+    assert error(answer) == (404, "UnknownError")
+    said = json.loads(answer.json()["error"]["message"])
+    assert said["Message"].startswith("No HTTP resource was found that matches the request URI 'https://mface.")
+    assert said["MessageDetail"] == "No type was found that matches the controller named 'users'."
+    assert door.phones("Ben Mobile") == {"mobile": "+31 612340001"}
+
+
+@pytest.mark.parametrize("verb", ["HEAD", "OPTIONS"])
 def test_a_verb_that_is_not_there_is_501(door, verb):
     answer = door.call(verb, f"{phones(door, 'Ben Mobile')}/{MOBILE}")
     assert answer.status_code == 501

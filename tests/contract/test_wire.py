@@ -121,6 +121,8 @@ def test_inner_429_carries_its_own_retry_after(door):
     limited = [r for r in answer.json()["responses"] if r["status"] == 429]
     assert answer.status_code == 200
     assert [r["headers"]["Retry-After"] for r in limited] == ["2.128"]
+    inner = limited[0]["body"]["error"]["innerError"]
+    assert (inner["code"], inner["message"], inner["status"]) == ("429", "Please retry after", "429")
 
 
 def test_reads_may_lag_behind_writes(door):

@@ -105,6 +105,19 @@ def test_the_audit_does_with_what_it_may_read(tmp_path: Path) -> None:
     assert "names of licences are not known" in said
 
 
+def test_without_a_licence_for_the_report_nobody_is_sent_for_a_permission(tenant: Tenant) -> None:
+    tenant.knob("assumptions", "PUT", {"tenant_licence": "free"})
+    try:
+        code, said, folder = tenant.run("audit")
+    finally:
+        tenant.knob("assumptions", "PUT", {"tenant_licence": "premium"})
+    assert code == 1
+    assert "the tenant needs Entra ID P1 or P2" in said
+    assert "ask the administrator" not in said
+    assert folder
+    assert "Entra ID P1 or P2" in (folder / "1_audit.html").read_text("utf-8")
+
+
 def campaign(tenant: Tenant) -> dict[str, Any]:
     code, said, folder = tenant.run("campaign")
     assert code == 0, said

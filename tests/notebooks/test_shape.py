@@ -64,3 +64,13 @@ def test_parameters_are_what_papermill_and_the_yaml_file_say(name: str) -> None:
     assert set(papermill.inspect_notebook(str(path))) == set(assigned)
     assert set(yaml.safe_load((ROOT / "parameters" / f"{name}.yaml").read_text())) == set(assigned)
     assert set(runbook.declared(name)) == set(assigned)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_opens_with_what_it_needs_and_will_not_do_and_leads_on(path: Path) -> None:
+    first, *others = cells(path, "markdown")
+    for word in ("needs", "writes", "never"):
+        assert f"| **{word}** |" in first.source
+    assert re.search(r"\*\*Next:\*\* [^*]*\]\(\d_\w+\.ipynb\)", first.source)
+    links = re.findall(r"\]\(([^)]+)\)", "".join(c.source for c in (first, *others)))
+    assert [link for link in links if not (path.parent / link).is_file()] == []

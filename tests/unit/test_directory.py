@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -13,7 +15,7 @@ import pandas as pd
 import pytest
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
-from authops import directory, protection, requests
+from authops import audit_log, directory, profile, protection, requests
 from authops.connection import Connection
 from authops.errors import GraphError
 from authops.frames import REGISTRATIONS, frame
@@ -114,6 +116,90 @@ def test_a_list_whose_rest_cannot_be_read_is_not_known() -> None:
     assert mobile(rule) == (False, "")
 
 
+def details(rule: Rule) -> list[tuple[bool, str]]:
+    who, report = people(ONE), frame(REGISTRATIONS, [])
+    found = ask(rule, lambda way: directory.details(way, who, report, tick=lambda _: None))
+    return list(zip(found["known"].tolist(), found["value"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("body", [None, {}, {"value": None}, [phone("+31 612345678")]])
+def test_a_person_whose_methods_are_no_list_is_unknown_in_an_audit(body: Any) -> None:
+    assert details(lambda _: (200, body)) == [(False, "")]
+
+
+def test_a_person_whose_methods_come_in_pages_is_read_to_the_end_in_an_audit() -> None:
+    def rule(path: str) -> tuple[int, Any]:
+        link = f"{HERE}/v1.0/users/{ONE}/authentication/methods?$skiptoken=2"
+        more = {} if "skiptoken" in path else {"@odata.nextLink": link}
+        number, kind = ("+31 612345678", "mobile") if more else ("+31 207940000", "office")
+        return 200, {"value": [phone(number, kind)], **more}
+
+    assert details(rule) == [(True, "+31 612345678"), (True, "+31 207940000")]
+
+
+@pytest.mark.parametrize("read", [directory.all_users, directory.people, directory.registrations])
+def test_a_person_on_two_pages_is_one_row(read: Callable[[Graph], Awaitable[pd.DataFrame]]) -> None:
+    def rule(path: str) -> tuple[int, Any]:
+        where = urlsplit(path).path
+        first = {"@odata.nextLink": f"{HERE}/v1.0{where}?$skiptoken=2"} if "skiptoken" not in path else {}
+        ids = (ONE, TWO) if first else (TWO.upper(), GROUP)
+        return 200, {"value": [{"id": i, "skuId": i, "skuPartNumber": i} for i in ids], **first}
+
+    assert ask(rule, read)["user_id"].tolist() == [ONE, TWO, GROUP]
+
+
+def two_pages(first: Sequence[Any], second: Sequence[Any]) -> Rule:
+    """The same two pages of whatever collection is asked for."""
+
+    def rule(path: str) -> tuple[int, Any]:
+        if "skiptoken" in path:
+            return 200, {"value": list(second)}
+        return 200, {"value": list(first), "@odata.nextLink": f"{HERE}/v1.0{urlsplit(path).path}?$skiptoken=2"}
+
+    return rule
+
+
+def test_an_audit_record_on_two_pages_is_one_change_and_records_without_an_id_are_all_kept() -> None:
+    target = {"id": ONE, "modifiedProperties": [{"oldValue": None, "newValue": requests.METHOD_IDS["mobile"]}]}
+    named, nameless = ({"id": i, "activityDateTime": "2026-11-25T10:00:00Z"} for i in ("a1", None))
+    pages = two_pages(
+        [named | {"targetResources": [target]}],
+        [r | {"targetResources": [target]} for r in (named, nameless, nameless)],
+    )
+    found = ask(pages, lambda way: audit_log.records(way, datetime(2026, 11, 25, tzinfo=UTC), [ONE]))
+    assert found["audit_id"].tolist() == ["a1", "", ""]
+
+
+def test_a_profile_on_two_pages_is_read_once() -> None:
+    ada, ben = ({"id": i, "userPrincipalName": i, "mobilePhone": "+31 612345678"} for i in (ONE, TWO))
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    got = ask(two_pages([ada], [ada, ben]), lambda way: profile.read(way, ["mobile from mobilePhone"], now=now))
+    assert got.wanted["user"].tolist() == [ONE, TWO]
+    assert got.problems.empty
+
+
+@pytest.mark.parametrize("largest", [999, 100])
+def test_the_report_is_read_whatever_its_largest_page_is(largest: int) -> None:
+    def rule(path: str) -> tuple[int, Any]:
+        told = re.search(r"top=(\d+)", path)
+        wrong = told and int(told[1]) > largest
+        return (400, {"error": {"code": "BadRequest"}}) if wrong else (200, {"value": [{"id": ONE}]})
+
+    assert ask(rule, directory.registrations)["user_id"].tolist() == [ONE]
+
+
+def test_a_report_that_is_refused_is_refused() -> None:
+    with pytest.raises(GraphError, match="BadRequest"):
+        ask(lambda _: (400, {"error": {"code": "BadRequest"}}), directory.registrations)
+
+
+def test_a_policy_without_its_configurations_is_not_known() -> None:
+    with pytest.raises(GraphError, match="not known"):
+        ask(lambda _: (200, {"id": "authenticationMethodsPolicy"}), directory.methods_policy)
+    page: Rule = lambda path: (200, {"value": []}) if "olicies" not in path else (200, {"id": "x"})  # noqa: E731
+    assert ask(page, lambda way: protection.read(way, people(ONE), protection.Rules())).held.empty
+
+
 def test_somebody_whom_only_others_may_look_at_is_refused_alone() -> None:
     def rule(path: str) -> tuple[int, Any]:
         return (403, {"error": {"code": "accessDenied"}}) if ONE in path else (200, {"value": [phone("+31 612345678")]})
@@ -144,6 +230,31 @@ def test_the_default_is_known_whatever_the_case_of_ids() -> None:
     rule: Rule = lambda path: (200, {"value": [app] if path.endswith("/methods") else [phone("+31 612345678")]})  # noqa: E731
     seen = ask(rule, lambda way: directory.current(way, [ONE], methods=["mobile"], defaults=report))
     assert (bool(seen["is_default"].iloc[0]), int(seen["others"].iloc[0])) == (True, 1)
+
+
+def details_of(rule: Rule) -> pd.DataFrame:
+    users, report = people(ONE), frame(REGISTRATIONS, [])
+    return ask(rule, lambda way: directory.details(way, users, report, tick=lambda _: None))
+
+
+def method(kind: str, **more: Any) -> dict[str, Any]:
+    return {"@odata.type": f"#microsoft.graph.{kind}AuthenticationMethod", **more}
+
+
+def test_methods_in_pages_are_read_to_their_end() -> None:
+    def rule(path: str) -> tuple[int, Any]:
+        link = f"{HERE}/v1.0/users/{ONE}/authentication/methods?$skiptoken=2"
+        if "skiptoken" in path:
+            return 200, {"value": [method("phone", **phone("+31 612345678"))]}
+        return 200, {"value": [method("password")], "@odata.nextLink": link}
+
+    seen = details_of(rule)
+    assert list(zip(seen["method"], seen["known"], seen["value"], strict=True)) == [("mobile", True, "+31 612345678")]
+
+
+@pytest.mark.parametrize("body", [{}, {"value": None}, {"value": [method("phone", **phone(None))]}])
+def test_methods_that_are_not_shown_are_not_known(body: Any) -> None:
+    assert details_of(lambda _: (200, body))["known"].tolist() == [False]
 
 
 def roles(*rows: dict[str, Any], members: tuple[str, ...] = ()) -> Rule:

@@ -93,11 +93,15 @@ def test_the_licence_by_its_subscriptions_or_by_what_the_report_answers(
     granted = [name for name in DEFAULT if subscriptions or name != "LicenseAssignment.Read.All"]
     tenant.knob("sign-in", "PUT", {"granted": granted})
     tenant.knob("weather", "PUT", {"licence": licence})
-    seen = examined(tenant, tmp_path, ("audit", "verify"))
+    seen = examined(tenant, tmp_path, ("audit", "verify", "campaign"))
     found = next(found for found in seen.findings if found.check == "licence")
     assert found.state == state
     works = OK if subscriptions else LOOK
-    assert abilities(seen) == {"audit": BAD if licence == "none" else works, "verify": OK}
+    assert abilities(seen) == {
+        "audit": BAD if licence == "none" else works,
+        "verify": OK,
+        "campaign": BAD if licence == "none" else OK,
+    }
     if subscriptions and licence == "P2":
         assert found.said == "Entra ID P1 and P2"
 

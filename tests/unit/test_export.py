@@ -27,6 +27,15 @@ def test_a_spreadsheet_runs_nothing_and_loses_nothing(tmp_path: Path) -> None:
     assert [cell.value for cell in sheet["B"][1:]] == list(range(len(EVIL)))
 
 
+def test_a_name_with_control_characters_breaks_no_workbook_and_begins_no_row(tmp_path: Path) -> None:
+    names = pd.DataFrame({"name": pd.Series(["a\x07b", "c\x00", "\ufffe", "x\r=cmd|' /C calc'!A0"], dtype="str")})
+    export.write({"people": names}, tmp_path, "audit", "all")
+    sheet = load_workbook(tmp_path / "audit.xlsx")["people"]
+    assert [cell.value for cell in sheet["A"][1:4]] == ["a\ufffdb", "c\ufffd", "\ufffd"]
+    rows = list(csv.reader(io.StringIO((tmp_path / "audit-people.csv").read_bytes().decode("utf-8-sig"), newline="")))
+    assert len(rows) == 1 + len(names)
+
+
 def test_parquet_keeps_values_as_they_are(tmp_path: Path) -> None:
     export.write({"people": DATA}, tmp_path, "audit", "parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "audit-people.parquet"), DATA)

@@ -122,6 +122,19 @@ def test_an_error_keeps_graphs_code_message_and_request_id() -> None:
         ("POST", 201, "done"),
         ("PATCH", 204, "done"),
         ("GET", 404, "refused"),
+        ("GET", 501, "refused"),
+        ("GET", 302, "refused"),
+        ("GET", 0, "again"),
+        ("GET", 408, "again"),
+        ("GET", 429, "again"),
+        ("GET", 503, "again"),
+        ("GET", 509, "again"),
+        ("GET", 401, "again"),
+        ("POST", 401, "again"),
+        ("DELETE", 424, "again"),
+        ("POST", 501, "refused"),
+        ("POST", 507, "unknown"),
+        ("PATCH", 302, "refused"),
         ("POST", 400, "refused"),
         ("DELETE", 403, "refused"),
         ("POST", 409, "unknown"),
@@ -163,14 +176,25 @@ def test_pages_are_followed_through_empty_ones_with_the_header_each_time() -> No
 
 
 @pytest.mark.parametrize(
-    "link", ["https://evil.test/v1.0/users?$skiptoken=a", "http://graph.test/v1.0/users?$skiptoken=a"]
+    "link",
+    [
+        "https://evil.test/v1.0/users?$skiptoken=a",
+        "http://graph.test/v1.0/users?$skiptoken=a",
+        "https://graph.test:x/v1.0/users",
+        "https://graph.test@evil.test/v1.0/users",
+        "https://graph.test.evil.test/v1.0/users",
+        "https://[",
+        "//evil.test/v1.0/users",
+    ],
 )
 def test_the_token_never_follows_a_link_to_another_host(link: str) -> None:
     with pytest.raises(GraphError, match="another host"):
         items({"": {"value": [], "@odata.nextLink": link}}, Request("GET", "/users"))
 
 
-@pytest.mark.parametrize("content", [b"<html>", b"{}", b'{"value": null}', b'{"value": "none"}', b""])
+@pytest.mark.parametrize(
+    "content", [b"<html>", b"{}", b'{"value": null}', b'{"value": "none"}', b'{"value": [1]}', b""]
+)
 def test_a_page_that_is_no_collection_is_never_an_empty_one(content: bytes) -> None:
     with pytest.raises(GraphError, match="no collection"):
         list_all(lambda _: httpx.Response(200, content=content), requests.users())
@@ -188,9 +212,9 @@ def list_all(handler: Any, request: Request) -> list[Any]:
 def test_the_same_host_in_another_spelling_is_the_same(again: str) -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         more = {} if "skiptoken" in str(request.url) else {"@odata.nextLink": f"{again}/v1.0/users?$skiptoken=2"}
-        return httpx.Response(200, json={"value": [1], **more})
+        return httpx.Response(200, json={"value": [{"n": 1}], **more})
 
-    assert list_all(handler, requests.users()) == [1, 1]
+    assert list_all(handler, requests.users()) == [{"n": 1}, {"n": 1}]
 
 
 def test_an_opaque_link_is_followed_as_it_was_given() -> None:
@@ -209,6 +233,10 @@ def test_an_opaque_link_is_followed_as_it_was_given() -> None:
     "responses",
     [
         None,
+        True,
+        7,
+        "odd",
+        {},
         [],
         ["odd"],
         [{"id": "0", "status": None}],
@@ -236,6 +264,105 @@ def test_every_throttled_request_counts_even_when_they_name_the_same_client_requ
     standin = Standin(rule)
     send(standin, reads(20))
     assert standin.now >= 9
+
+
+def exchange(handler: Any, requests_: list[Request]) -> list[Answer]:
+    """The answers to these requests, in their order; nobody waits."""
+
+    async def pause(_: float) -> None:
+        return None
+
+    async def done() -> list[Answer]:
+        async with graph(handler, sleep=pause) as way:
+            found = {a.request: a async for a in way.send(requests_)}
+            return [found[r] for r in requests_]
+
+    return asyncio.run(done())
+
+
+@pytest.mark.parametrize("status", [202, 204, 207])
+def test_a_batch_that_was_accepted_without_its_answers_says_nothing_about_a_write(status: int) -> None:
+    (answer,) = exchange(lambda _: httpx.Response(status), [requests.delete_method("u1", "mobile")])
+    assert (answer.happened, answer.status) == ("unknown", 0)
+    assert answer.error
+    assert answer.error.client_request_id
+
+
+@pytest.mark.parametrize(
+    "error", [{"innerError": "x"}, {"innerError": ["x"]}, {"message": None, "innererror": 5}, "x", [], None]
+)
+def test_an_error_of_another_shape_is_still_an_error(error: Any) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        part = {"id": "0", "status": 400, "headers": {"Request-Id": "r1"}, "body": {"error": error}}
+        return httpx.Response(200, json={"responses": [part]})
+
+    (answer,) = exchange(handler, [requests.delete_method("u1", "mobile")])
+    assert (answer.happened, answer.request_id) == ("refused", "r1")
+
+
+def test_a_read_whose_token_expired_after_another_failure_is_asked_again() -> None:
+    statuses = iter([503, 401, 200])
+    (answer,) = exchange(Standin(lambda _part, _time: (next(statuses), {}, {"value": []})), reads(1))
+    assert answer.status == 200
+
+
+def test_a_read_that_stays_unauthenticated_is_asked_twice() -> None:
+    standin = Standin(lambda _part, _time: (401, {}, {}))
+    assert [a.status for a in exchange(standin, reads(1))] == [401]
+    assert len(standin.seen) == 2
+
+
+@pytest.mark.parametrize("status", [424, 509])
+def test_a_read_that_failed_in_passing_is_asked_again(status: int) -> None:
+    standin = Standin(lambda _part, time: (status if time == 1 else 200, {}, {"value": []}))
+    assert [a.status for a in exchange(standin, reads(3))] == [200] * 3
+
+
+@pytest.mark.parametrize("host", [HERE, HERE.upper().replace("HTTPS", "https"), f"{HERE}:443"])
+def test_a_list_that_goes_on_after_its_batch_is_followed_on_the_same_host_however_it_is_spelled(host: str) -> None:
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            body = {"value": [{"n": 1}], "@odata.nextLink": f"{host}/v1.0/users/u0/x?$skiptoken=A%2Bb"}
+            return httpx.Response(200, json={"responses": [{"id": "0", "status": 200, "body": body}]})
+        seen.append(request.url.raw_path.decode())
+        return httpx.Response(200, json={"value": [{"n": 2}]})
+
+    async def done() -> list[Any]:
+        async with graph(handler) as way:
+            return [await way.items(a) async for a in way.send(reads(1))]
+
+    assert asyncio.run(done()) == [[{"n": 1}, {"n": 2}]]
+    assert seen == ["/v1.0/users/u0/x?$skiptoken=A%2Bb"]
+
+
+def test_a_list_never_goes_on_at_another_host_than_its_batch() -> None:
+    hosts: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        hosts.append(request.url.host)
+        body = {"value": [], "@odata.nextLink": "https://evil.test/v1.0/users?$skiptoken=2"}
+        return httpx.Response(200, json={"responses": [{"id": "0", "status": 200, "body": body}]})
+
+    async def done() -> None:
+        async with graph(handler) as way:
+            async for answer in way.send(reads(1)):
+                await way.items(answer)
+
+    with pytest.raises(GraphError, match="another host"):
+        asyncio.run(done())
+    assert hosts == ["graph.test"]
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"{}"])
+def test_an_entity_that_is_none_is_never_an_empty_one(content: bytes) -> None:
+    async def done() -> None:
+        async with graph(lambda _: httpx.Response(200, content=content)) as way:
+            await way.page(requests.methods_policy())
+
+    with pytest.raises(GraphError, match="no entity"):
+        asyncio.run(done())
 
 
 class Entra(Token):

@@ -58,6 +58,7 @@ ARROWS: dict[str, set[str]] = {
     "apply": WORDS | {"journal", "directory", "graph", "rate", "breaker", "change"},
     "verify": WORDS | {"apply", "directory", "graph", "audit_log"},
     "report": WORDS,
+    "report_page": WORDS,
     "pictures": WORDS | {"charts", "coverage", "quality", "trend", "report"},
     "explore": WORDS | {"coverage", "pictures"},
     "selection": WORDS | {"plan"},
@@ -72,7 +73,7 @@ ARROWS: dict[str, set[str]] = {
     "runlog": WORDS,
     "run": WORDS
     | {"connection", "graph", "journal", "plan", "apply", "source", "verify", "lock", "outcome", "runlog", "resume"},
-    "publish": WORDS | {"report"},
+    "publish": WORDS | {"report_page"},
     "stopping": WORDS | {"runlog"},
     "execute": WORDS | {"runbook", "lock", "outcome", "publish", "runlog", "stopping"},
     "runs": WORDS | {"journal", "lock", "outcome"},

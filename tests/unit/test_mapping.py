@@ -85,6 +85,19 @@ def test_servicenow_records_carry_their_ticket(tmp_path: Path) -> None:
     assert said(one) == {"ida": {"mobile": "+31 612345680"}}
 
 
+def test_a_country_code_that_is_blank_is_no_part_of_the_number(tmp_path: Path) -> None:
+    got = read(tmp_path, "Username,Country Code,Phone\nfrida@contoso.example,,612345678\n", "mfa-server")
+    assert list(got.problems["rule"]) == ["no_country_code"]
+
+
+def test_of_two_columns_of_one_name_none_is_taken(tmp_path: Path) -> None:
+    twice = "upn;msisdn;MSISDN;Note;note\nfrida@contoso.example;31612345678;31612345679;;\n"
+    with pytest.raises(SourceError, match="reads 'msisdn', and 2 columns are called that"):
+        read(tmp_path, twice, "sms-gateway")
+    unused = "upn;msisdn;Note;note\nfrida@contoso.example;31612345678;;\n"
+    assert said(read(tmp_path, unused, "sms-gateway")) == {"frida": {"mobile": "+31 612345678"}}
+
+
 def test_rows_to_look_at_of_an_export_are_valid_input_of_the_same_mapping(tmp_path: Path) -> None:
     got = read(tmp_path, HR, "hr")
     picked = source.pick(tmp_path / "export.csv", {5}, got.facts)
@@ -111,6 +124,8 @@ def test_ready_mappings_are_found_by_name(path: Path) -> None:
         ("columns: {user: A}\nrewrite: {user: [{find: '(', become: x}]}", "error"),
         ("columns: {user: A}\nrewrite: {user: [{fnd: x, become: x}]}", "KeyError"),
         ("columns: [", "not valid YAML"),
+        ("columns: {user: A}\nrewrite: {user: [{find: x, become: '\\2'}]}", "group"),
+        ("columns: {user: A}\nrewrite: {user: [{find: x, become: '\\g<n>'}]}", "n"),
     ],
 )
 def test_a_wrong_mapping_is_one_clear_message(tmp_path: Path, said_: str, message: str) -> None:
@@ -125,7 +140,7 @@ def test_an_unknown_mapping_names_the_ready_ones() -> None:
         mapping.load("workday")
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "[1]", '{"result": "x"}', "not json"])
+@pytest.mark.parametrize("content", ["[" * 100_000, "{}", "[]", "[1]", '{"result": "x"}', "not json"])
 def test_json_that_holds_no_records_is_refused(tmp_path: Path, content: Any) -> None:
     with pytest.raises(SourceError):
         read(tmp_path, content, "servicenow", "x.json")

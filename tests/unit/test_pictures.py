@@ -39,6 +39,16 @@ def test_a_bar_of_nobody_is_empty_and_a_label_is_a_text() -> None:
     assert "<img" not in svg
 
 
+@pytest.mark.parametrize(("label", "most"), [("a" * 40, 31), ("部" * 20, 16), ("WOMEN AND MEN OF THE WAREHOUSE", 24)])
+def test_a_label_that_is_too_wide_keeps_its_beginning(label: str, most: int) -> None:
+    svg = charts.stacked([(label, {"a": 1})], {"a": "add"}, title="T")
+    shown = re.search(r'text-anchor="end">([^<]+)<', svg)[1]
+    assert label.startswith(shown.removesuffix("…"))
+    assert len(label) > len(shown) - 1
+    assert 10 < len(shown) <= most
+    assert ">Human Resources<" in charts.stacked([("Human Resources", {"a": 1})], {"a": "add"}, title="T")
+
+
 def test_lines_go_up_when_shares_do_and_names_do_not_cover_each_other() -> None:
     moments, series = ["2026-01", "2026-02", "2026-03"], {"up": [0.1, 0.2, 0.4], "down": [0.4, 0.3, 0.38]}
     svg = charts.lines(moments, series, {"up": "add", "down": "remove"}, title="T")
@@ -62,6 +72,28 @@ def test_tiles_count_everybody_once_and_name_the_administrators_at_risk(covered:
     view = pictures.standings(pd.concat([covered, frame(COVERAGE, [person(99, admin="yes")])], ignore_index=True))
     assert sum(int(n) for n in re.findall(r"<b>(\d+)</b>", view.html)) == 61
     assert "1 of 1 administrators rely on phones, or on less" in view.plain
+
+
+def test_two_audits_of_one_day_are_told_apart(covered: pd.DataFrame) -> None:
+    said = trend.tally(covered)
+    moments = ["2026-01-02T08:30:00+00:00", "2026-01-02T16:45:00+00:00"]
+    picture = pictures.trend(trend.over_time([(at, said) for at in moments])).html
+    assert ">01-02 08:30<" in picture
+    assert ">01-02 16:45<" in picture
+    other = pictures.trend(trend.over_time([("2026-01-01T08:30:00+00:00", said), (moments[1], said)])).html
+    assert ">2026-01-01<" in other
+
+
+def test_what_is_not_known_is_no_good_news() -> None:
+    dark = frame(COVERAGE, [person(n, "unknown", admin="yes") for n in range(3)])
+    assert "3 administrators rely on phones, or on less; 3 are unknown" in pictures.standings(dark).plain
+    assert 'class="box keep"' in pictures.standings(dark).html
+    assert "Nobody can be judged" in pictures.to_look_at(dark).plain
+    for nobody in (dark.iloc[:0], dark.assign(admin="unknown")):
+        assert "Nobody is known to be an administrator" in pictures.standings(nobody).plain
+        assert "\u2713" not in pictures.to_look_at(nobody).html
+    good = pd.concat([dark, frame(COVERAGE, [person(9, "app or key")])], ignore_index=True)
+    assert "\u2713" in pictures.to_look_at(good).html
 
 
 def test_values_beyond_the_largest_are_counted_together(covered: pd.DataFrame) -> None:

@@ -152,6 +152,27 @@ def test_who_is_unknown_unread_or_named_twice_is_a_problem_not_a_change() -> Non
     assert not got.complete
 
 
+def test_a_row_with_a_problem_leaves_its_user_alone_under_another_name_too() -> None:
+    users = pd.DataFrame([("id1", "a@c"), ("id1", "id1")], columns=["user_id", "asked"]).assign(
+        user_principal_name="", display_name="", account_enabled=True, user_type="", department="", country="", error=""
+    )
+    wrong = frame(PROBLEMS, [{"line": 3, "user": "id1", "column": "Mobile", "rule": "not_a_number"}])
+    got = plan.make(frame(WANTED, row("a@c", mobile=A)), frame(CURRENT, has("id1")), users, wrong)
+    assert list(got.problems[["user", "rule"]].itertuples(index=False, name=None)) == [
+        ("id1", "not_a_number"),
+        ("a@c", "duplicate_user"),
+    ]
+    assert got.changes.empty
+
+
+def test_who_is_unknown_is_shown_with_the_column_and_without_a_number() -> None:
+    users = pd.DataFrame(columns=["user_id", "asked", "error", *USERS]).loc[:, lambda d: ~d.columns.duplicated()]
+    wants = frame(WANTED, row("+31612345678", mobile=A))
+    header = {"source": {"user column": "UPN"}}
+    got = plan.make(wants, empty(CURRENT), users, empty(PROBLEMS), header)
+    assert list(got.problems[["user", "column", "value"]].iloc[0]) == ["*********678", "UPN", "*********678"]
+
+
 def test_the_reason_never_decides() -> None:
     got = made(row("u", force=True, mobile=B), has("u", mobile=A))
     blind = plan.Plan(got.changes.assign(reason=""), got.problems)

@@ -78,6 +78,9 @@ def test_whose_profile_says_nothing_is_judged_only_when_a_blank_removes(stage: S
 @pytest.mark.parametrize(
     ("scope", "names"),
     [
+        ({"group": "Sales"}, {"cleo"}),
+        ({"group": "All staff"}, {"ada", "cleo"}),
+        ({"group": "All staff", "departments": ["Legal"]}, {"ada"}),
         ({"departments": ["legal"]}, {"ada"}),
         ({"filter": "startswith(userPrincipalName,'c')"}, {"cleo"}),
         ({"licence": "SPE_E3"}, {"ada"}),

@@ -214,6 +214,8 @@ def test_a_share_that_was_not_used_is_given_back() -> None:
         ("GET", "/users?%24select=id&%24top=999", ("reads", 1)),
         ("GET", "/groups/g/transitiveMembers", ("reads", 5)),
         ("GET", "/groups/g/members", ("reads", 3)),
+        ("GET", "/users/u/licenseDetails", ("reads", 2)),
+        ("GET", "/subscribedSkus", ("reads", 3)),
         ("GET", "/reports/authenticationMethods/userRegistrationDetails?$top=999", ("reports", 1)),
         ("GET", "/auditLogs/directoryAudits", ("reports", 1)),
         ("PATCH", PHONES, ("writes", 1)),
@@ -235,6 +237,9 @@ def test_what_a_request_costs(method: str, path: str, charged: tuple[str, int]) 
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
         ({"Retry-After": "150"}, 150.0),
         ({"Retry-After": "99999"}, 600.0),
+        ({"Retry-After": "-3"}, 0.0),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "inf"}, None),
     ],
 )
 def test_retry_after_is_whole_fractional_a_date_or_missing(headers: dict[str, str], seconds: float | None) -> None:

@@ -8,7 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from authops import report
+from authops import report, report_page
 from authops.frames import CHANGES, OUTCOME_ROWS, PROBLEMS, empty, frame
 
 NUMBER = "+31 612345678"
@@ -220,7 +220,7 @@ def notebook(folder: Path) -> Path:
 
 
 def test_the_page_loads_nothing_runs_nothing_and_hides_the_code(tmp_path: Path) -> None:
-    page = report.to_html(notebook(tmp_path), tmp_path / "a.html", title="Pre<view").read_text("utf-8")
+    page = report_page.to_html(notebook(tmp_path), tmp_path / "a.html", title="Pre<view").read_text("utf-8")
     assert not re.search(r"""(?:src|href)\s*=\s*["']?\s*(?:https?:)?//|@import|url\(""", page)
     assert "<script" not in page
     policy = next(meta for meta in re.findall(r"<meta[^>]+>", page) if "Content-Security-Policy" in meta)
@@ -230,3 +230,56 @@ def test_the_page_loads_nothing_runs_nothing_and_hides_the_code(tmp_path: Path) 
     assert "<title>Pre&lt;view</title>" in page
     assert page.index("<h1") < page.index("all went well") < page.index("user1@x.org")
     assert len(page) < 100_000
+
+
+def test_the_answer_stands_before_what_the_page_says_about_itself(tmp_path: Path) -> None:
+    markdown, output = nbformat.v4.new_markdown_cell, nbformat.v4.new_output
+    shown = [output("execute_result", {"text/html": f"<b>{word}</b>"}, execution_count=1) for word in ("SUM", "END")]
+    cells = [
+        markdown(
+            "# Audit\nWho has what?\n\n| | |\n|---|---|\n| **needs** | much |\n\n**Next:** [2_preview](2_preview.ipynb)"
+        ),
+        markdown("## Where?\nEach once."),
+        nbformat.v4.new_code_cell("1", outputs=[shown[0]], metadata={"tags": ["summary"]}),
+        markdown("## Done\nGo to [apply](3_apply.ipynb), or [the docs](https://learn.example)."),
+        nbformat.v4.new_code_cell("2", outputs=[shown[1]], metadata={"tags": ["outcome"]}),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
+    page = report_page.page(tmp_path / "n.ipynb", title="Audit")
+    body = page[page.index("<main>") :]
+    places = [
+        body.index(word)
+        for word in ("Who has what?", ">END<", "Each once.", ">SUM<", "About this page", "much", "Go to")
+    ]
+    assert places == sorted(places)
+    assert ".ipynb" not in body
+    assert "2_preview" in body
+    assert 'href="https://learn.example"' in body
+
+
+def test_what_broke_is_said_under_the_title_and_the_traceback_is_folded(tmp_path: Path) -> None:
+    words = f"HTTP 403 {EVIL}\n  \u2192 ask somebody"
+    trace = ["\x1b[31mGraphError\x1b[39m Traceback", "in ao.directory.registrations"]
+    error = nbformat.v4.new_output("error", ename="GraphError", evalue=words, traceback=trace)
+    loud = {"tags": ["papermill-error-cell-tag"]}
+    cells = [
+        nbformat.v4.new_markdown_cell("<span>An Exception was encountered</span>", metadata=loud),
+        nbformat.v4.new_markdown_cell("# Audit\nWho?\n\nmore"),
+        nbformat.v4.new_markdown_cell("## Read"),
+        nbformat.v4.new_code_cell("1", outputs=[error]),
+        nbformat.v4.new_markdown_cell("## Never reached"),
+        nbformat.v4.new_code_cell("2"),
+    ]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
+    page = report_page.page(tmp_path / "n.ipynb", title="Audit")
+    body = page[page.index("<main>") :]
+    assert body.index("Who?") < body.index("It broke: GraphError: HTTP 403") < body.index("About this page")
+    assert body.count("ask somebody") == 2
+    assert body.index("<details><summary>traceback") < body.index("ao.directory.registrations")
+    assert not re.search(r"An Exception|Never reached|<img|\x1b|ansi", body)
+
+
+def test_a_reason_for_no_witness_is_escaped_once() -> None:
+    view = report.witness(pd.DataFrame(), pd.DataFrame(), "it isn't <there>")
+    assert "isn&#x27;t &lt;there&gt;" in view.html
+    assert "&amp;" not in view.html

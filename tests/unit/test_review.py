@@ -224,6 +224,26 @@ def test_numbers_are_masked_until_they_are_asked_for(folder: Path) -> None:
     assert "612345678" not in json.dumps(shown.does("filter", filters={"action": ["problem"]}, words=""))
 
 
+def test_a_number_in_a_column_of_words_is_masked_too_until_it_is_asked_for(folder: Path) -> None:
+    number = "+31 687654321"
+    row = {"line": 9, "user": number, "column": "UPN", "value": "", "rule": "unknown_user", "message": number}
+    made = plan.Plan(changes(4).assign(ticket=number, note=number), frame(PROBLEMS, [row]), {"tenant_id": "t"})
+    shown = opened(plan_file.save(made, folder, now=plan_file.utc_now()), folder)
+    shown.does("filter", filters={}, words="")
+    assert "687654321" not in json.dumps(shown.grid.hello) + json.dumps(shown.seen)
+    assert [value for value, _, _ in shown.grid.hello["facets"]["domain"]] == ["", "x.org", "y.org"]
+    assert "687654321" in json.dumps(shown.does("reveal", ranges=[[0, 1]], on=True))
+
+
+def test_a_filter_with_too_many_values_says_how_many_it_leaves_out(folder: Path) -> None:
+    data = changes(700).assign(user_principal_name=[f"u@d{n}.org" for n in range(700)])
+    made = plan_file.save(plan.Plan(data, empty(PROBLEMS), {"tenant_id": "t"}), folder, now=plan_file.utc_now())
+    shown = opened(made, folder)
+    hello = shown.grid.hello
+    assert (len(hello["facets"]["domain"]), hello["more"]["domain"], hello["more"]["method"]) == (500, 200, 0)
+    assert shown.does("filter", filters={}, words="d699.org")["total"] == 1
+
+
 def test_departments_come_from_the_users(folder: Path) -> None:
     made = saved_plan(folder)
     person = dict.fromkeys(USERS, "") | {"user_id": "u0", "department": "Sales", "account_enabled": True}

@@ -68,6 +68,58 @@ def test_both_rows_of_one_person_are_refused(tmp_path: Path) -> None:
     assert got.wanted.empty
 
 
+def test_a_good_row_does_not_stand_for_a_person_whose_other_row_is_wrong(tmp_path: Path) -> None:
+    got = read(tmp_path, HEADER + "a@contoso.com,+31612345678,,,,\na@contoso.com,+31612345679,,,,,extra\n")
+    assert list(got.problems["rule"]) == ["duplicate_user", "ragged_row"]
+    assert got.wanted.empty
+
+
+@pytest.mark.parametrize(
+    ("address", "good"),
+    [
+        ("kim@mail.example", True),
+        ("k.o'neil+mfa@mail.co.example", True),
+        ("kim@mail.example\u200b", True),
+        ("<kim@mail.example>", False),
+        ("mailto:kim@mail.example", False),
+        ("kim@mail.example.", False),
+        ("kim..k@mail.example", False),
+        (".kim@mail.example", False),
+        ("'kim@mail.example", False),
+        ("kim@mail", False),
+        ("kim@-mail.example", False),
+        ("kim@mail..example", False),
+        ("kim@10.0.0.1", False),
+        ("kim@mail.example; kim@home.example", False),
+        ("k" * 65 + "@mail.example", False),
+        ("+31612345678", False),
+    ],
+)
+def test_what_is_no_address_is_a_problem(tmp_path: Path, address: str, good: bool) -> None:
+    got = read(tmp_path, f'UPN,Email\na@contoso.com,"{address}"\n')
+    assert (list(got.problems["rule"]), len(got.wanted)) == (([], 1) if good else (["not_an_address"], 0))
+
+
+@pytest.mark.parametrize(
+    ("row", "digits"),
+    [
+        ("06 12345678 at home,a@contoso.com,", "12345"),
+        ("a@contoso.com,+31612345678,phone 0612345678", "12345"),
+        ("a@contoso.com;+31612345678,nope,", "12345"),
+        ('a@contoso.com,"kim@mail.example; 0612345678",maybe', "12345"),
+    ],
+)
+def test_a_number_in_the_wrong_place_is_masked_too(tmp_path: Path, row: str, digits: str) -> None:
+    problems = read(tmp_path, f"UPN,Mobile,ForcedUpdate\n{row}\n").problems
+    assert len(problems) == 1
+    assert digits not in problems.to_csv()
+
+
+def test_a_cell_of_any_size_is_shown_short(tmp_path: Path) -> None:
+    got = read(tmp_path, f"UPN,Mobile\na@contoso.com,{'1' * 100_000}\n")
+    assert len(got.problems["value"].iloc[0]) < 200
+
+
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     text = HEADER + '\n"a@contoso.com","+31612345678",,\n\n"b@contoso.com","x\ny",,,,\nc@contoso.com,+3161,,,,\n'
     got = read(tmp_path, text)
@@ -97,6 +149,7 @@ def test_what_excel_writes_is_read_and_said(tmp_path: Path, data: bytes, encodin
         (b"\n  \n", "empty"),
         (b"Name,Mobile\nfrida,+31612345678\n", "no user column"),
         (b"UPN,Note\nfrida,hello\n", "no method column"),
+        (b"UPN,Mobile\na@contoso.example,\x00\n", "zero byte in line 2"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file"),
         (b"PK\x03\x04\x14\0\0\0", "not a text file"),
         (b"UPN,Mobile,Mobile Phone\na,,\n", "both mean mobile"),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
 
 from authops import source
 from authops.errors import SourceError
@@ -46,6 +48,11 @@ DIALECTS = {
     "a note with line breaks": text([[*HEADER, "Note"], [*ROW, 'one\ntwo "three"; four']]).encode(),
     "Excel's text formula": text([HEADER, [ROW[0], '="+31612345678"', "", '="+31206241111"', "TRUE", ""]]).encode(),
     "a leading apostrophe": text([HEADER, [ROW[0], "'+31 612345678", "", "'+31 206241111", "TRUE", ""]]).encode(),
+    "Excel's own word for the delimiter": b"sep=;\r\n" + text([HEADER, ROW], ";").encode(),
+    "the same in quotes, behind a mark": '\ufeff"sep=\t"\r\n'.encode() + text([HEADER, ROW], "\t").encode(),
+    "a float from a script": text([HEADER, [ROW[0], "+31612345678.0", "", "+31206241111.0", "TRUE", ""]]).encode(),
+    "a user pasted from a web page": text([HEADER, [f"\u200b{ROW[0]}\u00a0", *ROW[1:]]]).encode(),
+    "a Mac's accents": text([HEADER, ["zoe\u0308@contoso.example", *ROW[1:]]]).encode(),
     "invisible characters": text(
         [HEADER, [ROW[0], "\u202a+31\u00a0612345678\u202c", "", "+31\u00a020\u2011624\u201111\u201111", "TRUE", ""]]
     ).encode(),
@@ -114,6 +121,73 @@ def test_a_workbook_is_read_with_its_numbers_flags_and_empty_cells(tmp_path: Pat
     assert list(got.problems["rule"]) == ["plus_lost"]
 
 
+def parts(data: bytes, **changes: tuple[bytes, bytes]) -> bytes:
+    """A workbook whose first sheet was written by another program."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            for old_text, new_text in changes.values() if name.endswith("sheet1.xml") else ():
+                assert old_text in part
+                part = part.replace(old_text, new_text)
+            new.writestr(name, part)
+    return out.getvalue()
+
+
+def test_a_sheet_is_read_whole_whatever_size_its_writer_wrote(tmp_path: Path) -> None:
+    data = parts(workbook(a=[HEADER, ROW, ["b@contoso.example", "+31 612345679"]]), size=(b'"A1:F3"', b'"A1"'))
+    assert list(read(tmp_path, data, "wanted.xlsx").wanted["line"].unique()) == [2, 3]
+
+
+def test_a_sheet_that_is_a_chart_is_no_table(tmp_path: Path) -> None:
+    book = Workbook()
+    assert book.active is not None
+    for row in (HEADER, ROW):
+        book.active.append(row)
+    chart = BarChart()
+    chart.add_data(Reference(book.active, min_col=1, min_row=1, max_row=2))
+    book.create_chartsheet("Chart").add_chart(chart)
+    book.save(tmp_path / "made.xlsx")
+    assert wanted(source.read(tmp_path / "made.xlsx"))["mobile"] == "+31 612345678"
+
+
+@pytest.mark.parametrize(("cells", "refused"), [("B2:B3", True), ("A3:B3", True), ("G2:G3", False)])
+def test_merged_cells_are_asked_about_where_they_would_be_read(tmp_path: Path, cells: str, refused: bool) -> None:
+    book = Workbook()
+    assert book.active is not None
+    for row in ([*HEADER, "Note"], [*ROW, "x"], ["b@contoso.example", "+31 612345679"]):
+        book.active.append(row)
+    book.active.merge_cells(cells)
+    book.save(tmp_path / "made.xlsx")
+    if not refused:
+        assert len(source.read(tmp_path / "made.xlsx", on_blank="remove").wanted)
+        return
+    with pytest.raises(SourceError, match=f"merged cells \\({cells}\\)"):
+        source.read(tmp_path / "made.xlsx", on_blank="remove")
+
+
+def test_a_formula_that_shows_nothing_is_a_blank(tmp_path: Path) -> None:
+    data = workbook(a=[HEADER, ["a@contoso.example", '=IF(1,"","x")', "", "", "", "TRUE"]])
+    calculated = parts(data, result=(b'<c r="B2"><f>', b'<c r="B2" t="str"><f>'))
+    got = read(tmp_path, calculated, "wanted.xlsx")
+    assert got.problems.empty
+    assert dict(zip(got.wanted["method"], got.wanted["intent"], strict=True))["mobile"] == "remove"
+
+
+@pytest.mark.parametrize("name", ["wanted.xls", "wanted.xlsx", "wanted.csv"])
+def test_an_old_or_locked_workbook_is_said_to_be_one(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SourceError, match=r"old Excel workbook .* or one with a password"):
+        read(tmp_path, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(range(256)) * 8, name)
+
+
+@pytest.mark.parametrize("name", ["wanted.csv", "wanted.xlsx"])
+def test_titles_above_the_header_are_named_by_their_line(tmp_path: Path, name: str) -> None:
+    rows = [["Users of Contoso"], [], HEADER, ROW]
+    data = workbook(a=rows) if name.endswith("xlsx") else text(rows, ";").encode()
+    with pytest.raises(SourceError, match="line 3 looks like the header"):
+        read(tmp_path, data, name)
+
+
 def test_the_sheet_that_fits_is_taken_and_two_are_asked_about(tmp_path: Path) -> None:
     one = workbook(Readme=[["Hello"], ["there"]], People=[HEADER, ROW], Empty=[])
     assert read(tmp_path, one, "a.xlsx").facts["sheet"] == "People"
@@ -133,8 +207,6 @@ def test_a_formula_that_was_never_calculated_is_no_blank(tmp_path: Path) -> None
 
 
 def test_a_damaged_workbook_is_one_clear_message(tmp_path: Path) -> None:
-    import zipfile
-
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("hello.txt", "no workbook")
@@ -154,6 +226,25 @@ def test_rows_to_look_at_are_valid_input_and_run_nothing_in_a_spreadsheet(tmp_pa
     again = read(tmp_path, picked.encode(), "again.csv")
     assert list(again.problems["line"]) == [2]
     assert list(again.problems["value"]) == list(got.problems[got.problems["line"] == 2]["value"])
+
+
+def test_no_cell_of_rows_to_look_at_can_begin_a_formula_or_be_shortened(tmp_path: Path) -> None:
+    odd = ["x\r=cmd|' /C calc'!A0", " =1+1", "\n=1+1", "\uff1d1+1", "0612345678", "3161234567890"]
+    rows = [["UPN", "Mobile", *map(str, range(len(odd)))], ["a@contoso.example", "0612345678", *odd]]
+    got = read(tmp_path, text(rows).encode())
+    picked = source.pick(tmp_path / "wanted.csv", {2}, got.facts)
+    again = list(csv.reader(io.StringIO(picked, newline="")))
+    assert len(again) == 2
+    assert [c for c in again[1] if c.lstrip().startswith(("=", "\uff1d"))] == []
+    assert [c for c in again[1] if c[0].isdigit()] == []
+    kept = read(tmp_path, picked.encode(), "failed.csv")
+    assert list(kept.problems["value"]) == list(got.problems["value"])
+
+
+def test_rows_to_look_at_are_valid_input_even_with_a_zero_byte_in_them(tmp_path: Path) -> None:
+    got = read(tmp_path, text([HEADER, ["a@contoso.example", "+31\x00612345678x1", "", "", "", ""]]).encode("utf-16"))
+    picked = source.pick(tmp_path / "wanted.csv", {2}, got.facts)
+    assert list(read(tmp_path, picked.encode(), "failed.csv").problems["line"]) == list(got.problems["line"]) == [2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,31 @@
+"""The audit in a real JupyterLab: drilled down by its controls; names that mean harm stay names."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.browser.lab import Watched
+
+HARM = "<img src=x onerror=document.title='owned'>"
+
+
+def test_an_analyst_drills_down_to_one_person(watched: Watched) -> None:
+    page, tenant = watched.page, watched.lab.tenant
+    harmful = {"displayName": HARM, "department": HARM}
+    tenant.knob("staff", "POST", {"change": {"elin.eligible@contoso.example": harmful}})
+    watched.open(watched.lab.notebook("1_audit"))
+    watched.run_all()
+    watched.done()
+    expect(page.locator(".jp-OutputArea .tile", has_text="phone only").first).to_be_visible()
+    page.get_by_label("only").select_option(HARM)
+    heading = page.locator("h4", has_text="people:")
+    expect(heading).to_have_text(f"1 people: {HARM}, wherever they stand")
+    page.get_by_label("standing").select_option("nothing")
+    expect(heading).to_contain_text("0 people")
+    page.get_by_label("standing").select_option("phone only")
+    listed = page.locator(".jp-OutputArea", has=heading)
+    expect(listed.locator("tbody tr", has_text="elin.eligible@contoso.example")).to_be_visible()
+    page.get_by_label("by", exact=True).select_option("country")
+    expect(heading).to_contain_text("people: everybody, phone only")
+    assert page.locator(".jp-Notebook img[src='x']").count() == 0
+    assert page.title() != "owned"
