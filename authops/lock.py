@@ -6,16 +6,18 @@ know of each other share a folder by `AUTHOPS_STATE`.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from authops import disk
 from authops.errors import GuardStop, PlanError, UsageError
 
 _ODD: Final = re.compile(r"[^\w.-]")
@@ -62,17 +64,28 @@ class TenantLock:
 
 @contextmanager
 def running(folder: Path) -> Iterator[None]:
-    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already."""
+    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already, or it cannot."""
     path = folder / _RUNNING
-    with _opened(path) as file:
+    with _held(path) as file:
         if not _locked(file):
             holder = _read(file)
             raise UsageError(
                 f"{folder} is being worked on by process {holder.get('pid', '?')} since {holder.get('since', '?')}",
                 remedy="wait until that run has ended",
             )
-        _sign(file)
+        with suppress(OSError):  # a full disk: who holds it is then not known, that somebody does is
+            _sign(file)
         yield
+
+
+def _held(path: Path) -> IO[str]:
+    try:
+        return _opened(path)
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written in {path.parent} ({error.strerror}); nothing was run",
+            remedy="free the disk or the folder, or name another one",
+        ) from error
 
 
 def is_running(folder: Path) -> bool:
@@ -80,8 +93,11 @@ def is_running(folder: Path) -> bool:
     path = folder / _RUNNING
     if not path.exists():
         return False
-    with _opened(path) as file:
-        return not _locked(file)
+    try:
+        with _opened(path) as file:
+            return not _locked(file)
+    except OSError as error:
+        return error.errno != errno.EROFS  # where nobody can write nobody works; else nobody can tell
 
 
 def _opened(path: Path) -> IO[str]:
@@ -91,10 +107,10 @@ def _opened(path: Path) -> IO[str]:
 def _sign(file: IO[str], **more: str) -> None:
     """Say who holds it, and since when."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    file.seek(0)
-    file.truncate()
-    file.write(json.dumps(more | {"pid": os.getpid(), "since": since}))
-    file.flush()
+    # Past the buffer: what does not fit on a full disk must not be tried again when the file is closed.
+    os.ftruncate(file.fileno(), 0)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    os.write(file.fileno(), json.dumps(more | {"pid": os.getpid(), "since": since}).encode())
 
 
 def _read(file: IO[str]) -> dict[str, Any]:
@@ -128,7 +144,7 @@ def _locked(file: IO[str]) -> bool:
 def _usable(folder: Path) -> Iterator[None]:
     """What must be remembered is remembered before any write, or the write does not happen."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.make(folder)
         yield
     except OSError as error:
         raise UsageError(

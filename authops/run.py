@@ -9,6 +9,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, outcome, permissions, resume, source
+from authops import apply, disk, outcome, permissions, resume, source
 from authops import connection as connections
-from authops.errors import ParameterError, PlanError
+from authops.errors import ParameterError, PlanError, UsageError
 from authops.graph import Graph
 from authops.journal import Journal
 from authops.lock import TenantLock, claim
@@ -267,13 +268,21 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
 
 
 def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only."""
+    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError` when none can be made."""
     root = root or runs_folder()
-    root.mkdir(parents=True, exist_ok=True)
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
-    folder.mkdir(mode=0o700)
-    return folder
+    try:
+        disk.make(root)
+        while True:
+            folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                return folder
+    except OSError as error:
+        raise UsageError(
+            f"no run folder can be made in {root} ({error.strerror}); nothing was run",
+            remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
+        ) from error
 
 
 def find(name: str) -> Path:
