@@ -69,11 +69,10 @@ def run(
     """Run RUNBOOKS (tour audit preview apply verify undo campaign) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
-    if tenants:
-        if connection or run_dir or resume:
-            raise click.UsageError(
-                "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
-            )
+    if tenants and (connection or run_dir or resume):
+        raise click.UsageError(
+            "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
+        )
     if resume and runbooks[0] != "apply":
         raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
     with _telling(notify, runbooks) as telling:
@@ -132,7 +131,12 @@ def runs(limit: int) -> None:
 
 
 @main.command()
-@click.option("--keep", required=True, metavar="TIME", help="Days, weeks or years that full numbers are kept after a run: 90d, 13w …")
+@click.option(
+    "--keep",
+    required=True,
+    metavar="TIME",
+    help="Days, weeks or years that full numbers are kept after a run: 90d, 13w …",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
 def prune(keep: str, dry_run: bool) -> None:
     """Remove the files with full numbers of old runs; reports stay. Such a run can no longer be undone."""

@@ -35,7 +35,7 @@ def say(words: str) -> None:
 
 
 def _forget() -> None:
-    """Let what is still said go nowhere, also what the interpreter would write at its end: `| head`, a lost terminal."""
+    """Let what is still said go nowhere, also at the interpreter's end: `| head`, a lost terminal."""
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -23,7 +23,7 @@ def parse(text: str) -> float:
 
 
 def age(text: str) -> timedelta:
-    """How old something may get: a whole number of days, weeks or years, never without its unit. Raises `UsageError`."""
+    """How old something may get: whole days, weeks or years, never without the unit. Raises `UsageError`."""
     found = _AGE.fullmatch(text.strip().lower())
     days = int(found[1]) * _UNITS[found[2]] // 86400 if found else _LONGEST + 1
     if days > _LONGEST:

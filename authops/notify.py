@@ -98,7 +98,10 @@ def _way(entry: dict[Any, Any], where: str, path: Path, environ: Mapping[str, st
     if kind == "command":
         return Way(kind, on, spec=_command(entry, where))
     url = _secret(entry, where, path, environ)
-    headers = {str(k): _variable(str(v), where, environ) for k, v in dict(entry.get("headers_env") or {}).items()}
+    named = entry.get("headers_env") or {}
+    if not isinstance(named, dict):
+        raise UsageError(f"{where}: headers_env names no headers", remedy="write {Authorization: NAME_OF_A_VARIABLE}")
+    headers = {str(k): _variable(str(v), where, environ) for k, v in named.items()}
     return Way(kind, on, url, headers, _template(kind, entry, where, path))
 
 
@@ -273,7 +276,7 @@ def _post(way: Way, words: Mapping[str, str]) -> tuple[str, float]:
 
 
 async def _answer(way: Way, body: bytes) -> tuple[int, str]:
-    """(status, Retry-After) of an address, within its time however slowly it talks; a body, which may never end, is left."""
+    """(status, Retry-After) of an address, however slowly it talks; a body, which may never end, is left."""
     import httpx
 
     headers = {"Content-Type": "application/json", **way.headers}
@@ -315,7 +318,12 @@ def _call(way: Way, words: Mapping[str, str]) -> tuple[str, float]:
     spec = way.spec
     given = message(words, spec["from"], spec["recipients"]).as_string() if "from" in spec else json.dumps(dict(words))
     # What it prints is nobody's: a pipe would stay open as long as anything that it left running.
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "text": True, "encoding": "utf-8"}
+    quiet: dict[str, Any] = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "text": True,
+        "encoding": "utf-8",
+    }
     with subprocess.Popen(spec["command"], stdin=subprocess.PIPE, start_new_session=_POSIX, **quiet) as told:  # noqa: S603
         try:
             told.communicate(given, timeout=_PATIENCE)

@@ -268,7 +268,7 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
 
 
 def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError` when none can be made."""
+    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError`."""
     root = root or runs_folder()
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     try:

@@ -67,7 +67,7 @@ def notebook(runbook: str) -> Path:
 
 
 def declared(runbook: str) -> dict[str, Parameter]:
-    """The parameters a notebook declares in its tagged cell, by name. Raises `UsageError` when it is not as it should."""
+    """The parameters a notebook declares in its tagged cell, by name. Raises `UsageError` when there are none."""
     path = notebook(runbook)
     try:
         return _declared(json.loads(path.read_text("utf-8"))["cells"])
@@ -177,7 +177,7 @@ def _checked(
 
 
 def forbidden(name: Any, value: Any) -> str:
-    """Why a parameter may be kept nowhere, whatever it is called: it holds a secret or a number; "" when it does not."""
+    """Why a parameter may be kept nowhere, whatever its name: it holds a secret or a number; "" when it does not."""
     if not isinstance(name, str):
         return "a name of a parameter is no text"
     if _LOOKS_SECRET.search(name) or any(secret(text) for text in (name, *_texts(value))):

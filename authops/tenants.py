@@ -54,7 +54,9 @@ def load(path: Path) -> Tenants:
     folded = [tenant.name.lower() for tenant in found]
     wrong += [f"tenant {name!r} stands there twice" for name in sorted({n for n in folded if folded.count(n) > 1})]
     if wrong:
-        raise ParameterError(mask_numbers(f"{path.name}: " + "; ".join(wrong)), remedy="nothing was run; see parameters/tenants.yaml")
+        raise ParameterError(
+            mask_numbers(f"{path.name}: " + "; ".join(wrong)), remedy="nothing was run; see parameters/tenants.yaml"
+        )
     return Tenants(found, **limits)
 
 
