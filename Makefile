@@ -9,7 +9,7 @@ help:
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make check  lint, format, types, clean notebooks"
-	@echo "make bench  measure, side by side (three quarters of an hour; one alone: .venv/bin/python -m bench.reads)"
+	@echo "make bench  measure, side by side (an hour and a quarter; one alone: .venv/bin/python -m bench.reads)"
 	@echo "make chromium  the browser of the browser tests, when it is missing (Debian, Ubuntu)"
 	@echo "make images    docs/images from the browser tests"
 	@echo "make lock   renew requirements.lock from pyproject.toml"
@@ -37,7 +37,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in planning fuzz reads writes limits storm serving memory audit grid chaos; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in planning fuzz reads writes limits storm serving memory audit grid chaos month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \

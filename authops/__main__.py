@@ -10,16 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from authops import durations, runbook
+from authops import console, durations, runbook
 from authops.errors import AuthopsError, UsageError
 from authops.places import project, runs_folder, state_folder
 
+_RUNS = ("run", "restore")
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
@@ -38,6 +38,7 @@ class _Group(click.Group):
 @click.version_option(package_name="authops")
 def main() -> None:
     """Audit, preview and apply sign-in methods of Entra ID users. Exit codes: see docs/reference.md."""
+    console.prepare()
 
 
 @main.command()
@@ -68,17 +69,19 @@ def run(
     """Run RUNBOOKS (tour audit preview apply verify undo campaign) headlessly, in order, into one run folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
-    if tenants:
-        if connection or run_dir or resume:
-            raise click.UsageError(
-                "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
-            )
-        words = _passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
-        sys.exit(_fleet(tenants, runbooks, files, _absolute(given), words))
-    if resume:
-        run_dir, given = _resumed(resume, runbooks), [("mode", "apply"), *given]
-    limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
+    if tenants and (connection or run_dir or resume):
+        raise click.UsageError(
+            "--tenants names the connections and makes the folders: leave out --connection, --run-dir and --resume"
+        )
+    if resume and runbooks[0] != "apply":
+        raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
     with _telling(notify, runbooks) as telling:
+        if tenants:
+            words = _passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
+            sys.exit(_fleet(tenants, runbooks, files, _absolute(given), words))
+        if resume:
+            run_dir, given = _resumed(resume), [("mode", "apply"), *given]
+        limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
         parameters = runbook.effective(runbooks, files, _absolute(given))
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
@@ -104,18 +107,16 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
     telling = _Telling({secret for way in ways for secret in way.secrets})
     try:
         yield telling
-    except AuthopsError as error:
-        notify.tell(ways, notify.refused(runbooks, error), click.echo)
+    except Exception as error:
+        notify.tell(ways, notify.refused(runbooks, error), console.say)
         raise
     if telling.folder:
-        notify.after(telling.folder, ways, click.echo)
+        notify.after(telling.folder, ways, console.say)
 
 
-def _resumed(name: str, runbooks: tuple[str, ...]) -> Path:
+def _resumed(name: str) -> Path:
     from authops.run import find
 
-    if runbooks[0] != "apply":
-        raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
     return find(name)
 
 
@@ -130,16 +131,22 @@ def runs(limit: int) -> None:
 
 
 @main.command()
-@click.option("--keep", required=True, metavar="TIME", help="How long full numbers are kept after a run: 90d, 13w …")
+@click.option(
+    "--keep",
+    required=True,
+    metavar="TIME",
+    help="Days, weeks or years that full numbers are kept after a run: 90d, 13w …",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
 def prune(keep: str, dry_run: bool) -> None:
     """Remove the files with full numbers of old runs; reports stay. Such a run can no longer be undone."""
     from authops import prune as pruning
     from authops import runs as earlier
 
-    age = timedelta(seconds=durations.parse(keep))
+    age = durations.age(keep)
     done = pruning.prune(earlier.runs(runs_folder()), keep=age, now=pruning.now(), dry_run=dry_run)
     click.echo("\n".join(pruning.report(done, dry_run=dry_run)))
+    sys.exit(int(any(one.failed for one in done)))
 
 
 @main.command()
@@ -308,7 +315,12 @@ def _named(connection: str) -> str:
 
 
 def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(n, str(Path(v).resolve()) if n in runbook.FILES and runbook.is_file(n, v) else v) for n, v in pairs]
+    """Paths as they are meant here; the name of a run is one when there is such a folder here."""
+
+    def is_path(name: str, text: str) -> bool:
+        return runbook.is_file(name, text) if name in runbook.FILES else name in _RUNS and Path(text).is_dir()
+
+    return [(name, str(Path(text).resolve()) if text and is_path(name, text) else text) for name, text in pairs]
 
 
 def _passed_on(options: dict[str, str | None]) -> list[str]:
@@ -336,11 +348,11 @@ def _fleet(
     runbook.effective(runbooks, files, pairs)
     everyone = load(tenants)
     folder = runs.new_folder(["fleet", *runbooks])
-    click.echo(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
+    console.say(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
     fleets.prepare(everyone, runbooks, folder)
     words += [word for file in files for word in ("-f", str(file.resolve()))]
     words += [word for pair in pairs for word in ("-p", *pair)]
-    fleets.run_all(everyone, runbooks, words, folder, click.echo)
+    fleets.run_all(everyone, runbooks, words, folder, console.say)
     return _gathered(folder)
 
 
@@ -348,7 +360,7 @@ def _gathered(folder: Path) -> int:
     from authops import fleet as fleets
 
     whole, code = fleets.gather(folder)
-    click.echo(f"\n{fleets.shown(whole)}\n  folder  {folder}\n  table   {folder / 'fleet.csv'}")
+    console.say(f"\n{fleets.shown(whole)}\n  folder  {folder}\n  table   {folder / 'fleet.csv'}")
     return code
 
 
@@ -365,11 +377,11 @@ def _execute(
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
     folder = folder.resolve() if folder else runs.new_folder(runbooks)
-    click.echo(f"Run folder {folder}")
+    console.say(f"Run folder {folder}")
     telling = telling or _Telling()
     limit, grace = limits
     secrets = telling.secrets
-    code = execute(runbooks, parameters, folder, click.echo, time_limit=limit, grace=grace, secrets=secrets)
+    code = execute(runbooks, parameters, folder, console.say, time_limit=limit, grace=grace, secrets=secrets)
     telling.folder = folder
     return code
 

@@ -61,6 +61,12 @@ def reserve(folder: Path) -> Iterator[None]:
         kept.unlink(missing_ok=True)
 
 
+def make(folder: Path) -> None:
+    """A folder, and those that lead to it, for its owner only; what is there already is left as it is."""
+    with private():
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def private() -> Iterator[None]:
     """Whatever is written in here, also by a kernel started in here, is for its owner only (Windows: the folder's own

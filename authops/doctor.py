@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from authops import connection as connections
-from authops import directory, outcome, permissions, requests
+from authops import directory, disk, outcome, permissions, requests
 from authops.connection import Connection
 from authops.errors import AuthopsError, GraphError
 from authops.graph import NO_PREMIUM, Graph, Request
@@ -130,7 +130,7 @@ def _packages() -> Finding:
 def _folder(name: str, path: Path) -> Finding:
     """Whether there is room and whether we may write."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        disk.make(path)
         with tempfile.TemporaryFile(dir=path):
             free = shutil.disk_usage(path).free
     except OSError as error:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Final
 
 from authops.errors import UsageError
 
 _UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _SPELLED: Final = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(sorted(_UNITS, key=len, reverse=True))})?")
+_AGE: Final = re.compile(r"(\d+)\s*(d|w|y)")
+_LONGEST: Final = 100 * 365
 
 
 def parse(text: str) -> float:
@@ -17,6 +20,15 @@ def parse(text: str) -> float:
     if found is None:
         raise UsageError(f"{text!r} is no length of time", remedy="write 90s, 45m, 2h, 90d, 13w or 2y")
     return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+def age(text: str) -> timedelta:
+    """How old something may get: whole days, weeks or years, never without the unit. Raises `UsageError`."""
+    found = _AGE.fullmatch(text.strip().lower())
+    days = int(found[1]) * _UNITS[found[2]] // 86400 if found else _LONGEST + 1
+    if days > _LONGEST:
+        raise UsageError(f"{text!r} is no age in days, weeks or years", remedy="write 90d, 13w or 2y")
+    return timedelta(days=days)
 
 
 def say(seconds: float) -> str:

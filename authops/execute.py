@@ -22,6 +22,7 @@ from authops.runbook import notebook
 from authops.runlog import Say
 from authops.stopping import Stopper
 
+_LONGEST: Final = 70
 _GOES_ON: Final = ("done", "nothing to do", "attention")
 
 
@@ -205,7 +206,7 @@ def _kernel() -> Iterator[dict[str, Any]]:
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
-    with tempfile.TemporaryDirectory(prefix="authops-", ignore_cleanup_errors=True) as private:
+    with tempfile.TemporaryDirectory(prefix="authops-", dir=_short(), ignore_cleanup_errors=True) as private:
         private_sockets = {"transport": "ipc", "ip": str(Path(private) / "kernel")} if os.name == "posix" else {}
         manager = AsyncKernelManager(**private_sockets)
         try:
@@ -214,6 +215,11 @@ def _kernel() -> Iterator[dict[str, Any]]:
             # nbclient leaves a kernel that it was given running.
             if manager.has_kernel:
                 run_sync(manager.shutdown_kernel)(now=True)
+
+
+def _short() -> str | None:
+    """Where sockets fit: an address of a socket is at most 104 bytes long, on some systems 108."""
+    return "/tmp" if os.name == "posix" and len(os.fsencode(tempfile.gettempdir())) > _LONGEST else None  # noqa: S108
 
 
 def _status_of(class_name: str) -> str:

@@ -34,12 +34,19 @@ _OF_CODE: Final = {2: "wrong use", 4: "stopped"}
 
 
 def prepare(tenants: Tenants, runbooks: Sequence[str], folder: Path) -> None:
-    """A run folder for each tenant under `folder`, its own parameters in it, and fleet.json saying who is expected."""
+    """A run folder for each tenant under `folder`, its own parameters in it, and fleet.json saying who is expected.
+
+    A tenant whose parameters hold what may be kept nowhere has ended with that.
+    """
     for tenant in tenants.all:
         own = folder / tenant.name
         own.mkdir(mode=0o700, exist_ok=True)
-        disk.write(own / "parameters.yaml", yaml.safe_dump(dict(tenant.parameters), allow_unicode=True))
         outcome.begin(own, runbooks)
+        wrong = [said for name, value in tenant.parameters.items() if (said := runbook.forbidden(name, value))]
+        if wrong:
+            _refuse(own, runbooks, f"{'; '.join(wrong)} (of the tenant)")
+        else:
+            disk.write(own / "parameters.yaml", yaml.safe_dump(dict(tenant.parameters), allow_unicode=True))
     expected = [{"tenant": t.name, "connection": t.connection, "application": t.application} for t in tenants.all]
     began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": outcome.author()}
     disk.write(folder / _FILE, json.dumps(began | {"tenants": expected}, indent=2, ensure_ascii=False))
@@ -55,16 +62,26 @@ def tasks(
     found = []
     for tenant in tenants.all:
         own = folder / tenant.name
+        if _has_ended(own):
+            continue
         try:
             words = [*pairs, ("connection", tenant.connection)]
             given = runbook.effective(runbooks, [*files, own / "parameters.yaml"], words)
         except ParameterError as error:
-            outcome.record(own, runbooks[0], "wrong use", str(error))
-            outcome.end(own)
+            _refuse(own, runbooks, str(error))
             continue
         books = {rb: _papermill(rb, dict(parameters), own) for rb, parameters in given.items()}
         found.append({"tenant": tenant.name, "folder": str(own), "runbooks": books})
     return found
+
+
+def _refuse(folder: Path, runbooks: Sequence[str], why: str) -> None:
+    outcome.record(folder, runbooks[0], "wrong use", why)
+    outcome.end(folder)
+
+
+def _has_ended(folder: Path) -> bool:
+    return bool(outcome.read(folder).get("ended_at"))
 
 
 def _papermill(name: str, parameters: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -108,7 +125,8 @@ class _Crew:
         if self._stopping:
             return
         own = self.folder / tenant.name
-        _settle(own, self.runbooks, await self._process(tenant, own))
+        if not _has_ended(own):
+            _settle(own, self.runbooks, await self._process(tenant, own))
         whole = outcome.read(own)
         said = _headline(whole).partition("\n")[0]
         self.say(f"  {tenant.name}: {whole['status']} (exit code {whole['exit_code']}) · {said}")
@@ -137,7 +155,10 @@ class _Crew:
                 for process in self._working:
                     process.send_signal(signal.SIGINT)
 
-        before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+        # A terminal that is closed asks as well: each tenant has a session of its own, and would not hear of it.
+        usual = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+        wanted = [number for number in usual if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, asked) for number in wanted}
         try:
             yield
         finally:

@@ -6,17 +6,19 @@ know of each other share a folder by `AUTHOPS_STATE`.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
+from authops import disk
 from authops.errors import GuardStop, PlanError, UsageError
 
 _ODD: Final = re.compile(r"[^\w.-]")
@@ -67,41 +69,38 @@ def running(folder: Path) -> Iterator[None]:
     """Hold a run folder while it is worked on. Raises `UsageError` when another process does already, or when nothing
     can be written there.
     """
-    try:
-        file = _opened(folder / _RUNNING)
-    except OSError as error:
-        raise _no_place(folder, error) from error
-    with file:
+    with _held(folder) as file:
         if not _locked(file):
             holder = _read(file)
             raise UsageError(
                 f"{folder} is being worked on by process {holder.get('pid', '?')} since {holder.get('since', '?')}",
                 remedy="wait until that run has ended",
             )
-        try:
+        with suppress(OSError):  # a full disk: who holds it is then not known, that somebody does is
             _sign(file)
-        except OSError as error:
-            raise _no_place(folder, error) from error
         yield
 
 
-def _no_place(folder: Path, error: OSError) -> UsageError:
-    return UsageError(
-        f"the run folder {folder} cannot be written ({error.strerror}); nothing was read or written",
-        remedy="free the disk or the folder, or go on as whoever owns it",
-    )
+def _held(folder: Path) -> IO[str]:
+    try:
+        return _opened(folder / _RUNNING)
+    except OSError as error:
+        raise UsageError(
+            f"the run folder {folder} cannot be written ({error.strerror}); nothing was run",
+            remedy="free the disk or the folder, or go on as whoever owns it",
+        ) from error
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a runner works in that folder now; one that was killed does not. Nobody does where this may not look."""
+    """Whether a runner works in that folder now; one that was killed does not."""
     path = folder / _RUNNING
     try:
         if not path.exists():
             return False
         with _opened(path) as file:
             return not _locked(file)
-    except OSError:
-        return False
+    except OSError as error:
+        return error.errno != errno.EROFS  # where nobody can write nobody works; else nobody can tell
 
 
 def _opened(path: Path) -> IO[str]:
@@ -111,10 +110,10 @@ def _opened(path: Path) -> IO[str]:
 def _sign(file: IO[str], **more: str) -> None:
     """Say who holds it, and since when."""
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    file.seek(0)
-    file.truncate()
-    file.write(json.dumps(more | {"pid": os.getpid(), "since": since}))
-    file.flush()
+    # Past the buffer: what does not fit on a full disk must not be tried again when the file is closed.
+    os.ftruncate(file.fileno(), 0)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    os.write(file.fileno(), json.dumps(more | {"pid": os.getpid(), "since": since}).encode())
 
 
 def _read(file: IO[str]) -> dict[str, Any]:
@@ -148,7 +147,7 @@ def _locked(file: IO[str]) -> bool:
 def _usable(folder: Path) -> Iterator[None]:
     """What must be remembered is remembered before any write, or the write does not happen."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        disk.make(folder)
         _share(folder, 0o2770)
         yield
     except OSError as error:

@@ -6,10 +6,12 @@ full number and no secret.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +38,9 @@ _TEMPLATES: Final = Path(__file__).parent / "notifications"
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 _AGAIN: Final = (408, 425, 429, 500, 502, 503, 504)
 _ATTEMPTS: Final = 4
-_TIMEOUT: Final = 10.0
+_TIMEOUT: Final = 10.0  # seconds for an answer, whole
+_PATIENCE: Final = 60.0  # seconds for a command
+_POSIX: Final = os.name == "posix"
 _LONGEST_WAIT: Final = 30.0
 _WRITTEN: Final = ("applied", "applied_with_note")
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -94,7 +98,10 @@ def _way(entry: dict[Any, Any], where: str, path: Path, environ: Mapping[str, st
     if kind == "command":
         return Way(kind, on, spec=_command(entry, where))
     url = _secret(entry, where, path, environ)
-    headers = {str(k): _variable(str(v), where, environ) for k, v in dict(entry.get("headers_env") or {}).items()}
+    named = entry.get("headers_env") or {}
+    if not isinstance(named, dict):
+        raise UsageError(f"{where}: headers_env names no headers", remedy="write {Authorization: NAME_OF_A_VARIABLE}")
+    headers = {str(k): _variable(str(v), where, environ) for k, v in named.items()}
     return Way(kind, on, url, headers, _template(kind, entry, where, path))
 
 
@@ -187,11 +194,12 @@ def summary(whole: Mapping[str, Any], folder: str) -> dict[str, str]:
     }
 
 
-def refused(runbooks: Sequence[str], error: AuthopsError) -> dict[str, str]:
-    """What is told of a run that was refused before it began."""
-    status = next(name for name, code in outcome.STATUSES.items() if code == error.exit_code)
+def refused(runbooks: Sequence[str], error: Exception) -> dict[str, str]:
+    """What is told of a run that was refused, or broke, before it began."""
+    exit_code = error.exit_code if isinstance(error, AuthopsError) else 1
+    status = next(name for name, code in outcome.STATUSES.items() if code == exit_code)
     entries = {name: {"status": status, "headline": str(error)} for name in runbooks[:1]}
-    whole = {"status": status, "exit_code": error.exit_code, "asked": list(runbooks), "runbooks": entries}
+    whole = {"status": status, "exit_code": exit_code, "asked": list(runbooks), "runbooks": entries}
     return summary(whole | {"by": outcome.author()}, "")
 
 
@@ -260,17 +268,24 @@ def _told(
 
 def _post(way: Way, words: Mapping[str, str]) -> tuple[str, float]:
     """("", 0) when it was taken, else (why not, seconds to wait before another try; 0 for never)."""
+    status, after = asyncio.run(_answer(way, json.dumps(_filled(way.template, words)).encode()))
+    if 200 <= status < 300:
+        return "", 0.0
+    wait = min(float(after), _LONGEST_WAIT) if re.fullmatch(r"\d+(\.\d+)?", after) else 2.0
+    return f"HTTP {status}", max(wait, 0.1) if status in _AGAIN else 0.0
+
+
+async def _answer(way: Way, body: bytes) -> tuple[int, str]:
+    """(status, Retry-After) of an address, however slowly it talks; a body, which may never end, is left."""
     import httpx
 
-    body = json.dumps(_filled(way.template, words)).encode()
     headers = {"Content-Type": "application/json", **way.headers}
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
-        answer = client.post(way.url, content=body, headers=headers)
-    if answer.is_success:
-        return "", 0.0
-    after = answer.headers.get("Retry-After", "")
-    wait = min(float(after), _LONGEST_WAIT) if re.fullmatch(r"\d+(\.\d+)?", after) else 2.0
-    return f"HTTP {answer.status_code}", max(wait, 0.1) if answer.status_code in _AGAIN else 0.0
+    async with (
+        asyncio.timeout(_TIMEOUT),
+        httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+        client.stream("POST", way.url, content=body, headers=headers) as answer,
+    ):
+        return answer.status_code, answer.headers.get("Retry-After", "")
 
 
 def _filled(template: Any, words: Mapping[str, str]) -> Any:
@@ -302,8 +317,28 @@ def _mail(way: Way, words: Mapping[str, str]) -> tuple[str, float]:
 def _call(way: Way, words: Mapping[str, str]) -> tuple[str, float]:
     spec = way.spec
     given = message(words, spec["from"], spec["recipients"]).as_string() if "from" in spec else json.dumps(dict(words))
-    done = subprocess.run(spec["command"], input=given, text=True, capture_output=True, timeout=60, check=False)  # noqa: S603
-    return ("", 0.0) if done.returncode == 0 else (f"exit code {done.returncode}", 2.0)
+    # What it prints is nobody's: a pipe would stay open as long as anything that it left running.
+    quiet: dict[str, Any] = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "text": True,
+        "encoding": "utf-8",
+    }
+    with subprocess.Popen(spec["command"], stdin=subprocess.PIPE, start_new_session=_POSIX, **quiet) as told:  # noqa: S603
+        try:
+            told.communicate(given, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            _end(told)
+            raise
+    return ("", 0.0) if told.returncode == 0 else (f"exit code {told.returncode}", 2.0)
+
+
+def _end(told: subprocess.Popen[str]) -> None:
+    """End a command that hangs, and what it began."""
+    if _POSIX:
+        os.killpg(told.pid, signal.SIGKILL)
+    else:
+        told.kill()
 
 
 _SENDERS: Final[Mapping[str, Callable[[Way, Mapping[str, str]], tuple[str, float]]]] = {

@@ -41,11 +41,26 @@ _PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "paper
 def read(folder: Path) -> dict[str, Any]:
     """What outcome.json says; nothing yet in a new folder, and `unfinished` for one that cannot be read."""
     try:
-        return dict(json.loads((folder / "outcome.json").read_text("utf-8")))
+        return _shaped(json.loads((folder / "outcome.json").read_text("utf-8")))
     except FileNotFoundError:
         return {"runbooks": {}}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {"runbooks": {}, "status": "unfinished", "exit_code": 1}
+
+
+def _shaped(whole: Any) -> dict[str, Any]:
+    """What somebody edited into another shape counts as not readable."""
+    entries = whole.get("runbooks") if isinstance(whole, dict) else None
+    if not isinstance(entries, dict) or not all(isinstance(e, dict) and _told(e) for e in entries.values()):
+        raise ValueError("no outcome")
+    times = [whole.get("ended_at"), *(entry.get("finished_at") for entry in entries.values())]
+    if any(datetime.fromisoformat(str(at)).tzinfo is None for at in times if at):
+        raise ValueError("no time of ours")
+    return dict(whole)
+
+
+def _told(entry: Mapping[str, Any]) -> bool:
+    return entry.get("status") in STATUSES and isinstance(entry.get("headline"), str)
 
 
 def begin(folder: Path, runbooks: Sequence[str]) -> None:

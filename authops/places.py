@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from authops.errors import UsageError
+
 
 def project() -> Path:
     """Where `notebooks/` and `parameters/` stand: the checkout, or their copies inside an installed package."""
@@ -13,10 +15,18 @@ def project() -> Path:
 
 
 def state_folder() -> Path:
-    """What runs must know of each other (locks, applied plans): `AUTHOPS_STATE`, else the user's state folder."""
+    """What runs must know of each other (locks, applied plans): `AUTHOPS_STATE`, else the user's state folder.
+
+    Raises `UsageError` when there is neither.
+    """
     told = os.environ.get("AUTHOPS_STATE")
     base = os.environ.get("XDG_STATE_HOME") or os.environ.get("LOCALAPPDATA") or "~/.local/state"
-    return Path(told).resolve() if told else Path(base).expanduser() / "authops"
+    try:
+        return Path(told).resolve() if told else Path(base).expanduser() / "authops"
+    except RuntimeError:
+        raise UsageError(
+            "this account has no home folder to remember in who applies what", remedy="name a folder in AUTHOPS_STATE"
+        ) from None
 
 
 def runs_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,25 +19,39 @@ from authops.scan import Scanner
 
 # Plans, journals, outcomes, source rows, copies, and what a killed run left half-written.
 _FULL: Final = (".sqlite", ".sqlite-wal", ".sqlite-shm", ".csv", ".xlsx", ".new")
-_TEXTS: Final = (".html", ".ipynb", ".json", ".jsonl")
+_TEXTS: Final = (".html", ".ipynb", ".json", ".jsonl", ".log", ".yaml")
 _ALWAYS: Final = ("plan.parquet", "outcomes.parquet", "verified.parquet", "dry-run.parquet", "problems.parquet")
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was (or would be) done to one run: files removed, pages whose numbers were masked, or why nothing."""
+    """What was (or would be) done to one run: files removed, pages whose numbers were masked, or why nothing.
+
+    `failed`: it was to be done and could not be.
+    """
 
     run: Path
     removed: tuple[str, ...]
     masked: tuple[str, ...]
     size: int
     kept: str = ""
+    failed: bool = False
 
 
 def prune(found: Iterable[Past], *, keep: timedelta, now: datetime, dry_run: bool = False) -> list[Pruned]:
-    """Remove full-number files of runs that ended longer ago than `keep`; says for each old run what it did."""
+    """Remove full-number files of runs that ended longer ago than `keep`; says for each old run what it did.
+
+    Links are neither followed nor removed. What cannot be removed in one run keeps no other from being pruned.
+    """
     old = [past for past in found if now - past.ended > keep]
-    return [done for done in (_pruned(past, now, dry_run) for past in old) if done.removed or done.masked or done.kept]
+    return [done for done in (_tried(past, now, dry_run) for past in old) if done.removed or done.masked or done.kept]
+
+
+def _tried(past: Past, now: datetime, dry_run: bool) -> Pruned:
+    try:
+        return _pruned(past, now, dry_run)
+    except OSError as error:
+        return Pruned(past.folder, (), (), 0, f"{error.strerror}: {Path(error.filename or past.folder).name}", True)
 
 
 def _pruned(past: Past, now: datetime, dry_run: bool) -> Pruned:
@@ -44,12 +59,13 @@ def _pruned(past: Past, now: datetime, dry_run: bool) -> Pruned:
     if why:
         return Pruned(past.folder, (), (), 0, why)
     scanner = publish.Known(past.folder).scanner()
-    files = sorted(path for path in past.folder.iterdir() if path.is_file() and not path.is_symlink())
+    files = _files(past.folder)
     full = [path for path in files if _holds_numbers(path)]
     size = sum(path.stat().st_size for path in full)
     # Pages first: once the plan is gone, nobody knows its numbers any more.
     masked = [path for path in files if path.suffix in _TEXTS and path not in full and _mask(path, scanner, dry_run)]
-    done = Pruned(past.folder, tuple(p.name for p in full), tuple(p.name for p in masked), size)
+    removed, changed = (tuple(str(p.relative_to(past.folder)) for p in paths) for paths in (full, masked))
+    done = Pruned(past.folder, removed, changed, size)
     if not dry_run and (full or masked):
         for path in full:
             path.unlink()
@@ -57,6 +73,12 @@ def _pruned(past: Past, now: datetime, dry_run: bool) -> Pruned:
         note = {"at": now.isoformat(timespec="seconds"), "removed": done.removed, "masked": done.masked}
         _note(past.folder, [*before, note])
     return done
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file at any depth, also in what an editor or a person made there; no link, and nothing behind one."""
+    found = (Path(where) / name for where, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
 
 
 def _note(folder: Path, pruned: list[object]) -> None:

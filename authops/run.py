@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import apply, outcome, permissions, resume, source
+from authops import apply, disk, outcome, permissions, resume, source
 from authops import connection as connections
 from authops.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.graph import Graph
@@ -288,21 +288,21 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
 
 
 def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError` when there is no place
-    for it.
-    """
+    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError`."""
     root = root or runs_folder()
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700)
+        disk.make(root)
+        while True:
+            folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                return folder
     except OSError as error:
         raise UsageError(
-            f"no run folder can be made in {root} ({error.strerror}); nothing was read or written",
+            f"no run folder can be made in {root} ({error.strerror}); nothing was run",
             remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
         ) from error
-    return folder
 
 
 def find(name: str) -> Path:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import yaml
 
-from authops.errors import ParameterError
+from authops.errors import ParameterError, UsageError
 from authops.places import project
 from authops.scan import mask_numbers, secret
 
@@ -33,6 +33,7 @@ WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
 # Parameters that may be paths; what else they may be.
 FILES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "connection": lambda text: text.endswith((".yaml", ".yml")),
     "source": lambda text: text not in ("", "profile"),
     "mapping": lambda text: text.endswith((".yaml", ".yml")),
     "scope_file": bool,
@@ -66,8 +67,18 @@ def notebook(runbook: str) -> Path:
 
 
 def declared(runbook: str) -> dict[str, Parameter]:
-    """The parameters a notebook declares in its tagged cell, by name."""
-    cells = json.loads(notebook(runbook).read_text("utf-8"))["cells"]
+    """The parameters a notebook declares in its tagged cell, by name. Raises `UsageError` when there are none."""
+    path = notebook(runbook)
+    try:
+        return _declared(json.loads(path.read_text("utf-8"))["cells"])
+    except (OSError, ValueError, KeyError, SyntaxError, StopIteration) as error:
+        raise UsageError(
+            f"{path} cannot be read as a runbook ({type(error).__name__}); nothing was run",
+            remedy="put the notebook back as it was, its cell of parameters as well",
+        ) from error
+
+
+def _declared(cells: list[dict[str, Any]]) -> dict[str, Parameter]:
     source = next("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", []))
     lines = source.splitlines()
     found = [n for n in ast.parse(source).body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
@@ -114,6 +125,8 @@ def _load(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text("utf-8")) or {}
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check the path after -f") from error
+    except UnicodeDecodeError:
+        raise ParameterError(f"{path} is not UTF-8", remedy="save it as UTF-8") from None
     except yaml.YAMLError as error:
         # Its text repeats the line, which may hold what must not be repeated.
         line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
@@ -163,13 +176,20 @@ def _checked(
     return good
 
 
-def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
+def forbidden(name: Any, value: Any) -> str:
+    """Why a parameter may be kept nowhere, whatever its name: it holds a secret or a number; "" when it does not."""
     if not isinstance(name, str):
         return "a name of a parameter is no text"
     if _LOOKS_SECRET.search(name) or any(secret(text) for text in (name, *_texts(value))):
         return f"{name if not secret(name) else 'a parameter'} looks like a secret; secrets are never parameters"
     if any(_is_number(text) for text in (name, *_texts(value))):
         return f"{mask_numbers(name)} looks like a phone number; numbers come from files only"
+    return ""
+
+
+def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
+    if said := forbidden(name, value):
+        return said
     if name in _SET_BY_RUNNER:
         return "" if value == "" else f"{name} is set by the runner; use --run-dir"
     if name not in known:

@@ -52,8 +52,16 @@ class Past:
 def runs(root: Path) -> list[Past]:
     """Every run folder, the latest first, and in a fleet's place its tenants'; what has another name is none."""
     found = [(_NAME.fullmatch(path.name), path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    named = [(match[1], path) for match, path in found if match and not path.is_symlink()]
-    return [_past(own, stamp) for stamp, path in sorted(named, reverse=True) for own in _tenants(path) or [path]]
+    named = [(_began(match[1]), path) for match, path in found if match and not path.is_symlink()]
+    dated = sorted(((began, path) for began, path in named if began), reverse=True)
+    return [_past(own, began) for began, path in dated for own in _tenants(path) or [path]]
+
+
+def _began(stamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _tenants(folder: Path) -> list[Path]:
@@ -63,8 +71,7 @@ def _tenants(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
 
 
-def _past(folder: Path, stamp: str) -> Past:
-    began = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+def _past(folder: Path, began: datetime) -> Past:
     return Past(folder, began, outcome.read(folder), is_running(folder), open_apply(folder))
 
 

@@ -13,6 +13,7 @@ import yaml
 from authops.connection import application
 from authops.errors import ParameterError
 from authops.runbook import FILES, is_file
+from authops.scan import mask_numbers
 
 _LIMITS: Final = {"at_once": 2, "at_once_per_application": 1}
 _OF_A_TENANT: Final = ("connection", "parameters")
@@ -53,8 +54,14 @@ def load(path: Path) -> Tenants:
     folded = [tenant.name.lower() for tenant in found]
     wrong += [f"tenant {name!r} stands there twice" for name in sorted({n for n in folded if folded.count(n) > 1})]
     if wrong:
-        raise ParameterError(f"{path.name}: " + "; ".join(wrong), remedy="nothing was run; see parameters/tenants.yaml")
+        raise ParameterError(
+            mask_numbers(f"{path.name}: " + "; ".join(wrong)), remedy="nothing was run; see parameters/tenants.yaml"
+        )
     return Tenants(found, **limits)
+
+
+class _Twice(yaml.YAMLError):
+    """Two equal keys."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -64,7 +71,7 @@ class _Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
-            raise yaml.constructor.ConstructorError(problem=f"{', '.join(twice)} stands there twice")
+            raise _Twice(mask_numbers(f"{', '.join(twice)} stands there twice"))
         return super().construct_mapping(node, deep)
 
 
@@ -73,8 +80,13 @@ def _read(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path} is not valid YAML: {error}", remedy="see parameters/tenants.yaml") from error
+    except UnicodeDecodeError:
+        raise ParameterError(f"{path} is not UTF-8", remedy="save it as UTF-8") from None
+    except yaml.YAMLError as error:
+        # Its text repeats the line, which may hold what must not be repeated; what stands there twice is a name.
+        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
+        where = str(error) if isinstance(error, _Twice) else f"line {line}"
+        raise ParameterError(f"{path} is not valid YAML: {where}", remedy="see parameters/tenants.yaml") from None
     return content if isinstance(content, dict) else {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -219,3 +221,85 @@ def test_a_run_folder_may_have_an_odd_name(tmp_path: Path) -> None:
     ended = Project.at(tmp_path / "home").run(AUTHOPS_RUNS=str(odd))
     assert ended.code == 0, ended.said
     assert ended.kept()
+
+
+def consoles() -> dict[str, dict[str, Any]]:
+    """How a scheduler or a shell may have left the standard output."""
+    return {
+        "full": {"stdout": open("/dev/full", "w")},
+        "closed": {"preexec_fn": lambda: os.close(1)},
+        "not read any more": {"stdout": subprocess.PIPE},
+        "of another alphabet": {"stdout": subprocess.DEVNULL},
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of POSIX")
+@pytest.mark.parametrize("console", ["full", "closed", "not read any more", "of another alphabet"])
+def test_a_console_never_decides_how_a_run_ends(tmp_path: Path, console: str) -> None:
+    project = Project.at(tmp_path)
+    call = project.audit(PYTHONIOENCODING="cp1252") | consoles()[console]
+    with subprocess.Popen(**call, stderr=subprocess.PIPE) as life:
+        if life.stdout:
+            assert life.stdout.readline().startswith("Run folder")
+            life.stdout.close()
+        life.stdout = None
+        _, said = life.communicate(timeout=120)
+    assert (life.returncode, "Traceback" in said) == (0, False), said
+    (folder,) = project.runs.glob("2*")
+    ended = Ended(0, f"Run folder {folder}\n")
+    assert (ended.outcome["status"], ended.kept()) == ("done", True)
+
+
+def test_no_run_folder_is_a_message_and_somebody_is_told(tmp_path: Path) -> None:
+    project = Project.at(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "notify.yaml").write_text(f"- to: command\n  command: [tee, {tmp_path / 'told'}]\n")
+    ended = project.run("--notify", str(tmp_path / "notify.yaml"), AUTHOPS_RUNS=str(tmp_path / "file" / "runs"))
+    assert ended.code == 2
+    assert "no run folder can be made in" in ended.said
+    assert "AUTHOPS_RUNS" in json.loads((tmp_path / "told").read_text())["headlines"]
+    gone = project.command("run", "apply", "--resume", "gone", "--notify", str(tmp_path / "notify.yaml"))
+    assert subprocess.run(**gone, capture_output=True, check=False).returncode == 2
+    assert "no run 'gone'" in json.loads((tmp_path / "told").read_text())["headlines"]
+
+
+@pytest.mark.parametrize("left", ["", "{", '{"cells": []}'])
+def test_a_notebook_that_is_not_as_it_should_be_is_a_message(tmp_path: Path, left: str) -> None:
+    project = Project.at(tmp_path)
+    book = project.home / "notebooks" / "1_audit.ipynb"
+    book.write_text(left) if left else book.unlink()
+    ended = project.run()
+    assert (ended.code, "Traceback" in ended.said) == (2, False)
+    assert f"{book} cannot be read as a runbook" in ended.said
+    assert list(project.runs.iterdir()) == []
+
+
+def test_a_disk_that_is_full_before_it_begins_is_told_in_a_sentence(tmp_path: Path, small: Path) -> None:
+    with contextlib.suppress(OSError), open(small / "junk", "wb", buffering=0) as junk:
+        while True:
+            junk.write(b"x" * 4096)
+    ended = Project.at(tmp_path / "home").run(AUTHOPS_RUNS=str(small))
+    assert (ended.code, "Traceback" in ended.said) == (1, False), ended.said
+    assert "nor write down how it ended: [Errno 28]" in ended.said
+
+
+def test_whatever_the_umask_and_however_long_the_way_to_temporary_files(tmp_path: Path) -> None:
+    long = tmp_path / ("t" * 100)
+    long.mkdir()
+    project = Project.at(tmp_path / "home")
+    runs = tmp_path / "new" / "runs"
+    call = project.audit(AUTHOPS_RUNS=str(runs), TMPDIR=str(long)) | {"umask": 0}
+    done = subprocess.run(**call, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = [runs.parent, *runs.parent.rglob("*")]
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
+
+
+def test_a_profile_is_found_from_where_it_is_named(tmp_path: Path) -> None:
+    project = Project.at(tmp_path)
+    (tmp_path / "mine.yaml").write_text("connection: profile.yaml\n")
+    beside = project.command("run", "audit", "-f", str(tmp_path / "mine.yaml"))
+    here = project.command("run", "audit", "-p", "connection", "profile.yaml") | {"cwd": tmp_path}
+    for call in (beside, here):
+        done = subprocess.run(**call, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -128,6 +130,35 @@ def test_tasks_hold_what_papermill_needs_and_a_refused_tenant_stays_out(tmp_path
     refused = json.loads((tmp_path / "bert" / "outcome.json").read_text())
     assert (refused["status"], refused["exit_code"]) == ("wrong use", 2)
     assert "did you mean max_changes" in refused["runbooks"]["preview"]["headline"]
+
+
+@pytest.mark.parametrize("value", ["+31 612345678", "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dy.x"])
+def test_a_number_or_a_secret_of_a_tenant_is_written_nowhere(tmp_path: Path, value: str) -> None:
+    both = Tenants((Tenant("anna", "demo", "x"), Tenant("bert", "demo", "x", {"source": [{"deep": value}]})), 1, 1)
+    fleet.prepare(both, ["preview"], tmp_path)
+    assert [task["tenant"] for task in fleet.tasks(both, ["preview"], [], [], tmp_path)] == ["anna"]
+    said: list[str] = []
+    fleet.run_all(Tenants(both.all[1:], 1, 1), ["preview"], [], tmp_path, said.append)
+    assert said[0].startswith("  bert: wrong use (exit code 2) · source looks like a ")
+    table, _ = fleet.gather(tmp_path)
+    assert list(table["status"]) == ["broke", "wrong use"]
+    left = "".join(path.read_text("utf-8") for path in tmp_path.rglob("*") if path.is_file())
+    assert value not in left + "".join(said)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_closed_terminal_asks_all_to_stop_as_a_signal_does(tmp_path: Path, number: signal.Signals) -> None:
+    """The tenants' processes have sessions of their own, so nobody else would tell them."""
+    of = tenants("anna", "bert")
+    fleet.prepare(of, ["audit"], tmp_path)
+    said: list[str] = []
+    crew = fleet._Crew(["audit"], [], tmp_path, said.append)
+    with crew.signals():
+        os.kill(os.getpid(), number)
+        asyncio.run(fleet.in_turns(of, crew.run))
+    assert said == ["  stopping: 0 tenants are told, no other is begun"]
+    assert fleet.gather(tmp_path)[0]["headline"].tolist() == ["1_audit.ipynb was never begun"] * 2
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ ARROWS: dict[str, set[str]] = {
     "frames": {"errors"},
     "numbering": set(),
     "phone": {"errors", "numbering"},
-    "places": set(),
+    "console": set(),
+    "places": {"errors"},
     "views": set(),
     "disk": set(),
     "durations": {"errors"},
@@ -82,6 +83,7 @@ ARROWS: dict[str, set[str]] = {
     "doctor": WORDS | {"connection", "directory", "graph", "outcome", "requests"},
     "__main__": WORDS
     | {
+        "console",
         "runbook",
         "run",
         "execute",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from email import message_from_string
 from pathlib import Path
@@ -162,6 +166,7 @@ def test_a_command_reads_the_summary_and_is_run_again_when_it_fails(run: Path, t
         ({"to": "teams", "url": "https://hooks.slack.com/x"}, "unknown key 'url'"),
         ({"to": "teams", "url_env": "https://hooks.slack.com/hunter2"}, "not a name of a variable"),
         ({"to": "teams", "url_env": "PLAIN"}, "the address is not https"),
+        ({"to": "teams", "url_env": "HOOK", "headers_env": ["hunter2"]}, "headers_env names no headers"),
         ({"to": "pigeon"}, "`to` is 'pigeon'"),
         ({"to": "slack", "on": "sometimes", "url_env": "HOOK"}, "`on` is 'sometimes'"),
         ({"to": "email", "from": "a", "recipients": ["b"], "folder": "none"}, "there is no folder"),
@@ -194,3 +199,54 @@ def test_what_became_of_it_is_written_down_and_changes_nothing_else(run: Path, t
     after = outcome.read(run)
     assert after.pop("told")[0]["ok"] is False
     assert after == before
+
+
+@pytest.fixture
+def slow() -> Iterator[str]:
+    """The address of a webhook that sends a header now and then, and never ends."""
+    over = threading.Event()
+
+    def drip(taken: socket.socket) -> None:
+        with taken, contextlib.suppress(OSError):
+            taken.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not over.wait(0.02):
+                taken.sendall(b"X-Still: here\r\n")
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        over.set()
+
+
+def test_a_webhook_that_never_ends_to_answer_is_given_up(
+    run: Path, tmp_path: Path, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_TIMEOUT", 0.2)
+    found, _ = told(run, ways(tmp_path, {"to": "teams", "on": "always", "url_env": "HOOK"}, HOOK=slow))
+    assert (found[0]["ok"], found[0]["attempts"], found[0]["why"]) == (False, 4, "TimeoutError")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a shell, and processes by /proc")
+def test_a_command_that_hangs_is_ended_with_what_it_began(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_PATIENCE", 0.5)
+    begun = tmp_path / "begun"
+    hangs = {"to": "command", "on": "always", "command": ["sh", "-c", f"sleep 600 & echo $! >>{begun}; wait"]}
+    found, _ = told(run, ways(tmp_path, hangs))
+    assert (found[0]["ok"], found[0]["attempts"], found[0]["why"]) == (False, 4, "TimeoutExpired")
+    left = [Path(f"/proc/{pid}/stat") for pid in begun.read_text().split()]
+    assert len(left) == 4
+    assert [path for path in left if path.exists() and ") Z " not in path.read_text()] == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell")
+def test_a_command_that_leaves_something_running_has_told_once(run: Path, tmp_path: Path) -> None:
+    leaves = {"to": "command", "on": "always", "command": ["sh", "-c", "sleep 30 & echo told; exit 0"]}
+    found, _ = told(run, ways(tmp_path, leaves))
+    assert (found[0]["ok"], found[0]["attempts"]) == (True, 1)

@@ -13,8 +13,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from authops import outcome, prune, runs
+from authops.__main__ import main
 from authops.frames import OUTCOME_ROWS
 from authops.journal import Journal
 from authops.lock import running
@@ -145,3 +147,85 @@ def test_a_killed_run_is_listed_as_one_to_go_on_with(tmp_path: Path) -> None:
     assert "  yes  " not in listed[1] + listed[2]
     with sqlite3.connect(folder / "journal.sqlite") as db:
         assert db.execute("select count(*) from intents").fetchone() == (1,)
+
+
+def test_what_was_copied_into_a_folder_goes_as_well_and_nothing_behind_a_link(tmp_path: Path) -> None:
+    folder = run(tmp_path / "runs")
+    copies = folder / ".ipynb_checkpoints"
+    copies.mkdir()
+    (copies / "failed-copy.csv").write_text(NUMBER)
+    (copies / "3_apply-checkpoint.ipynb").write_text(json.dumps({"cells": [{"outputs": [NUMBER]}]}))
+    (folder / "console.log").write_text(f"last words: {NUMBER}\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "all.csv").write_text(NUMBER)
+    (folder / "linked").symlink_to(tmp_path / "mine")
+    (folder / "linked.csv").symlink_to(tmp_path / "mine" / "all.csv")
+    (done,) = pruned(tmp_path / "runs")
+    assert ".ipynb_checkpoints/failed-copy.csv" in done.removed
+    assert {".ipynb_checkpoints/3_apply-checkpoint.ipynb", "console.log"} <= set(done.masked)
+    left = "".join(
+        path.read_text("utf-8", "replace") for path in folder.rglob("*") if path.is_file() and path.name != "linked.csv"
+    )
+    assert "61234567" not in left.replace(" ", "")
+    assert (tmp_path / "mine" / "all.csv").read_text() == NUMBER
+    assert (folder / "linked.csv").is_symlink()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[1]",
+        "null",
+        "{",
+        '{"runbooks": null}',
+        '{"runbooks": {"audit": 1}}',
+        '{"runbooks": {"audit": {"status": "splendid", "headline": ""}}}',
+        '{"runbooks": {}, "ended_at": "yesterday"}',
+        '{"runbooks": {}, "ended_at": "2026-01-01T00:00:00"}',
+    ],
+)
+def test_an_outcome_that_somebody_edited_stops_neither_the_list_nor_the_others(tmp_path: Path, text: str) -> None:
+    odd, other = run(tmp_path), run(tmp_path, "20260102T000000Z")
+    (odd / "outcome.json").write_text(text)
+    (tmp_path / "20261399T000000Z-audit-0a1b2c").mkdir()
+    assert "did not finish  1" in runs.listing(runs.runs(tmp_path))
+    assert {done.run for done in pruned(tmp_path) if done.removed} == {odd, other}
+
+
+def test_what_cannot_be_removed_keeps_no_other_run_and_ends_badly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = run(tmp_path), run(tmp_path, "20260102T000000Z")
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.parent == stuck:
+            raise PermissionError(1, "Operation not permitted", str(path))
+        real(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    done = {one.run: one for one in pruned(tmp_path)}
+    assert (done[stuck].failed, done[other].failed) == (True, False)
+    assert not (other / "plan.parquet").exists()
+    assert "Operation not permitted" in "".join(prune.report(done.values(), dry_run=False))
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path))
+    assert CliRunner().invoke(main, ["prune", "--keep", "1d"]).exit_code == 1
+
+
+@pytest.mark.parametrize("keep", ["90", "90m", "3h", "1.5d", "-1d", "", "9" * 30 + "d"])
+def test_an_age_is_days_weeks_or_years_and_never_a_bare_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
+) -> None:
+    """Ninety seconds, by mistake, would take today's journals away."""
+    folder = run(tmp_path)
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path))
+    called = CliRunner().invoke(main, ["prune", "--keep", keep])
+    assert (called.exit_code, "is no age in days, weeks or years" in called.output) == (2, True)
+    assert (folder / "journal.sqlite").exists()
+
+
+def test_nothing_is_kept_for_no_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = run(tmp_path)
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path))
+    assert CliRunner().invoke(main, ["prune", "--keep", "0d"]).exit_code == 0
+    assert not (folder / "journal.sqlite").exists()

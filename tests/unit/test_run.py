@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops import plan_file
+from authops import places, plan_file
 from authops.connection import Connection
 from authops.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.frames import CHANGES, PROBLEMS, empty, frame
 from authops.journal import Journal
 from authops.plan import Plan
-from authops.run import Run
+from authops.run import Run, new_folder
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 
@@ -245,3 +245,20 @@ def test_a_run_that_wrote_nothing_is_nothing_to_undo(folder: Path) -> None:
 def test_a_journal_that_does_not_say_when_it_began_is_as_old_as_its_file(folder: Path) -> None:
     Journal(folder / "journal.sqlite").close()
     assert abs((opened(folder).began() - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_two_runs_that_draw_the_same_name_get_two_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
+    monkeypatch.setattr("secrets.token_hex", lambda _: next(drawn))
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    made = [new_folder(["audit"], tmp_path, now).name[-6:] for _ in range(2)]
+    assert made == ["aaaaaa", "bbbbbb"]
+
+
+def test_an_account_without_a_home_is_told_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUTHOPS_STATE", "XDG_STATE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    homeless = Path("~nobody-of-that-name/x")
+    monkeypatch.setattr(places, "Path", lambda _: homeless)
+    with pytest.raises(UsageError, match="no home folder"):
+        places.state_folder()

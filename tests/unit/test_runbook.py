@@ -102,6 +102,13 @@ def test_a_number_that_yaml_made_an_integer_is_refused(tmp_path: Path) -> None:
         runbook.effective(["preview"], [], [("max_changes", "31612345678")])
 
 
+def test_a_file_that_is_not_utf_8_is_said_so(tmp_path: Path) -> None:
+    """PowerShell's `>` writes UTF-16."""
+    (tmp_path / "mine.yaml").write_bytes("max_changes: 3\n".encode("utf-16"))
+    with pytest.raises(ParameterError, match="is not UTF-8"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+
+
 def test_a_broken_file_is_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("source: x\nclient: [hunter2hunter2: {\n")
     with pytest.raises(ParameterError, match="not valid YAML, line") as refused:

@@ -113,3 +113,7 @@ def test_lengths_of_time(text: str, seconds: float, words: str) -> None:
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no length of time"):
         durations.parse(text)
+
+
+def test_an_age_is_in_whole_days() -> None:
+    assert [durations.age(text).days for text in ("0d", "90d", "13 W", "2y")] == [0, 90, 91, 730]

@@ -68,6 +68,16 @@ def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, said: st
         load(written(tmp_path, text))
 
 
+def test_what_may_not_be_repeated_is_not(tmp_path: Path) -> None:
+    for text in ("tenants:\n  a: {x: hunter2hunter2: }\n", "tenants: {'+31612345678 x': }\n"):
+        with pytest.raises(ParameterError) as refused:
+            load(written(tmp_path, text))
+        assert not any(word in str(refused.value) for word in ("hunter2", "61234"))
+    (tmp_path / "utf16.yaml").write_bytes("tenants: {demo: }".encode("utf-16"))
+    with pytest.raises(ParameterError, match="is not UTF-8"):
+        load(tmp_path / "utf16.yaml")
+
+
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"at_once[\s\S]*'x'[\s\S]*'y'"):
         load(written(tmp_path, "at_once: many\ntenants: {a: {x: 1}, b: {y: 1}}\n"))
