@@ -19,11 +19,12 @@ from typing import Any, Final
 import pandas as pd
 
 from authops import directory
+from authops.answer import Answer
 from authops.breaker import Breaker
 from authops.change import CONFLICT, Change, judge, of_rows, request_of
 from authops.errors import GraphError
 from authops.frames import OUTCOME_ROWS, OUTCOMES, frame
-from authops.graph import Answer, Graph
+from authops.graph import Graph
 from authops.journal import Journal
 from authops.rate import retry_after
 

@@ -8,9 +8,9 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from authops import requests
+from authops.answer import Answer, Request
 from authops.errors import FrameError
 from authops.frames import WRITES
-from authops.graph import Answer, Request
 from authops.phone import fold, mask
 
 # Seen with the phone stored all the same; where it is not, Graph has said its last word.

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from authops import requests
+from authops.answer import Answer, Request
 from authops.errors import GraphError
 from authops.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
-from authops.graph import Answer, Graph, Request
+from authops.graph import Graph
 
 _log = logging.getLogger(__name__)
 _DEFAULTS: Final = {

@@ -19,9 +19,10 @@ from typing import Any, Final
 
 from authops import connection as connections
 from authops import directory, disk, outcome, permissions, requests
+from authops.answer import NO_PREMIUM, Request
 from authops.connection import Connection
 from authops.errors import AuthopsError, GraphError
-from authops.graph import NO_PREMIUM, Graph, Request
+from authops.graph import Graph
 
 OK, LOOK, BAD, UNKNOWN = "ok", "look", "bad", "unknown"
 _SIGNS: Final = {OK: "✓", LOOK: "!", BAD: "✗", UNKNOWN: "?"}

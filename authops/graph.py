@@ -14,7 +14,7 @@ import ssl
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from authops.answer import READ, Answer, Request, answer_of, batch, batch_answers, collection
 from authops.connection import Connection, access_tokens, refused
 from authops.errors import GraphError, GraphUnreachable
 from authops.rate import Pace, retry_after
@@ -30,74 +31,6 @@ _log = logging.getLogger(__name__)
 _SIZE: Final = 20
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
-# Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
-_NOT_DONE: Final = (401, 424)
-_READ: Final = "GET"
-_REMEDIES: Final = {
-    401: "sign in again; check the certificate and the tenant of the connection",
-    403: "ask the administrator for the permission that the notebook's first table names, with consent",
-    404: "the user or method is not there (any more)",
-    429: "Graph is throttling this application; try again later, or with fewer runs at once",
-}
-# In the code of a report's refusal where the tenant has neither Entra ID P1 nor P2; no permission helps.
-NO_PREMIUM: Final = "RequestFromNonPremiumTenant"
-_UNLICENSED: Final = "the tenant needs Entra ID P1 or P2 for this; no permission helps"
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, relative to the API version: `path` starts with a slash and is already encoded."""
-
-    method: str
-    path: str
-    body: str = ""
-    advanced: bool = False
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What the request needs besides authorisation."""
-        needed = {"ConsistencyLevel": "eventual"} if self.advanced else {}
-        return needed | ({"Content-Type": "application/json"} if self.method in ("POST", "PATCH") else {})
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path.partition('?')[0]}"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Graph's answer to one request; status 0 means there was none."""
-
-    request: Request
-    status: int
-    headers: Mapping[str, str]
-    body: dict[str, Any]
-    error: GraphError | None
-
-    @property
-    def happened(self) -> str:
-        """done, refused, again or unknown."""
-        return what_happened(self.request.method, self.status)
-
-    @property
-    def request_id(self) -> str:
-        """Graph's own id of the request, for its support."""
-        return self.headers.get("request-id", "") or (self.error.request_id if self.error else "")
-
-
-def what_happened(method: str, status: int) -> str:
-    """done (2xx), refused (final), again (nothing was changed, safe to send again) or unknown (read first).
-
-    A write answered 408, 409, 429, 5xx or not at all can have taken effect (Graph: batching and throttling; 409
-    phoneNumberNotUnique is seen with the phone stored). A read never has.
-    """
-    if 200 <= status < 300:
-        return "done"
-    if status in _NOT_DONE:
-        return "again"
-    passing = status in (0, 408, 429) or (status >= 500 and status != 501)
-    if method == _READ:
-        return "again" if passing else "refused"
-    return "unknown" if passing or status == 409 else "refused"
 
 
 @dataclass
@@ -180,7 +113,7 @@ class Graph:
         url, seen = self._here(link, request) if link else self.root + request.path, set()
         while url:
             page = await self._page(request, url)
-            if (items := _collection(page)) is None:
+            if (items := collection(page)) is None:
                 raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
             for item in items:
                 yield item
@@ -198,7 +131,7 @@ class Graph:
 
     async def items(self, answer: Answer) -> list[dict[str, Any]]:
         """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
-        link, items = answer.body.get("@odata.nextLink"), _collection(answer.body)
+        link, items = answer.body.get("@odata.nextLink"), collection(answer.body)
         if answer.status != 200 or items is None:
             raise answer.error or GraphError("the answer is no collection", status=answer.status)
         if not link:
@@ -250,16 +183,8 @@ class Graph:
     async def _once(self, requests: Sequence[Request]) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
         names = {number: str(uuid.uuid4()) for number in by_id}
-        outer = await self._outer(_batch_request(by_id, names), f"{self.root}/$batch")
-        if outer.error:
-            return [_because(outer, request) for request in requests]
-        said = outer.body.get("responses")
-        parts = [part for part in said if isinstance(part, dict)] if isinstance(said, list) else []
-        times = Counter(str(part.get("id")) for part in parts)
-        # An answer to nothing that was asked, or a second one, tells nothing.
-        once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
-        found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
-        return [found.get(name) or _unanswered(request, names[name]) for name, request in by_id.items()]
+        outer = await self._outer(batch(by_id, names), f"{self.root}/$batch")
+        return batch_answers(outer, by_id, names)
 
     async def _outer(self, request: Request, url: str) -> Answer:
         """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own.
@@ -285,7 +210,7 @@ class Graph:
             )
             return Answer(request, 0, {}, {}, unreachable)
         _log.debug("%s %s: %s %s", request, name, response.status_code, response.headers.get("request-id", ""))
-        return _answer(request, response.status_code, dict(response.headers), _json(response), name)
+        return answer_of(request, response.status_code, dict(response.headers), _json(response), name)
 
     async def _exchange(self, request: Request, url: str, name: str) -> httpx.Response:
         from kiota_abstractions.method import Method
@@ -312,7 +237,7 @@ class Graph:
 
 def _may_ask_again(answer: Answer, tried: Counter[object]) -> bool:
     """Whether a read is worth another try; being throttled is no failure, so it may take longer."""
-    if answer.request.method != _READ or answer.happened != "again":
+    if answer.request.method != READ or answer.happened != "again":
         return False
     # A token may have expired on its way, but not twice.
     key = (answer.request, 401) if answer.status == 401 else answer.request
@@ -350,7 +275,7 @@ def _chunks(requests: Iterable[Request]) -> Any:
     chunk: list[Request] = []
     writing: set[str] = set()
     for request in requests:
-        if request.method != _READ:
+        if request.method != READ:
             user = request.path.split("/")[2]
             if user in writing:
                 raise ValueError(f"two writes of user {user} at once")
@@ -363,54 +288,11 @@ def _chunks(requests: Iterable[Request]) -> Any:
         yield chunk
 
 
-def _batch_request(by_id: Mapping[str, Request], names: Mapping[str, str]) -> Request:
-    parts: list[dict[str, Any]] = []
-    for name, request in by_id.items():
-        headers = request.headers | {"client-request-id": names[name]}
-        part: dict[str, Any] = {"id": name, "method": request.method, "url": request.path, "headers": headers}
-        if request.body:
-            part["body"] = json.loads(request.body)
-        parts.append(part)
-    return Request("POST", "/$batch", json.dumps({"requests": parts}))
-
-
 def _json(response: httpx.Response) -> Any:
     try:
         return json.loads(response.content) if response.content else {}
     except ValueError:
         return {}
-
-
-def _answer(request: Request, status: int, headers: Mapping[str, str], body: Any, name: str = "") -> Answer:
-    body = body if isinstance(body, dict) else {}
-    if 200 <= status < 300:
-        return Answer(request, status, headers, body, None)
-    said = body.get("error") if isinstance(body.get("error"), dict) else {}
-    inner = next((v for k, v in said.items() if k.lower() == "innererror" and isinstance(v, dict)), {})
-    error = GraphError(
-        str(said.get("message") or "no message"),
-        status=status,
-        code=str(said.get("code") or ""),
-        request_id=str(inner.get("request-id") or headers.get("request-id") or ""),
-        client_request_id=str(inner.get("client-request-id") or name),
-        request=str(request),
-        remedy=_UNLICENSED if NO_PREMIUM in str(said.get("code")) else _REMEDIES.get(status, ""),
-    )
-    return Answer(request, status, headers, body, error)
-
-
-def _inner(request: Request, part: Mapping[str, Any], name: str) -> Answer:
-    """One answer of a batch; a status that is no number is no answer."""
-    status, headers = str(part.get("status")), part.get("headers")
-    told = {str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
-    if not (status.isascii() and status.isdigit()):
-        return _unanswered(request, name)
-    return _answer(request, int(status), told, part.get("body"), name)
-
-
-def _collection(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
-    items = body.get("value")
-    return items if isinstance(items, list) and all(isinstance(item, dict) for item in items) else None
 
 
 def _origin(url: str) -> tuple[str, str, int]:
@@ -419,13 +301,3 @@ def _origin(url: str) -> tuple[str, str, int]:
         return parts.scheme, (parts.hostname or ""), parts.port or 443
     except ValueError:
         return url, "", 0
-
-
-def _because(outer: Answer, request: Request) -> Answer:
-    """The whole batch failed: each of its requests shares that."""
-    return Answer(request, outer.status, outer.headers, {}, outer.error)
-
-
-def _unanswered(request: Request, name: str) -> Answer:
-    error = GraphUnreachable("the $batch answer left this request out", client_request_id=name, request=str(request))
-    return Answer(request, 0, {}, {}, error)

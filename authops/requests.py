@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from authops.graph import Request
+from authops.answer import Request
 
 METHOD_IDS: Final = {
     "mobile": "3179e48a-750b-4051-897c-87b9720928f7",

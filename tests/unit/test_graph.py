@@ -13,9 +13,10 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
 from authops import requests
+from authops.answer import Answer, Request, what_happened
 from authops.connection import Connection
 from authops.errors import GraphError, SignInError
-from authops.graph import Answer, Graph, Request, what_happened
+from authops.graph import Graph
 
 HERE = "https://graph.test"
 Inner = dict[str, Any]

@@ -12,7 +12,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "authops"
-WORDS = {"errors", "frames", "numbering", "phone", "places", "views", "disk", "durations", "permissions", "scan"}
+WORDS = {
+    "errors",
+    "frames",
+    "numbering",
+    "phone",
+    "places",
+    "views",
+    "disk",
+    "durations",
+    "permissions",
+    "scan",
+    "answer",
+}
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
@@ -26,6 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "durations": {"errors"},
     "permissions": set(),
     "scan": {"phone"},
+    "answer": {"errors"},
     "table_file": WORDS,
     "mapping": WORDS | {"table_file"},
     "notes": WORDS,
@@ -44,7 +57,7 @@ ARROWS: dict[str, set[str]] = {
     "connection": WORDS | {"demo"},
     "rate": WORDS,
     "graph": WORDS | {"connection", "rate"},
-    "requests": WORDS | {"graph"},
+    "requests": WORDS,
     "directory": WORDS | {"graph", "requests"},
     "journal": WORDS,
     "breaker": WORDS,
@@ -55,7 +68,7 @@ ARROWS: dict[str, set[str]] = {
     "audit_log": WORDS | {"graph", "requests"},
     "scope": WORDS | {"graph", "directory", "table_file"},
     "campaign": WORDS | {"graph", "requests", "directory"},
-    "change": WORDS | {"graph", "requests"},
+    "change": WORDS | {"requests"},
     "apply": WORDS | {"journal", "directory", "graph", "rate", "breaker", "change"},
     "verify": WORDS | {"apply", "directory", "graph", "audit_log"},
     "report": WORDS,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from authops.graph import Request
+from authops.answer import Request
 from authops.rate import DOCUMENTED, Limit, Pace, Rate, charge, retry_after
 from tests.virtual_time import clock, run
 

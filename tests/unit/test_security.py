@@ -18,11 +18,12 @@ from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsV
 from packaging.requirements import Requirement
 
 from authops import connection
+from authops.answer import Request
 from authops.connection import CREDENTIALS, Connection
 from authops.demo import ensure, stop
 from authops.demo.server import serve
 from authops.errors import ConnectionProfileError, GraphError, GraphUnreachable, SignInError
-from authops.graph import Graph, Request
+from authops.graph import Graph
 
 ROOT = Path(__file__).parents[2]
 HERE = "https://graph.test"
