@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
-from authops import disk, outcome, publish
+from authops import disk, outcome, publish, yaml_file
 from authops.errors import AuthopsError, UsageError
 from authops.scan import Scanner, secrets_of
 
@@ -68,13 +66,7 @@ class Way:
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> list[Way]:
     """The addressees of a YAML file. Raises `UsageError` for whatever is wrong with it, before anything runs."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read ({type(error).__name__})", remedy="check the path") from None
-    except yaml.YAMLError as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise UsageError(f"{path} is not valid YAML, line {line}", remedy=_WHERE) from None
+    content = yaml_file.read(path, remedy=_WHERE)
     if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
         raise UsageError(f"{path} is no list of addressees", remedy=_WHERE)
     return [_way(dict(entry), f"{path}, addressee {n}", path, environ) for n, entry in enumerate(content, start=1)]

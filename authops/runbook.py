@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import yaml
 
+from authops import yaml_file
 from authops.errors import ParameterError, UsageError
 from authops.places import project
 from authops.scan import mask_numbers, secret
@@ -121,16 +122,7 @@ def _defaults(runbook: str) -> Path:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text("utf-8")) or {}
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check the path after -f") from error
-    except UnicodeDecodeError:
-        raise ParameterError(f"{path} is not UTF-8", remedy="save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        # Its text repeats the line, which may hold what must not be repeated.
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        raise ParameterError(f"{path} is not valid YAML, line {line}", remedy="put quotes around texts") from None
+    content = yaml_file.read(path, remedy="one `name: value` to a line, texts in quotes") or {}
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
     return content

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from authops import yaml_file
 from authops.connection import application
 from authops.errors import ParameterError
 from authops.runbook import FILES, is_file
@@ -60,33 +59,8 @@ def load(path: Path) -> Tenants:
     return Tenants(found, **limits)
 
 
-class _Twice(yaml.YAMLError):
-    """Two equal keys."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that does not silently let the last of two equal keys win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise _Twice(mask_numbers(f"{', '.join(twice)} stands there twice"))
-        return super().construct_mapping(node, deep)
-
-
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check the path") from error
-    except UnicodeDecodeError:
-        raise ParameterError(f"{path} is not UTF-8", remedy="save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        # Its text repeats the line, which may hold what must not be repeated; what stands there twice is a name.
-        line = getattr(getattr(error, "problem_mark", None), "line", -1) + 1
-        where = str(error) if isinstance(error, _Twice) else f"line {line}"
-        raise ParameterError(f"{path} is not valid YAML: {where}", remedy="see parameters/tenants.yaml") from None
+    content = yaml_file.read(path, remedy="see parameters/tenants.yaml")
     return content if isinstance(content, dict) else {}
 
 

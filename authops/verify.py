@@ -81,11 +81,13 @@ async def witnessed(graph: Graph, verified: pd.DataFrame, since: datetime, ours:
 
 def verified_ending(verified: pd.DataFrame, witness: Witness | None = None) -> tuple[str, str]:
     """(status, headline) of a verify; a change by somebody else deserves a look, a missing record may still come."""
-    odd, others = int((~verified["as_recorded"]).sum()), 0 if witness is None else len(witness.others)
-    if odd or len(failed(verified)) or others:
-        said = f"{odd:,} of {len(verified):,} changes are not as recorded; {len(failed(verified)):,} need a look"
+    odd, look = int((~verified["as_recorded"]).sum()), len(failed(verified))
+    others = 0 if witness is None else len(witness.others)
+    few = f"{odd:,} of {len(verified):,} changes are not as recorded"
+    said = few if odd else f"all {len(verified):,} changes are as recorded"
+    if odd or look or others:
+        said += f"; {look:,} need a look" if look else ""
         return "attention", said + (f"; {others:,} changes by somebody else" if others else "")
-    said = f"all {len(verified):,} changes are as recorded"
     if witness is not None and len(verified):
         said += f"; {witness.why}" if witness.why else f"; {_tied(witness):,} have their audit record"
     return ("done" if len(verified) else "nothing to do"), said

@@ -24,6 +24,7 @@ WORDS = {
     "permissions",
     "scan",
     "answer",
+    "yaml_file",
 }
 ARROWS: dict[str, set[str]] = {
     "__init__": set(),
@@ -38,6 +39,7 @@ ARROWS: dict[str, set[str]] = {
     "durations": {"errors"},
     "permissions": set(),
     "scan": {"phone"},
+    "yaml_file": {"errors", "scan"},
     "answer": {"errors"},
     "table_file": WORDS,
     "mapping": WORDS | {"table_file"},

@@ -52,6 +52,12 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
         runbook.effective(["preview"], [tmp_path / "mine.yaml"])
 
 
+def test_a_limit_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("max_changes: 5\nmax_changes: 5000\n")
+    with pytest.raises(ParameterError, match="max_changes stands there twice"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+
+
 def test_an_unknown_runbook_is_named() -> None:
     with pytest.raises(ParameterError, match="no runbook named 'aply'"):
         runbook.effective(["aply"])
