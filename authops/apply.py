@@ -21,7 +21,7 @@ import pandas as pd
 from authops import directory
 from authops.answer import Answer
 from authops.breaker import Breaker
-from authops.change import CONFLICT, Change, judge, of_rows, request_of
+from authops.change import CONFLICT, Change, in_groups, judge, of_rows, request_of
 from authops.errors import GraphError
 from authops.frames import OUTCOME_ROWS, OUTCOMES, frame
 from authops.graph import Graph
@@ -29,7 +29,6 @@ from authops.journal import Journal
 from authops.rate import retry_after
 
 MODES: Final = ("dry-run", "apply")
-_GROUP: Final = 20
 _GROUPS: Final = 48
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
@@ -83,7 +82,7 @@ class Applier:
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
         await self._settle_by_reading(self._sent_and_no_more_approved(changes))
-        groups = _groups([c for c in changes if c.change_id not in settled])
+        groups = in_groups([c for c in changes if c.change_id not in settled])
         await self._to_the_end(asyncio.ensure_future(self._ever_more(groups)))
         if self._fault:
             raise self._fault
@@ -359,16 +358,6 @@ class Applier:
 
 
 _Row = tuple[Change, str, str, str, Answer | None]
-
-
-def _groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
-    """The users' queues, as many at a time as one `$batch` holds."""
-    by_user: dict[str, list[Change]] = {}
-    for change in changes:
-        by_user.setdefault(change.user_id, []).append(change)
-    queues = iter([sorted(queue, key=lambda c: c.step) for queue in by_user.values()])
-    while group := list(islice(queues, _GROUP)):
-        yield group
 
 
 def _most(answer: Answer) -> int:

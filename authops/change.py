@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, cast
 
 import pandas as pd
@@ -15,6 +17,7 @@ from authops.phone import fold, mask
 
 # Seen with the phone stored all the same; where it is not, Graph has said its last word.
 CONFLICT: Final = 409
+_GROUP: Final = 20
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,16 @@ def of_rows(rows: pd.DataFrame) -> list[Change]:
         raise FrameError(f"rows that write nothing cannot be applied: {', '.join(sorted(others))}")
     fields = list(Change.__dataclass_fields__)
     return [Change(**cast("dict[str, Any]", row)) for row in rows[fields].to_dict("records")]
+
+
+def in_groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
+    """The users' queues, each in plan order, as many at a time as one `$batch` holds."""
+    by_user: dict[str, list[Change]] = {}
+    for change in changes:
+        by_user.setdefault(change.user_id, []).append(change)
+    queues = iter([sorted(queue, key=lambda c: c.step) for queue in by_user.values()])
+    while group := list(islice(queues, _GROUP)):
+        yield group
 
 
 def request_of(change: Change) -> Request:

@@ -13,7 +13,7 @@ import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from authops import certificate
 from authops.errors import ConnectionProfileError, SignInError, UsageError
 from authops.places import project
 
@@ -216,9 +217,8 @@ def credential_of(connection: Connection) -> Any:
         where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
     client: Any = {"client_id": connection.client_id} if connection.client_id else {}
     if connection.credential == "certificate":
-        _check_private_key(connection)
         password = _certificate_password(connection)
-        _check_certificate(connection, password)
+        certificate.check(connection.certificate_path, password)
         return identity.CertificateCredential(
             connection.tenant_id, connection.client_id, connection.certificate_path, password=password, **where
         )
@@ -243,49 +243,11 @@ def _certificate_password(connection: Connection) -> str | None:
     return os.environ.get(variable) if variable else None
 
 
-def _certificate(connection: Connection, password: str | None) -> Any:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import pkcs12
-
-    path = Path(connection.certificate_path)
-    secret = password.encode() if password else None
-    try:
-        data = path.read_bytes()
-        pem = b"-----BEGIN" in data
-        found = x509.load_pem_x509_certificate(data) if pem else pkcs12.load_pkcs12(data, secret).cert
-        certificate = found if isinstance(found, x509.Certificate) else getattr(found, "certificate", None)
-        assert certificate is not None
-    except (OSError, ValueError, AssertionError) as error:
-        raise ConnectionProfileError(
-            f"{path} holds no usable certificate ({type(error).__name__})",
-            remedy="it should be PEM with the private key, or PFX with certificate_password_env",
-        ) from None
-    return certificate
-
-
-def _check_private_key(connection: Connection) -> None:
-    seen = key_seen_by_others(connection)
-    if seen:
-        raise ConnectionProfileError(
-            seen, remedy=f"chmod 600 {connection.certificate_path}, and consider the key seen: renew it"
-        )
-
-
-def _check_certificate(connection: Connection, password: str | None) -> None:
-    certificate = _certificate(connection, password)
-    if certificate.not_valid_after_utc < datetime.now(UTC):
-        raise ConnectionProfileError(
-            f"the certificate {connection.certificate_path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}",
-            remedy="make a new one and register it with the application",
-        )
-
-
 def certificate_days(connection: Connection) -> float | None:
     """Days until the connection's certificate expires; None when it has none. Raises `ConnectionProfileError`."""
     if connection.credential != "certificate":
         return None
-    certificate = _certificate(connection, _certificate_password(connection))
-    return float((certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() / 86400)
+    return certificate.days(connection.certificate_path, _certificate_password(connection))
 
 
 def scope(connection: Connection) -> str:
@@ -324,18 +286,8 @@ def sign_in(connection: Connection) -> dict[str, Any]:
 
 
 def key_seen_by_others(connection: Connection) -> str:
-    """Who else on this machine may use the private key, in words; "" for nobody. Windows: modes tell nothing.
-
-    PostgreSQL's rule for its keys: 0600 or less, 0640 when it is root's. That lets pass what systemd's LoadCredential
-    and a volume of secrets hand over.
-    """
-    if not connection.certificate_path or os.name != "posix":
-        return ""
-    found = Path(connection.certificate_path).stat()
-    others = found.st_mode & 0o777 & ~(0o740 if found.st_uid == 0 else 0o700)
-    who = [words for bits, words in ((0o070, "its group"), (0o007, "everybody")) if others & bits]
-    said = f"{' and '.join(who)} on this machine can use the private key {connection.certificate_path}"
-    return f"{said} (mode {found.st_mode & 0o777:04o})" if who else ""
+    """Who else on this machine may use the connection's private key, in words; "" for nobody."""
+    return certificate.key_seen_by_others(connection.certificate_path) if connection.certificate_path else ""
 
 
 def server_time(connection: Connection) -> datetime:

@@ -350,7 +350,7 @@ _NO_METHOD: Final = {
 async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str, Any]]:
     """An answer that is no list is not "none"."""
     try:
-        found = [_detail(item, default) for item in await graph.items(answer) if isinstance(item, dict)]
+        found = [_detail(item, default) for item in await graph.items(answer)]
     except GraphError as error:
         return [_NO_METHOD | {"known": False, "error": str(error)}]
     return [row for row in found if row["method"] != "password"] or [_NO_METHOD]

@@ -156,7 +156,8 @@ def _share(users: int, tenant_size: int | None, most: float | None) -> list[tupl
     if most is None or users < _FEW or (tenant_size and users <= most * tenant_size):
         return []
     if not tenant_size:
-        said = f"how many users the tenant has could not be read, so neither which share {users:,} are; null looks away"
+        said = f"the tenant's size could not be read, so which share {users:,} users are is not known; "
+        said += "try again, or set max_share to null"
         return [("max_share", most, users, 0, said)]
     said = f"{users:,} of {tenant_size:,} users ({users / tenant_size:.0%}) would be changed, {most:.0%} allowed"
     return [("max_share", most, users, tenant_size, said)]
