@@ -1,6 +1,7 @@
 """authops: audit, preview and apply sign-in methods of Microsoft Entra ID users, with notebooks in front.
 
-`import authops as ao` is all a notebook needs; each name below is a module, loaded when it is first used.
+`import authops as ao` is all a notebook needs; each name below is a room, and each room's modules are loaded when they
+are first used.
 """
 
 from __future__ import annotations
@@ -8,41 +9,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = [
-    "apply",
-    "audit_log",
-    "breaker",
-    "campaign",
-    "charts",
-    "connection",
-    "coverage",
-    "directory",
-    "errors",
-    "explore",
-    "export",
-    "frames",
-    "graph",
-    "guards",
-    "journal",
-    "outcome",
-    "phone",
-    "pictures",
-    "plan",
-    "plan_file",
-    "profile",
-    "protection",
-    "quality",
-    "report",
-    "review",
-    "run",
-    "scope",
-    "snapshot",
-    "source",
-    "stop_button",
-    "trend",
-    "undo",
-    "verify",
-]
+__all__ = ["apply", "audit", "campaign", "graph", "phone", "plan", "run", "show", "source", "tenant", "words"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -15,9 +15,10 @@ from typing import Any
 
 import click
 
-from authops import console, durations, runbook
-from authops.errors import AuthopsError, UsageError
-from authops.places import project, runs_folder, state_folder
+from authops.run import runbook
+from authops.words import console, durations
+from authops.words.errors import AuthopsError, UsageError
+from authops.words.places import project, runs_folder, state_folder
 
 _RUNS = ("run", "restore")
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -101,7 +102,7 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
     if file is None:
         yield _Telling()
         return
-    from authops import notify
+    from authops.run import notify
 
     ways = notify.load(Path(file))
     telling = _Telling({secret for way in ways for secret in way.secrets})
@@ -115,7 +116,7 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
 
 
 def _resumed(name: str) -> Path:
-    from authops.run import find
+    from authops.run.run import find
 
     return find(name)
 
@@ -124,7 +125,7 @@ def _resumed(name: str) -> Path:
 @click.option("--limit", default=20, show_default=True, help="How many, the latest first; 0 for all.")
 def runs(limit: int) -> None:
     """List earlier runs: how each ended, and whether its apply can be gone on with."""
-    from authops import runs as earlier
+    from authops.run import runs as earlier
 
     found = earlier.runs(runs_folder())
     click.echo(earlier.listing(found[:limit] if limit else found))
@@ -140,8 +141,8 @@ def runs(limit: int) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
 def prune(keep: str, dry_run: bool) -> None:
     """Remove the files with full numbers of old runs; reports stay. Such a run can no longer be undone."""
-    from authops import prune as pruning
-    from authops import runs as earlier
+    from authops.run import prune as pruning
+    from authops.run import runs as earlier
 
     age = durations.age(keep)
     done = pruning.prune(earlier.runs(runs_folder()), keep=age, now=pruning.now(), dry_run=dry_run)
@@ -155,8 +156,8 @@ def prune(keep: str, dry_run: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For a program.")
 def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
     """Say what will work with a connection, for RUNBOOKS or all of them, and what to ask the administrator for."""
-    from authops import connection as connections
-    from authops import doctor as examining
+    from authops.graph import connection as connections
+    from authops.run import doctor as examining
 
     for name in runbooks:
         runbook.notebook(name)
@@ -173,8 +174,8 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def approve(folder: Path, note: str, yes: bool) -> None:
     """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
-    from authops import plan_file
-    from authops.outcome import author
+    from authops.plan import plan_file
+    from authops.run.outcome import author
 
     made = plan_file.load(folder)
     for name, value in (plan_file.seal(made) | {k: f"{v:,}" for k, v in made.counts.items()}).items():
@@ -190,7 +191,7 @@ def approve(folder: Path, note: str, yes: bool) -> None:
 @click.option("--users", default=500, show_default=True, help="Size of the demo tenant.")
 def demo(users: int) -> None:
     """The whole job on a fresh demo tenant: audit, preview, apply, verify."""
-    from authops import connection
+    from authops.graph import connection
 
     started = Path(tempfile.mkdtemp(prefix="authops-demo-"))
     click.echo(f"Starting a demo tenant with {users:,} users …")
@@ -210,11 +211,11 @@ def demo(users: int) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def template(file: Path) -> None:
     """Write an example CSV to FILE: a row for each thing a row can say. It is valid input; the people are invented."""
-    from authops import source
+    from authops.source import wanted_file
 
     try:
         with file.open("x", encoding="utf-8-sig", newline="") as out:
-            out.write(source.TEMPLATE)
+            out.write(wanted_file.TEMPLATE)
     except FileExistsError:
         raise UsageError(f"{file} is there already", remedy="name another file") from None
     except OSError as error:
@@ -227,7 +228,7 @@ def template(file: Path) -> None:
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def lab(port: int | None, no_browser: bool) -> None:
     """Open JupyterLab on the notebooks, connected to the demo tenant."""
-    from authops import connection
+    from authops.graph import connection
 
     home = connection.start_demo()
     click.echo(f"The demo tenant is up ({home}); the notebooks use it unless they name another connection.")
@@ -258,9 +259,9 @@ def tasks(
     folder: Path | None,
 ) -> None:
     """Check the parameters of RUNBOOKS for every tenant, make the folders, print as JSON what papermill needs."""
-    from authops import fleet as fleets
-    from authops import run as runs
-    from authops.tenants import load
+    from authops.run import fleet as fleets
+    from authops.run import run as runs
+    from authops.run.tenants import load
 
     pairs = tuple(_absolute(list(pairs)))
     runbook.effective(runbooks, files, pairs)
@@ -295,7 +296,7 @@ def tenant() -> None:
 @click.option("--faults", type=click.Path(path_type=Path), help="YAML file of weather (docs/demo-tenant.md).")
 def serve(**options: Any) -> None:
     """Run the demo tenant in the foreground; prints a connection profile."""
-    from authops import connection
+    from authops.graph import connection
 
     connection.serve_demo(**options)
 
@@ -303,7 +304,7 @@ def serve(**options: Any) -> None:
 @tenant.command()
 def stop() -> None:
     """Stop the demo tenant that runs in the background."""
-    from authops import connection
+    from authops.graph import connection
 
     connection.stop_demo()
 
@@ -327,7 +328,7 @@ def _passed_on(options: dict[str, str | None]) -> list[str]:
     """The options of each tenant's own run; a mistake in one is said once, before any is begun."""
     durations.parse(options["--time-limit"] or "1h"), durations.parse(options["--grace"] or "1h")
     if options["--notify"]:
-        from authops import notify
+        from authops.run import notify
 
         notify.load(Path(options["--notify"]))
         options["--notify"] = str(Path(options["--notify"]).resolve())
@@ -341,9 +342,9 @@ def _fleet(
     pairs: list[tuple[str, str]],
     words: list[str],
 ) -> int:
-    from authops import fleet as fleets
-    from authops import run as runs
-    from authops.tenants import load
+    from authops.run import fleet as fleets
+    from authops.run import run as runs
+    from authops.run.tenants import load
 
     runbook.effective(runbooks, files, pairs)
     everyone = load(tenants)
@@ -357,7 +358,7 @@ def _fleet(
 
 
 def _gathered(folder: Path) -> int:
-    from authops import fleet as fleets
+    from authops.run import fleet as fleets
 
     whole, code = fleets.gather(folder)
     console.say(f"\n{fleets.shown(whole)}\n  folder  {folder}\n  table   {folder / 'fleet.csv'}")
@@ -371,8 +372,8 @@ def _execute(
     limits: tuple[float | None, float] = (None, 120.0),
     telling: _Telling | None = None,
 ) -> int:
-    from authops import run as runs
-    from authops.execute import execute
+    from authops.run import run as runs
+    from authops.run.execute import execute
 
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")

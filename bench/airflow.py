@@ -35,8 +35,8 @@ from typing import Any
 
 import yaml
 
-from authops import connection
 from authops.demo import ensure, stop
+from authops.graph import connection
 from bench.stand import Stand, sins
 
 ROOT = Path(__file__).parents[1]

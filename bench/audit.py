@@ -19,8 +19,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from authops import coverage, directory, export, pictures, snapshot, trend
-from authops.graph import Graph
+from authops.audit import coverage, export, snapshot, trend
+from authops.graph.client import Graph
+from authops.show import pictures
+from authops.tenant import directory
 from bench.stand import Stand, tenant
 
 USERS = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000

@@ -24,11 +24,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from authops import directory, undo
-from authops.apply import Applier, failed
-from authops.graph import Graph
-from authops.journal import Journal
-from authops.phone import fold
+from authops.apply.applier import Applier, failed
+from authops.apply.journal import Journal
+from authops.graph.client import Graph
+from authops.phone.number import fold
+from authops.plan import undo
+from authops.tenant import directory
 from bench.stand import Stand, sins, tenant
 
 FAULTS = [

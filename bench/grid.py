@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Page, expect, sync_playwright
 
-from authops import guards
-from authops.frames import CHANGES, PROBLEMS, USERS, empty, type_of
-from authops.plan import Plan
+from authops.plan import guards
+from authops.plan.plan import Plan
+from authops.words.frames import CHANGES, PROBLEMS, USERS, empty, type_of
 from tests.browser.lab import PATIENCE, Watched, browser, serving
 from tests.running import ROOT, Tenant
 
@@ -60,7 +60,7 @@ def timed(what: str, deed: Callable[[], Any]) -> Any:
 
 def kernel(count: int) -> None:
     """What the kernel does, without a browser: a message in, an answer out."""
-    from authops.review import review_plan
+    from authops.show.review import review_plan
 
     plan, people = plan_of(count)
     print(f"kernel, {count:,} changes")
@@ -96,7 +96,7 @@ def in_browser(watched: Watched, count: int) -> None:
         nbformat.v4.new_code_cell(
             f"import sys, tempfile; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nimport authops as ao\n"
             f"from bench.grid import plan_of\nplan, people = plan_of({count})\nfolder = Path(tempfile.mkdtemp())\n"
-            "breaches, review = ao.guards.breaches(plan), ao.review"
+            "breaches, review = ao.plan.guards.breaches(plan), ao.show.review"
         ),
         nbformat.v4.new_code_cell("review.review_plan(plan, folder, breaches, people, by='bench')"),
     ]

@@ -19,10 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-from authops import connection
-from authops.apply import Applier, tally
-from authops.graph import Graph
-from authops.journal import Journal
+from authops.apply.applier import Applier, tally
+from authops.apply.journal import Journal
+from authops.graph import connection
+from authops.graph.client import Graph
 
 
 class Fatal(Journal):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from authops import directory
-from authops.graph import Graph
+from authops.graph.client import Graph
+from authops.tenant import directory
 from bench.stand import Stand, tenant
 
 USERS, READS, REPORT_SECONDS = 20_000, 60_000, 150

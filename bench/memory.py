@@ -16,9 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
-from authops import directory
-from authops.connection import Connection
-from authops.graph import Graph
+from authops.graph.client import Graph
+from authops.graph.connection import Connection
+from authops.tenant import directory
 
 USERS, PAGE, ROOT = 1_000_000, 999, "https://graph.example"
 

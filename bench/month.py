@@ -29,7 +29,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops import snapshot
+from authops.audit import snapshot
 from authops.demo.weather import KINDS
 from bench.stand import Stand, tenant
 

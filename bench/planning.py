@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from authops import plan, source
-from authops.frames import CURRENT, USERS, columns
+from authops.plan import plan
+from authops.source import wanted_file
+from authops.words.frames import CURRENT, USERS, columns
 
 SIZES = (200_000, 1_000_000)
 _METHODS = ("mobile", "alternateMobile", "office")
@@ -79,7 +80,7 @@ def one(size: int) -> dict[str, Any]:
         pd.read_csv(path, sep=";")
         plain = time.perf_counter() - begun
         before, begun = peak(), time.perf_counter()
-        wanted = source.read(path, default_region="NL")
+        wanted = wanted_file.read(path, default_region="NL")
         read = time.perf_counter() - begun
         made = plan.make(wanted.wanted, current, users, wanted.problems)
         whole = time.perf_counter() - begun

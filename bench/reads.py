@@ -15,9 +15,10 @@ from pathlib import Path
 
 import httpx
 
-from authops import connection, directory
 from authops.demo import ensure, stop
-from authops.graph import Graph
+from authops.graph import connection
+from authops.graph.client import Graph
+from authops.tenant import directory
 
 USERS, SAMPLE = 5_000, 300
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx
 
-from authops import connection
+from authops.graph import connection
 from bench.stand import Stand
 
 USERS, BATCHES, AT_ONCE = 200_000, 1_500, 8

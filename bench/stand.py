@@ -17,10 +17,11 @@ from typing import Any
 import httpx
 import pandas as pd
 
-from authops import connection, directory
 from authops.demo import ensure, stop
-from authops.frames import CHANGES, frame
-from authops.graph import Graph
+from authops.graph import connection
+from authops.graph.client import Graph
+from authops.tenant import directory
+from authops.words.frames import CHANGES, frame
 
 
 @dataclass

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
-from authops.apply import Applier, tally
-from authops.graph import Graph
-from authops.journal import Journal
-from authops.phone import fold
+from authops.apply.applier import Applier, tally
+from authops.apply.journal import Journal
+from authops.graph.client import Graph
+from authops.phone.number import fold
 from bench.stand import Line, Stand, sins, tenant
 
 FAULTS = [

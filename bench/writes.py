@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 import httpx
 import pandas as pd
 
-from authops import connection
-from authops.apply import Applier, tally
-from authops.graph import Graph
-from authops.journal import Journal
+from authops.apply.applier import Applier, tally
+from authops.apply.journal import Journal
+from authops.graph import connection
+from authops.graph.client import Graph
 from bench.stand import Line, Stand, sins, tenant
 
 LATENCY, SAMPLE = 0.2, 25

@@ -13,14 +13,16 @@ import pandas as pd
 import pytest
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
-from authops import directory, plan, source
-from authops.apply import Applier
-from authops.connection import Connection
+from authops.apply.applier import Applier
+from authops.apply.journal import Journal
 from authops.demo.people import _blank, _give_phone, _profile
 from authops.demo.tenant import Method, User
 from authops.demo.world import World, build
-from authops.graph import Graph
-from authops.journal import Journal
+from authops.graph.client import Graph
+from authops.graph.connection import Connection
+from authops.plan import plan
+from authops.source import wanted_file
+from authops.tenant import directory
 
 IDS = {
     "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
@@ -116,7 +118,7 @@ class Stage:
 
     def plan(self, rows: str) -> plan.Plan:
         (self.folder / "wanted.csv").write_text(HEADER + rows)
-        wanted = source.read(self.folder / "wanted.csv", default_region="NL")
+        wanted = wanted_file.read(self.folder / "wanted.csv", default_region="NL")
 
         async def made() -> plan.Plan:
             async with self.graph() as graph:

@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops import campaign, coverage, directory
+from authops.audit import coverage
+from authops.campaign import registration
 from authops.demo.policies import defaults
-from authops.errors import GuardStop, ParameterError, PlanError
-from authops.graph import Graph
+from authops.graph.client import Graph
+from authops.tenant import directory
+from authops.words.errors import GuardStop, ParameterError, PlanError
 from tests.apply.conftest import Stage, user_id
 
 PEOPLE = {
@@ -38,11 +40,11 @@ def reasons(stage: Stage, **change: Any) -> dict[str, str]:
     """Name → reason under the settings after a change."""
 
     async def ask(graph: Graph) -> dict[str, str]:
-        policy = await campaign.read(graph)
+        policy = await registration.read(graph)
         people = await directory.people(graph)
         data = coverage.join(await directory.registrations(graph), people, set())
-        settings = await campaign.changed(graph, policy.settings, **change)
-        found = await campaign.reasons(graph, policy, settings, data)
+        settings = await registration.changed(graph, policy.settings, **change)
+        found = await registration.reasons(graph, policy, settings, data)
         return {u.partition("@")[0]: r for u, r in zip(data["user_principal_name"], found, strict=True)}
 
     return dict(on(stage, ask))
@@ -98,10 +100,10 @@ def test_who_may_not_use_authenticator_is_not_asked(tenant: Stage) -> None:
 
 def test_who_is_not_in_the_report_is_unknown(tenant: Stage) -> None:
     async def ask(graph: Graph) -> pd.Series[str]:
-        policy = await campaign.read(graph)
+        policy = await registration.read(graph)
         people = await directory.people(graph)
         nobody = (await directory.registrations(graph)).iloc[:0]
-        return await campaign.reasons(graph, policy, policy.settings, coverage.join(nobody, people, set()))
+        return await registration.reasons(graph, policy, policy.settings, coverage.join(nobody, people, set()))
 
     assert set(on(tenant, ask)) == {"unknown"}
 
@@ -128,22 +130,22 @@ def patches(stage: Stage) -> int:
 
 def settings(stage: Stage) -> Any:
     async def ask(graph: Graph) -> Any:
-        return (await campaign.read(graph)).settings
+        return (await registration.read(graph)).settings
 
     return on(stage, ask)
 
 
-def carry_out(stage: Stage, before: Any, mode: str = "apply", **change: Any) -> campaign.Outcome:
-    async def ask(graph: Graph) -> campaign.Outcome:
-        after = await campaign.changed(graph, before, **change)
-        kept = campaign.Kept(stage.folder, {"tenant_id": "t", "before": before, "after": after})
-        return await campaign.carry_out(graph, before, after, mode, kept, sleep=stage.pause)
+def carry_out(stage: Stage, before: Any, mode: str = "apply", **change: Any) -> registration.Outcome:
+    async def ask(graph: Graph) -> registration.Outcome:
+        after = await registration.changed(graph, before, **change)
+        kept = registration.Kept(stage.folder, {"tenant_id": "t", "before": before, "after": after})
+        return await registration.carry_out(graph, before, after, mode, kept, sleep=stage.pause)
 
     return on(stage, ask)  # type: ignore[no-any-return]
 
 
 def kept(stage: Stage) -> dict[str, Any]:
-    return dict(json.loads((stage.folder / campaign.NAME).read_text()))
+    return dict(json.loads((stage.folder / registration.NAME).read_text()))
 
 
 def test_written_once_read_back_and_recorded(tenant: Stage) -> None:
@@ -155,7 +157,7 @@ def test_written_once_read_back_and_recorded(tenant: Stage) -> None:
     assert (now["state"], now["snoozeDurationInDays"]) == ("enabled", 3)
     assert now["includeTargets"] == before["includeTargets"]
     assert (kept(tenant)["before"], kept(tenant)["outcome"]) == (before, "applied")
-    assert (tenant.folder / campaign.NAME).stat().st_mode & 0o077 == 0
+    assert (tenant.folder / registration.NAME).stat().st_mode & 0o077 == 0
 
 
 def test_a_dry_run_and_an_equal_campaign_write_nothing(tenant: Stage) -> None:
@@ -185,15 +187,15 @@ def test_a_bad_answer_is_never_written_again_and_what_happened_is_read(
 ) -> None:
     before = settings(tenant)
 
-    async def ask(graph: Graph) -> campaign.Outcome:
-        after = await campaign.changed(graph, before, state="enabled")
+    async def ask(graph: Graph) -> registration.Outcome:
+        after = await registration.changed(graph, before, state="enabled")
 
         def intend() -> None:
             tenant.world.weather.change(
                 {"fault_rate": 1.0, "faults": [fault], "most": 1, "match": "authenticationMethodsPolicy"}
             )
 
-        return await campaign.apply(graph, before, after, intend=intend, sleep=tenant.pause)
+        return await registration.apply(graph, before, after, intend=intend, sleep=tenant.pause)
 
     result = on(tenant, ask)
     assert (result.outcome, patches(tenant)) == (outcome, 1)
@@ -213,26 +215,26 @@ def test_taken_back_where_nobody_changed_it_since(tenant: Stage, tmp_path: Path)
     before = settings(tenant)
     carry_out(tenant, before, state="enabled")
     now = settings(tenant)
-    for name in (str(tenant.folder), tenant.folder.name, str(tenant.folder / campaign.NAME)):
-        assert campaign.restored(name, tenant.folder.parent, now, "t") == before
+    for name in (str(tenant.folder), tenant.folder.name, str(tenant.folder / registration.NAME)):
+        assert registration.restored(name, tenant.folder.parent, now, "t") == before
     with pytest.raises(PlanError, match="tenant"):
-        campaign.restored(str(tenant.folder), tmp_path, now, "other")
+        registration.restored(str(tenant.folder), tmp_path, now, "other")
     with pytest.raises(PlanError, match="changed the campaign since"):
-        campaign.restored(str(tenant.folder), tmp_path, {**now, "snoozeDurationInDays": 9}, "t")
+        registration.restored(str(tenant.folder), tmp_path, {**now, "snoozeDurationInDays": 9}, "t")
     with pytest.raises(ParameterError, match="no campaign"):
-        campaign.restored("nowhere", tmp_path, now, "t")
+        registration.restored("nowhere", tmp_path, now, "t")
 
 
 def test_only_the_change_that_was_looked_at_within_the_limit() -> None:
     nudges = pd.DataFrame({"change": ["newly asked"] * 3 + ["still asked"]})
-    one = campaign.seal("t", {"state": "default"}, {"state": "enabled"})
-    assert one != campaign.seal("u", {"state": "default"}, {"state": "enabled"})
-    assert one == campaign.seal("t", {"@odata.x": 1, "state": "default"}, {"state": "enabled"})
-    campaign.guard(nudges, one, one, 3)
-    campaign.guard(nudges, one, one, None)
+    one = registration.seal("t", {"state": "default"}, {"state": "enabled"})
+    assert one != registration.seal("u", {"state": "default"}, {"state": "enabled"})
+    assert one == registration.seal("t", {"@odata.x": 1, "state": "default"}, {"state": "enabled"})
+    registration.guard(nudges, one, one, 3)
+    registration.guard(nudges, one, one, None)
     with pytest.raises(ParameterError, match=one):
-        campaign.guard(nudges, one, "", None)
+        registration.guard(nudges, one, "", None)
     with pytest.raises(GuardStop, match="3 people would be asked anew"):
-        campaign.guard(nudges, one, one, 2)
+        registration.guard(nudges, one, one, 2)
     with pytest.raises(GuardStop):
-        campaign.guard(nudges, one, one, 0)
+        registration.guard(nudges, one, one, 0)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from authops import directory, protection
 from authops.demo import policies
 from authops.demo.world import World, build
-from authops.graph import Graph
-from authops.protection import Protection, Rules
+from authops.graph.client import Graph
+from authops.tenant import directory, protection
+from authops.tenant.protection import Protection, Rules
 from tests.apply.conftest import ROOT, Stage
 
 NOBODY = Rules(allow_admins=True, allow_guests=True, allow_disabled=True, allow_unusable=True)

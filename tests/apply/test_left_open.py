@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from authops.apply import Applier
-from authops.errors import FrameError
-from authops.journal import Journal
+from authops.apply.applier import Applier
+from authops.apply.journal import Journal
+from authops.words.errors import FrameError
 from tests.apply.conftest import Stage, user_id
 
 A, B, C = "+31 612345678", "+31 687654321", "+31 206241111"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from authops.journal import Journal
+from authops.apply.journal import Journal
 from tests.apply.conftest import Stage, user_id
 
 A, B = "+31 612345678", "+31 687654321"

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops.apply import Applier, ending
-from authops.breaker import Breaker
-from authops.errors import JournalError
-from authops.journal import VERSION, Journal
+from authops.apply.applier import Applier, ending
+from authops.apply.breaker import Breaker
+from authops.apply.journal import VERSION, Journal
+from authops.words.errors import JournalError
 from tests.apply.conftest import Stage, user_id
 
 NAMES = [f"user{n:03d}" for n in range(120)]

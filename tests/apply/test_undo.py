@@ -7,10 +7,11 @@ import asyncio
 import pandas as pd
 import pytest
 
-from authops import directory, undo
-from authops.errors import ParameterError
-from authops.journal import Journal
-from authops.plan import Plan
+from authops.apply.journal import Journal
+from authops.plan import undo
+from authops.plan.plan import Plan
+from authops.tenant import directory
+from authops.words.errors import ParameterError
 from tests.apply.conftest import Stage, user_id
 
 A, B, C, D = "+31 612345678", "+31 687654321", "+31 206241111", "+31 600000009"

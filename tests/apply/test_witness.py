@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from authops import audit_log, verify
+from authops.apply import verify
+from authops.apply.verify import Witness
 from authops.demo.staff import Staff
-from authops.verify import Witness
+from authops.tenant import audit_log
 from tests.apply.conftest import Stage, user_id
 
 A, B, C, D = "+31 612345678", "+31 687654321", "+31 206241111", "+31 600000009"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from authops import plan_file
+from authops.plan import plan_file
 from tests.browser.lab import Watched
 from tests.running import FULL_NUMBER, ROOT
 

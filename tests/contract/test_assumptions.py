@@ -1,10 +1,10 @@
 """Everything nobody could confirm: each assumption is seen from outside, with its default and with each alternative."""
 
 import pytest
-import test_throttle
-from test_rules import MOBILE, OFFICE, add, phones
 
 from authops.demo.assumptions import ALL
+from tests.contract import test_throttle
+from tests.contract.test_rules import MOBILE, OFFICE, add, phones
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 DETAILS = "/reports/authenticationMethods/userRegistrationDetails"

@@ -112,7 +112,8 @@ def test_assumes_the_report_is_refused_without_premium(door) -> None:
 def fresh_token(door) -> str:
     """A token that knows of permissions granted since."""
     from azure.identity import CertificateCredential
-    from conftest import credential
+
+    from tests.contract.conftest import credential
 
     if door.world is not None:
         return door.world.login.issue_token()

@@ -28,7 +28,8 @@ def forbidden(door):
 def token(door) -> str:
     """A token that knows of the new permission."""
     from azure.identity import CertificateCredential
-    from conftest import credential
+
+    from tests.contract.conftest import credential
 
     if door.world is not None:
         return door.world.login.issue_token()

@@ -7,17 +7,17 @@ import pytest
 import yaml
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CertificateCredential
-from conftest import credential
 from kiota_abstractions.serialization import AdditionalDataHolder, Parsable
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
 from msgraph import GraphRequestAdapter, GraphServiceClient
 from msgraph.generated.models.authentication_phone_type import AuthenticationPhoneType
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.phone_authentication_method import PhoneAuthenticationMethod
-from test_rules import MOBILE
 
 from authops.demo import ensure, stop
 from authops.demo.server import Threaded
+from tests.contract.conftest import credential
+from tests.contract.test_rules import MOBILE
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_writes_survive_a_kill(tmp_path):
     import signal
     import ssl
 
-    from conftest import Door
+    from tests.contract.conftest import Door
 
     def door():
         connection = yaml.safe_load(ensure(tmp_path, users=20).read_text())

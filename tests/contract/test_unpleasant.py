@@ -7,9 +7,10 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from authops import connection, directory, requests
 from authops.demo.server import Threaded
-from authops.graph import Graph
+from authops.graph import connection, requests
+from authops.graph.client import Graph
+from authops.tenant import directory
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_tokens_that_live_a_second_are_renewed_in_time(server, knob) -> None:
 
 
 def test_a_permission_that_was_taken_away_is_named(server, knob) -> None:
-    from authops.errors import GraphError
+    from authops.words.errors import GraphError
 
     granted = knob("sign-in", "GET")["granted"]
     knob("sign-in", granted=["User.Read.All"])

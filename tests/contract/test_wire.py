@@ -1,6 +1,6 @@
 """Batches, pages, queries, weather: what travels, through both doors."""
 
-from test_rules import MOBILE, phones
+from tests.contract.test_rules import MOBILE, phones
 
 
 def get(number, url, **more):

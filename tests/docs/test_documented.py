@@ -9,10 +9,15 @@ from pathlib import Path
 import click
 import pytest
 
-from authops import campaign, coverage, frames, guards, notify, outcome, plan, quality, runbook, source, trend
 from authops.__main__ import main
+from authops.audit import coverage, quality, trend
+from authops.campaign import registration
 from authops.demo import knobs as knobs_module
 from authops.demo import weather
+from authops.plan import guards, plan
+from authops.run import notify, outcome, runbook
+from authops.source import wanted_file
+from authops.words import frames
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
 
@@ -51,9 +56,9 @@ def table(heading: str) -> set[str]:
         ("Outcomes", set(frames.OUTCOMES)),
         ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
-        ("Problem rules", set(source.RULES)),
+        ("Problem rules", set(wanted_file.RULES)),
         ("Standings", set(coverage.STANDINGS)),
-        ("Who a campaign asks", set(campaign.REASONS)),
+        ("Who a campaign asks", set(registration.REASONS)),
     ],
 )
 def test_the_page_names_what_the_code_has_and_nothing_else(heading: str, words: set[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops import snapshot
+from authops.audit import snapshot
 from authops.demo import ensure, stop
 from tests.running import FULL_NUMBER, Tenant
 

@@ -48,8 +48,8 @@ def test_a_run_that_ends_well(tmp_path: Path) -> None:
         ("", "1 / 0", "ZeroDivisionError: division by zero"),
         ("import sys; sys.exit(0)", "", "1_audit.ipynb ended without saying how; does a cell call exit?"),
         ("import sys; sys.exit(3)", "", "SystemExit: 3"),
-        ("raise ao.errors.GuardStop('too many')", "", "GuardStop: too many"),
-        ("raise ao.errors.PlanError('too old')", "", "PlanError: too old"),
+        ("raise ao.words.errors.GuardStop('too many')", "", "GuardStop: too many"),
+        ("raise ao.words.errors.PlanError('too old')", "", "PlanError: too old"),
     ],
 )
 def test_a_notebook_that_does_not_reach_its_end(tmp_path: Path, before: str, after: str, headline: str) -> None:

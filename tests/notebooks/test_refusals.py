@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from authops import plan_file
+from authops.apply.lock import TenantLock
 from authops.demo import ensure, stop
-from authops.lock import TenantLock
-from authops.plan import Plan
+from authops.plan import plan_file
+from authops.plan.plan import Plan
 from tests.running import HEADER, Tenant
 
 APPLY = ("-p", "mode", "apply")

@@ -12,7 +12,7 @@ import papermill
 import pytest
 import yaml
 
-from authops import runbook
+from authops.run import runbook
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

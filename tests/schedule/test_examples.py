@@ -20,9 +20,9 @@ import click
 import pytest
 import yaml
 
-from authops import runbook
 from authops.__main__ import main
 from authops.demo import ensure, stop
+from authops.run import runbook
 
 HERE = Path(__file__).parents[2] / "docs" / "schedule"
 ROOT = HERE.parents[1]
@@ -433,7 +433,7 @@ def test_the_airflow_example_compiles_and_calls_commands_that_there_are() -> Non
         assert f'"fleet", "{name}"' in path.read_text("utf-8")
         assert name in fleet.commands
     final = set(re.findall(r'"(\w+)"', re.findall(r"FINAL = \{(.+)\}", path.read_text("utf-8"))[0]))
-    from authops import errors
+    from authops.words import errors
 
     assert final == {
         n

@@ -1,0 +1,8 @@
+"""The one room that writes to people's methods: journalled, one apply at a time, read before and after, verified.
+
+Writes only what a sealed plan holds.
+"""
+
+from authops.words.rooms import offered
+
+__getattr__ = offered(__name__)

@@ -1,0 +1,96 @@
+"""One write of a plan, as a record in motion: its request, and what became of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, cast
+
+import pandas as pd
+
+from authops.graph import requests
+from authops.graph.answer import Answer, Request
+from authops.phone.number import fold
+from authops.words.errors import FrameError
+from authops.words.frames import WRITES
+from authops.words.redaction import mask
+
+# Seen with the phone stored all the same; where it is not, Graph has said its last word.
+CONFLICT: Final = 409
+_GROUP: Final = 20
+
+
+@dataclass(frozen=True)
+class Change:
+    """One write of the plan: the record in motion."""
+
+    change_id: str
+    line: int
+    user_id: str
+    user_principal_name: str
+    method: str
+    action: str
+    before: str
+    after: str
+    step: int
+    ticket: str = ""
+
+    @property
+    def slot(self) -> tuple[str, str]:
+        """The user and method."""
+        return self.user_id, self.method
+
+    def done_by(self, found: str) -> bool:
+        """Whether `found` is what this change wants."""
+        return fold(found) == fold(self.after)
+
+    def drifted_from(self, found: str) -> bool:
+        """Whether `found` is materially different from what the plan saw."""
+        return fold(found) != fold(self.before)
+
+
+def of_rows(rows: pd.DataFrame) -> list[Change]:
+    """CHANGES rows that write. Raises `FrameError` for others."""
+    if others := set(rows["action"]) - set(WRITES):
+        raise FrameError(f"rows that write nothing cannot be applied: {', '.join(sorted(others))}")
+    fields = list(Change.__dataclass_fields__)
+    return [Change(**cast("dict[str, Any]", row)) for row in rows[fields].to_dict("records")]
+
+
+def in_groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
+    """The users' queues, each in plan order, as many at a time as one `$batch` holds."""
+    by_user: dict[str, list[Change]] = {}
+    for change in changes:
+        by_user.setdefault(change.user_id, []).append(change)
+    queues = iter([sorted(queue, key=lambda c: c.step) for queue in by_user.values()])
+    while group := list(islice(queues, _GROUP)):
+        yield group
+
+
+def request_of(change: Change) -> Request:
+    """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
+    if change.action == "add":
+        return requests.add_method(change.user_id, change.method, change.after)
+    if change.action == "update":
+        return requests.update_method(change.user_id, change.method, change.after)
+    return requests.delete_method(change.user_id, change.method)
+
+
+def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
+    """What became of a write, from Graph's answer and the value it shows now (None = unreadable): (outcome, detail).
+
+    `again` means: nothing happened, and it is safe to write once more.
+    """
+    said = str(answer.error) if answer.error else ""
+    if found is None:
+        return "unknown", f"written, but the value could not be read back. {said}".strip()
+    if change.done_by(found):
+        return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
+    if change.drifted_from(found):
+        return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
+    if answer.happened == "refused" or answer.status == CONFLICT:
+        return "rejected", said
+    if answer.happened == "done":
+        return "unknown", "Graph accepted the write but does not show it yet; run verify later"
+    return "again", said

@@ -1,0 +1,217 @@
+"""One apply at a time for a tenant, one application of a plan, one runner in a run folder: remembered on this machine.
+
+The lock is the operating system's, so it ends with the process that holds it, however that ends. Machines that should
+know of each other share a folder by `AUTHOPS_STATE`.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Final, Self
+
+from authops.words import disk
+from authops.words.errors import GuardStop, PlanError, UsageError
+
+_ODD: Final = re.compile(r"[^\w.-]")
+_RUNNING: Final = ".running"
+
+
+class TenantLock:
+    """Held from `acquire` to `release`. Raises `GuardStop` naming the holder when another run has it."""
+
+    def __init__(self, folder: Path, tenant_id: str, *, by: str, run: str) -> None:
+        self.path = folder / f"{_ODD.sub('_', tenant_id.lower())}.lock"
+        self.tenant_id, self.by, self.run = tenant_id, by, run
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> Self:
+        """Take the lock, or say who has it. Raises `UsageError` when the folder of locks cannot be used."""
+        with _usable(self.path.parent):
+            file = _opened(self.path)
+            _share(self.path, 0o660)
+        if not _locked(file):
+            holder = _read(file)
+            file.close()
+            raise GuardStop(
+                f"tenant_lock: {holder.get('by', 'somebody')} (process {holder.get('pid', '?')}) is applying to tenant"
+                f" {self.tenant_id} since {holder.get('since', '?')}, run {holder.get('run', '?')}",
+                remedy="nothing was written; wait until that run has ended, then run apply again",
+            )
+        with _usable(self.path.parent):
+            _sign(file, by=self.by, run=self.run)
+        self._file = file
+        return self
+
+    def release(self) -> None:
+        """Let go; harmless when it was never taken."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self.acquire()
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.release()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already, or when nothing
+    can be written there.
+    """
+    with _held(folder) as file:
+        if not _locked(file):
+            holder = _read(file)
+            raise UsageError(
+                f"{folder} is being worked on by process {holder.get('pid', '?')} since {holder.get('since', '?')}",
+                remedy="wait until that run has ended",
+            )
+        with suppress(OSError):  # a full disk: who holds it is then not known, that somebody does is
+            _sign(file)
+        yield
+
+
+def _held(folder: Path) -> IO[str]:
+    try:
+        return _opened(folder / _RUNNING)
+    except OSError as error:
+        raise UsageError(
+            f"the run folder {folder} cannot be written ({error.strerror}); nothing was run",
+            remedy="free the disk or the folder, or go on as whoever owns it",
+        ) from error
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a runner works in that folder now; one that was killed does not."""
+    path = folder / _RUNNING
+    try:
+        if not path.exists():
+            return False
+        with _opened(path) as file:
+            return not _locked(file)
+    except OSError as error:
+        return error.errno != errno.EROFS  # where nobody can write nobody works; else nobody can tell
+
+
+def _opened(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+
+
+def _sign(file: IO[str], **more: str) -> None:
+    """Say who holds it, and since when."""
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    # Past the buffer: what does not fit on a full disk must not be tried again when the file is closed.
+    os.ftruncate(file.fileno(), 0)
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    os.write(file.fileno(), json.dumps(more | {"pid": os.getpid(), "since": since}).encode())
+
+
+def _read(file: IO[str]) -> dict[str, Any]:
+    try:
+        file.seek(0)
+        found: dict[str, Any] = json.loads(file.read())
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the operating system's own lock, without waiting."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            # A byte beyond what is written, so that others can still read who holds it.
+            file.seek(1 << 20)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined, unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """What must be remembered is remembered before any write, or the write does not happen."""
+    try:
+        disk.make(folder)
+        _share(folder, 0o2770)
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be used to remember who applies what ({error.strerror}); nothing was written",
+            remedy="free the disk or the folder, or name another one in AUTHOPS_STATE",
+        ) from error
+
+
+def _share(path: Path, mode: int) -> None:
+    """In a folder that a group may write, as people make who share it, what one of them leaves is the group's."""
+    mine = os.name == "posix" and path.stat().st_uid == os.geteuid()
+    if mine and path.parent.stat().st_mode & stat.S_IWGRP:
+        path.chmod(mode)
+
+
+def claim(folder: Path, plan_id: str, run_folder: Path) -> bool:
+    """Record that a plan is applied in this run folder; returns whether it was `begun` there before.
+
+    Raises `PlanError` when it was applied in another one.
+    """
+    path = _claim_file(folder, plan_id)
+    mine = {"run": str(run_folder.resolve()), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+    with _usable(folder):
+        known = _claimed(path, mine)
+    if known.get("run") != mine["run"]:
+        raise PlanError(
+            f"this plan was already applied, in {known.get('run', '?')} since {known.get('since', '?')}",
+            remedy="a plan is applied once; go on there (--resume), or preview again",
+        )
+    return "begun" in known
+
+
+def begun(folder: Path, plan_id: str) -> None:
+    """Record that a claimed plan has its journal: a run folder without one has lost it from now on."""
+    path = _claim_file(folder, plan_id)
+    with _usable(folder):
+        known = json.loads(path.read_text("utf-8"))
+        if "begun" not in known:
+            _keep(path, known | {"begun": datetime.now(UTC).isoformat(timespec="seconds")})
+
+
+def _claim_file(folder: Path, plan_id: str) -> Path:
+    return folder / f"{_ODD.sub('_', plan_id)}.json"
+
+
+def _claimed(path: Path, mine: dict[str, str]) -> dict[str, str]:
+    """Who has it: `mine` when nobody had it, or a process died while it wrote this, before anything was applied."""
+    try:
+        known = json.loads(path.read_text("utf-8"))
+        if isinstance(known, dict):
+            return known
+    except (FileNotFoundError, ValueError):
+        pass
+    _keep(path, mine)
+    return mine
+
+
+def _keep(path: Path, known: dict[str, str]) -> None:
+    """There as a whole, also after a power cut."""
+    new = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(json.dumps(known))
+        file.flush()
+        os.fsync(file.fileno())
+    _share(new, 0o660)
+    new.replace(path)

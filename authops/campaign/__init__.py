@@ -1,0 +1,8 @@
+"""The registration campaign: whom Entra asks to move on, and changing that once, or back.
+
+Touches no person's methods.
+"""
+
+from authops.words.rooms import offered
+
+__getattr__ = offered(__name__)

@@ -1,0 +1,275 @@
+"""Every request authops makes of Graph, with the path that msgraph-sdk's own builders give it.
+
+A builder is asked once per kind, with a stand-in for the user; building thousands is then a matter of text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+from urllib.parse import quote
+
+from authops.graph.answer import Request
+
+METHOD_IDS: Final = {
+    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
+    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
+    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
+    "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
+}
+_USER_FIELDS: Final = [
+    "id",
+    "userPrincipalName",
+    "displayName",
+    "accountEnabled",
+    "userType",
+    "department",
+    "usageLocation",
+]
+_PROFILE_FIELDS: Final = [
+    "mobilePhone",
+    "businessPhones",
+    "mail",
+    "otherMails",
+    "createdDateTime",
+    "assignedLicenses",
+]
+_STAND_IN: Final = "stand-in-for-the-user"
+_BASE: Final = "https://graph"
+
+
+def users() -> Request:
+    """All users, 999 to a page (Graph: list users)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS, top=999)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def people() -> Request:
+    """All users with their licences, 999 to a page (Graph: list users)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=[*_USER_FIELDS, "assignedLicenses"], top=999)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def profile_phones(user_id: str) -> Request:
+    """The phones in a user's directory profile, which are not methods (Graph: get user)."""
+    return Request("GET", _for_user(_profile_phones_path(), user_id))
+
+
+def profiles(filter: str = "") -> Request:
+    """All users, or those of an OData filter, with what their profiles say (Graph: list users, advanced queries)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    asked: dict[str, Any] = {"filter": filter, "count": True} if filter else {}
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=_USER_FIELDS + _PROFILE_FIELDS, top=999, **asked)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))), advanced=bool(filter))
+
+
+def subscribed_skus() -> Request:
+    """The licences a tenant has (Graph: list subscribedSkus); Organization.Read.All."""
+    return Request("GET", _path(_api().subscribed_skus.to_get_request_information()))
+
+
+def user(name: str) -> Request:
+    """One user by object id or UPN; a guest's `#` is encoded (Graph: get user)."""
+    return Request("GET", _for_user(_user_path(), name))
+
+
+def registrations(top: int | None = 999) -> Request:
+    """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented.
+
+    `top` None: as many as Graph itself likes.
+    """
+    builder = _api().reports.authentication_methods.user_registration_details
+    from msgraph.generated.reports.authentication_methods.user_registration_details import (
+        user_registration_details_request_builder as module,
+    )
+
+    query = module.UserRegistrationDetailsRequestBuilder.UserRegistrationDetailsRequestBuilderGetQueryParameters(
+        top=top
+    )
+    return Request("GET", _path(builder.to_get_request_information(_with(query))))
+
+
+def user_count() -> Request:
+    """How many users there are, beside one of them (Graph: advanced queries)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=["id"], top=1, count=True)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))), advanced=True)
+
+
+def role_assignments() -> Request:
+    """Active directory roles with who holds them (Graph: list unifiedRoleAssignments)."""
+    from msgraph.generated.role_management.directory.role_assignments import (
+        role_assignments_request_builder as module,
+    )
+
+    query = module.RoleAssignmentsRequestBuilder.RoleAssignmentsRequestBuilderGetQueryParameters(expand=["principal"])
+    builder = _api().role_management.directory.role_assignments
+    return Request("GET", _path(builder.to_get_request_information(_with(query))))
+
+
+def role_eligibilities() -> Request:
+    """Roles that somebody may activate (Graph: list roleEligibilityScheduleInstances)."""
+    from msgraph.generated.role_management.directory.role_eligibility_schedule_instances import (
+        role_eligibility_schedule_instances_request_builder as module,
+    )
+
+    kind = module.RoleEligibilityScheduleInstancesRequestBuilder
+    query = kind.RoleEligibilityScheduleInstancesRequestBuilderGetQueryParameters(expand=["principal"])
+    builder = _api().role_management.directory.role_eligibility_schedule_instances
+    return Request("GET", _path(builder.to_get_request_information(_with(query))))
+
+
+def group_named(name: str) -> Request:
+    """The groups of that name (Graph: list groups)."""
+    from msgraph.generated.groups.groups_request_builder import GroupsRequestBuilder as Builder
+
+    escaped = name.replace("'", "''")
+    query = Builder.GroupsRequestBuilderGetQueryParameters(filter=f"displayName eq '{escaped}'", select=["id"])
+    return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
+
+
+def group(group_id: str) -> Request:
+    """A group's name (Graph: get group)."""
+    from msgraph.generated.groups.item.group_item_request_builder import GroupItemRequestBuilder as Builder
+
+    query = Builder.GroupItemRequestBuilderGetQueryParameters(select=["id", "displayName"])
+    return Request("GET", _path(_api().groups.by_group_id(group_id).to_get_request_information(_with(query))))
+
+
+def group_members(group_id: str) -> Request:
+    """Members of a group at any depth, of any kind (Graph: list transitiveMembers)."""
+    from msgraph.generated.groups.item.transitive_members import transitive_members_request_builder as module
+
+    kind = module.TransitiveMembersRequestBuilder.TransitiveMembersRequestBuilderGetQueryParameters
+    builder = _api().groups.by_group_id(group_id).transitive_members
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(select=["id"], top=999)))))
+
+
+def organization() -> Request:
+    """Which tenant this is (Graph: list organization)."""
+    return Request("GET", _path(_api().organization.to_get_request_information()))
+
+
+def one_registration() -> Request:
+    """A single row of the registration report, to see whether it answers at all."""
+    return Request("GET", registrations().path.replace("999", "1"))
+
+
+def methods_policy() -> Request:
+    """What the tenant allows whom (Graph: get authenticationMethodsPolicy)."""
+    return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))
+
+
+def change_campaign(campaign: Mapping[str, Any]) -> Request:
+    """PATCH of the registration campaign, and of nothing else in the policy (Graph: update
+    authenticationMethodsPolicy)."""
+    body = {"registrationEnforcement": {"authenticationMethodsRegistrationCampaign": dict(campaign)}}
+    return Request("PATCH", methods_policy().path, json.dumps(body))
+
+
+def audits(since: str) -> Request:
+    """Changes of methods since a moment (UTC, ISO 8601), as the service that made them tells (Graph: list
+    directoryAudits); the directory's own record of the same change is left out."""
+    from msgraph.generated.audit_logs.directory_audits import directory_audits_request_builder as module
+
+    clause = f"activityDateTime ge {since} and loggedByService eq 'Authentication Methods'"
+    kind = module.DirectoryAuditsRequestBuilder.DirectoryAuditsRequestBuilderGetQueryParameters
+    builder = _api().audit_logs.directory_audits
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause)))))
+
+
+def phone_methods(user_id: str) -> Request:
+    """A user's phones."""
+    return Request("GET", _for_user(_authentication_path("phone_methods"), user_id))
+
+
+def email_methods(user_id: str) -> Request:
+    """A user's e-mail method."""
+    return Request("GET", _for_user(_authentication_path("email_methods"), user_id))
+
+
+def authentication_methods(user_id: str) -> Request:
+    """All methods of a user, of every kind."""
+    return Request("GET", _for_user(_authentication_path("methods"), user_id))
+
+
+def add_method(user_id: str, method: str, value: str) -> Request:
+    """POST of one phone or e-mail method."""
+    return Request("POST", _collection(user_id, method), _body(method, value))
+
+
+def update_method(user_id: str, method: str, value: str) -> Request:
+    """PATCH of one phone or e-mail method; its id is the same for every user."""
+    return Request("PATCH", f"{_collection(user_id, method)}/{METHOD_IDS[method]}", _body(method, value))
+
+
+def delete_method(user_id: str, method: str) -> Request:
+    """DELETE of one phone or e-mail method."""
+    return Request("DELETE", f"{_collection(user_id, method)}/{METHOD_IDS[method]}")
+
+
+def _collection(user_id: str, method: str) -> str:
+    return _for_user(_authentication_path("email_methods" if method == "email" else "phone_methods"), user_id)
+
+
+def _body(method: str, value: str) -> str:
+    fields = {"emailAddress": value} if method == "email" else {"phoneNumber": value, "phoneType": method}
+    return json.dumps(fields)
+
+
+def _for_user(path: str, name: str) -> str:
+    return path.replace(_STAND_IN, quote(name, safe="@"))
+
+
+@cache
+def _user_path() -> str:
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
+
+    query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
+    return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _profile_phones_path() -> str:
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
+
+    query = Builder.UserItemRequestBuilderGetQueryParameters(select=["id", "mobilePhone", "businessPhones"])
+    return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _authentication_path(collection: str) -> str:
+    authentication = _api().users.by_user_id(_STAND_IN).authentication
+    return _path(getattr(authentication, collection).to_get_request_information())
+
+
+def _with(query: Any) -> Any:
+    from kiota_abstractions.base_request_configuration import RequestConfiguration
+
+    return RequestConfiguration(query_parameters=query)
+
+
+@cache
+def _api() -> Any:
+    """The SDK's builders, over an adapter that cannot send."""
+    from kiota_abstractions.authentication.anonymous_authentication_provider import AnonymousAuthenticationProvider
+    from msgraph.graph_request_adapter import GraphRequestAdapter
+    from msgraph.graph_service_client import GraphServiceClient
+
+    client = GraphServiceClient(request_adapter=GraphRequestAdapter(AnonymousAuthenticationProvider()))
+    client.request_adapter.base_url = _BASE
+    client.path_parameters["baseurl"] = _BASE
+    return client
+
+
+def _path(information: Any) -> str:
+    information.path_parameters["baseurl"] = _BASE
+    return str(information.url).removeprefix(_BASE)

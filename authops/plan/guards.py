@@ -1,0 +1,171 @@
+"""What must not be written, however well it was planned: guards that hold a row, and guards that stop the plan.
+
+Pure: who is an administrator, a guest or outside a policy was read by `protection`. 0 means none allowed; only a
+written null means no limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import pandas as pd
+
+from authops.phone.number import fold
+from authops.plan.notes import SIGN_IN
+from authops.plan.notes import add as add_note
+from authops.plan.plan import HOLDS, Plan
+from authops.words.errors import GuardStop
+from authops.words.frames import HELD, WRITES, check, frame
+
+GUARDS: Final = {
+    "max_changes": "writes in the whole plan",
+    "max_removals": "removals in the whole plan",
+    "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at, unless it is 0)",
+    "on_problem": "rows with a problem, when `stop` is asked for",
+    "allow_admins": "who holds a directory role could not be read",
+    "protect_groups": "groups that are protected could not be read",
+    "min_certificate_days": "days until the certificate expires",
+    "protected": "approved changes that became protected since the preview",
+    "tenant_lock": "another run is applying to this tenant",
+}
+BREACHES: Final = ("guard", "limit", "selected", "population", "message")
+_FEW: Final = 50
+_NAMED: Final = 5
+
+
+def hold(plan: Plan, held: pd.DataFrame) -> Plan:
+    """The plan with every write that `held` (HELD) names blocked, and the reason why; nothing else is touched."""
+    reasons = _reasons(plan.changes, check(held, HELD))
+    changes = plan.changes.copy()
+    rows = changes["action"].isin(WRITES) & (reasons != "")
+    changes.loc[rows, "after"] = changes.loc[rows, "before"]
+    changes.loc[rows, "reason"] = reasons[rows]
+    changes.loc[rows, "action"] = "blocked"
+    changes.loc[rows, "step"] = 0
+    return Plan(_with_mobiles(changes, rows), plan.problems, plan.header)
+
+
+def _with_mobiles(changes: pd.DataFrame, held: pd.Series[bool]) -> pd.DataFrame:
+    """Where the mobile that an alternate mobile was planned beside is held, the alternate is blocked as well."""
+    gone = changes.loc[held & (changes["method"] == "mobile") & (changes["after"] == ""), "user_id"]
+    alone = changes["action"].isin(("add", "update")) & (changes["method"] == "alternateMobile")
+    rows = alone & changes["user_id"].isin(gone)
+    changes.loc[rows, "after"] = changes.loc[rows, "before"]
+    changes.loc[rows, ["action", "reason"]] = ["blocked", "alternate_needs_mobile"]
+    changes.loc[rows, "step"] = 0
+    return changes
+
+
+def _reasons(changes: pd.DataFrame, held: pd.DataFrame) -> pd.Series[str]:
+    """Per change the reason that holds it, or "". A method's own reason never holds its removal."""
+    partly = held[held["method"] != ""]
+    by_method = dict(zip(zip(partly["user_id"], partly["method"], strict=True), partly["reason"], strict=True))
+    wholly = {u: r for u, r, m in zip(held["user_id"], held["reason"], held["method"], strict=True) if not m}
+    rows = zip(changes["user_id"], changes["method"], changes["action"], strict=True)
+    found = [
+        wholly.get(user) or ("" if action == "remove" else by_method.get((user, method), ""))
+        for user, method, action in rows
+    ]
+    return pd.Series(found, index=changes.index, dtype="str")
+
+
+def sign_in(plan: Plan, sms_sign_in: frozenset[str]) -> Plan:
+    """The plan with what signing in by SMS means for it.
+
+    Whoever is in the SMS sign-in policy gets the mobile registered for it, which is noted; such a number has to be
+    nobody else's there (Graph: SMS sign-in), so one number for two of these people is blocked for both.
+    """
+    mobiles = plan.changes[(plan.changes["method"] == "mobile") & plan.changes["user_id"].isin(sms_sign_in)]
+    numbers = mobiles.loc[mobiles["after"] != "", "after"].map(fold)
+    twice = numbers.index[numbers.duplicated(keep=False)]
+    held = [{"user_id": user, "method": "mobile", "reason": "shared_sign_in"} for user in mobiles.loc[twice, "user_id"]]
+    done = hold(plan, frame(HELD, held))
+    noted = mobiles.index[done.changes.loc[mobiles.index, "action"].isin(("add", "update"))]
+    add_note(done.changes, done.changes.index.get_indexer(noted), SIGN_IN)
+    return done
+
+
+def held_counts(plan: Plan) -> dict[str, int]:
+    """How many changes each row guard stopped, also those that stopped none (HOLDS)."""
+    found = plan.changes.loc[plan.changes["action"] == "blocked", "reason"].value_counts()
+    return {reason: int(found.get(reason, 0)) for reason in HOLDS}
+
+
+def breaches(
+    plan: Plan,
+    *,
+    max_changes: int | None = None,
+    max_removals: int | None = None,
+    max_share: float | None = None,
+    on_problem: str = "report",
+    tenant_size: int | None = None,
+    unread: Mapping[str, str] | None = None,
+    min_certificate_days: int | None = None,
+    certificate_days: float | None = None,
+    held: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Every guard that the plan violates (columns BREACHES).
+
+    `unread`: guard → why what it needs could not be read. `tenant_size`: users, None when unknown (then `max_share` is
+    broken where it would be looked at). `held`: HELD as it is now, for a plan that was approved earlier: any write it
+    names breaks `protected`.
+    """
+    writes = plan.writes
+    removals = int(writes["action"].eq("remove").sum())
+    now_held = _now_held(writes, held)
+    limits = [
+        ("max_changes", max_changes, len(writes), len(plan.changes)),
+        ("max_removals", max_removals, removals, len(plan.changes)),
+        ("on_problem", 0 if on_problem == "stop" else None, len(plan.problems), len(plan.changes)),
+        ("protected", 0, len(now_held), len(writes)),
+    ]
+    aside = {"protected": f"; approve the plan again without them: {_some(now_held)}"}
+    rows = [
+        (guard, limit, selected, population, f"{selected:,} {GUARDS[guard]}, {limit:,} allowed{aside.get(guard, '')}")
+        for guard, limit, selected, population in limits
+        if limit is not None and selected > limit
+    ]
+    rows += _share(writes["user_id"].nunique(), tenant_size, max_share)
+    rows += [(guard, 0, 0, 0, f"{GUARDS[guard]}: {why}") for guard, why in (unread or {}).items()]
+    if None not in (min_certificate_days, certificate_days) and cast("float", certificate_days) < cast(
+        "int", min_certificate_days
+    ):
+        left = max(int(cast("float", certificate_days)), 0)
+        said = f"{left} {GUARDS['min_certificate_days']}, at least {min_certificate_days} wanted; renew it first"
+        rows.append(("min_certificate_days", cast("int", min_certificate_days), left, 0, said))
+    return pd.DataFrame(rows, columns=list(BREACHES))
+
+
+def _now_held(writes: pd.DataFrame, held: pd.DataFrame | None) -> list[str]:
+    """Each write that is held by now, for people."""
+    if held is None:
+        return []
+    rows = zip(writes["line"], writes["user_principal_name"], _reasons(writes, check(held, HELD)), strict=True)
+    return [f"line {line}, {name} ({reason})" for line, name, reason in rows if reason]
+
+
+def _some(said: list[str]) -> str:
+    more = f" and {len(said) - _NAMED:,} more" if len(said) > _NAMED else ""
+    return "; ".join(said[:_NAMED]) + more
+
+
+def _share(users: int, tenant_size: int | None, most: float | None) -> list[tuple[Any, ...]]:
+    if most is not None and not most and users:
+        return [("max_share", 0, users, tenant_size or 0, f"{users:,} users would be changed, none allowed")]
+    if most is None or users < _FEW or (tenant_size and users <= most * tenant_size):
+        return []
+    if not tenant_size:
+        said = f"the tenant's size could not be read, so which share {users:,} users are is not known; "
+        said += "try again, or set max_share to null"
+        return [("max_share", most, users, 0, said)]
+    said = f"{users:,} of {tenant_size:,} users ({users / tenant_size:.0%}) would be changed, {most:.0%} allowed"
+    return [("max_share", most, users, tenant_size, said)]
+
+
+def enforce(broken: pd.DataFrame) -> None:
+    """Raise `GuardStop` when any guard is broken."""
+    if len(broken):
+        rows = cast("list[dict[str, Any]]", broken.to_dict("records"))
+        said = "; ".join(f"{b['guard']}: {b['message']}" for b in rows)
+        raise GuardStop(said, remedy="nothing was written; if the plan is right, raise the limit in words")

@@ -1,0 +1,82 @@
+"""A journal → the plan that takes its writes back. Pure; what is there now was read like for any other plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+
+from authops.phone.number import fold
+from authops.plan import plan
+from authops.plan.plan import Plan
+from authops.words.errors import ParameterError
+from authops.words.frames import CURRENT, METHODS, OUTCOME_ROWS, PROBLEMS, WANTED, check, empty, frame
+
+_WRITTEN: Final = ("applied", "applied_with_note", "unknown")
+
+
+def written(recorded: pd.DataFrame, *, users: Iterable[str] = (), until: str = "") -> pd.DataFrame:
+    """The rows (OUTCOME_ROWS) of a run that may have changed something, of some users or up to a moment.
+
+    `users`: UPNs or object ids, none means all. `until`: ISO 8601, UTC unless it says otherwise.
+    Raises `ParameterError` for a user the run did not write, or a moment that is none.
+    """
+    rows = check(recorded, OUTCOME_ROWS)
+    rows = rows[rows["outcome"].isin(_WRITTEN)]
+    names = {name.strip().casefold() for name in users}
+    by_id, by_name = rows["user_id"].str.casefold(), rows["user_principal_name"].str.casefold()
+    unknown = names - set(by_id) - set(by_name)
+    if unknown:
+        raise ParameterError(f"the run wrote nothing of {', '.join(sorted(unknown))}", remedy="check `users`")
+    rows = rows[by_id.isin(names) | by_name.isin(names)] if names else rows
+    return rows[pd.to_datetime(rows["at"], utc=True) <= _moment(until)] if until else rows
+
+
+def beside(methods: Iterable[str]) -> tuple[str, ...]:
+    """What has to be read to judge these methods: phones depend on each other, e-mail on nothing."""
+    wanted = set(methods)
+    return tuple(m for m in METHODS if m in wanted or (m != "email" and wanted - {"email"}))
+
+
+def _moment(text: str) -> pd.Timestamp:
+    try:
+        found = pd.Timestamp(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise ParameterError(f"until is {text!r}", remedy="write it as 2026-11-24T14:30") from error
+    return found.tz_localize("UTC") if found.tzinfo is None else found.tz_convert("UTC")
+
+
+def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header: Mapping[str, Any]) -> Plan:
+    """The plan with the values from before (rows: OUTCOME_ROWS that were written; CURRENT; USERS plus `asked`).
+
+    Where the present value is neither what that run wrote nor what was there before, somebody else was at it since:
+    that is left alone, `blocked` as not_as_written.
+    """
+    now = {(c["user_id"], c["method"]): c for c in check(current, CURRENT).to_dict("records")}
+    foreign = {slot for slot, row in _by_slot(rows).items() if _foreign(row, now.get(slot))}
+    wanted = frame(WANTED, [_wanted(row, slot in foreign) for slot, row in _by_slot(rows).items()])
+    made = plan.make(wanted, current, users, empty(PROBLEMS), header)
+    changes = made.changes.copy()
+    slots = pd.Series(list(zip(changes["user_id"], changes["method"], strict=True)), index=changes.index)
+    left = slots.isin(foreign) & (changes["reason"] != "current_unknown")
+    changes.loc[left, ["action", "reason"]] = ["blocked", "not_as_written"]
+    return Plan(changes, made.problems, made.header)
+
+
+def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    found = check(rows, OUTCOME_ROWS).to_dict("records")
+    return {(r["user_id"], r["method"]): {str(k): v for k, v in r.items()} for r in found}
+
+
+def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
+    found = fold(str(state["value"])) if state is not None and state["known"] else None
+    return found is not None and found not in (fold(row["after"]), fold(row["before"]))
+
+
+def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
+    intent = "leave" if foreign else "set" if row["before"] else "remove"
+    who = {"line": row["line"], "user": row["user_id"], "method": row["method"]}
+    value = row["before"] if intent == "set" else ""
+    return who | {"intent": intent, "value": value, "overwrite": True, "note": "", "ticket": row["ticket"]}

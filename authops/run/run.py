@@ -1,0 +1,378 @@
+"""One run, as a notebook holds it while it works: its folder, its connection, what it keeps and how it ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from authops.apply import applier, resume
+from authops.apply.journal import Journal
+from authops.apply.lock import TenantLock, begun, claim
+from authops.graph import connection as connections
+from authops.graph.client import Graph
+from authops.plan.plan import Plan
+from authops.run import outcome
+from authops.run.outcome import author
+from authops.run.runlog import log_to
+from authops.show.views import View, box, show
+from authops.source import wanted_file
+from authops.words import disk, permissions
+from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
+from authops.words.places import runs_folder, state_folder
+
+_log = logging.getLogger(__name__)
+_KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
+    ("broke", "wrong use", "stopped"), "remove"
+)
+_NEEDS: Final = {"apply": "plan.json", "verify": "journal.sqlite"}
+
+
+class Run:
+    """What a notebook holds while it works: the run folder, the connection, the way to Graph."""
+
+    def __init__(self, runbook: str, folder: Path, profile: connections.Connection) -> None:
+        self.runbook = runbook
+        self.folder = folder
+        self.connection = profile
+        self.headless = bool(os.environ.get("AUTHOPS_HEADLESS"))
+        self.started = datetime.now(UTC)
+        self._graph: Graph | None = None
+        self._journal: Journal | None = None
+        self._lock: TenantLock | None = None
+        self._again = self._signalled = False
+        self.claims: dict[str, Any] = {}
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the page's head: which tenant, as whom, where the files are."""
+        c = self.connection
+        return {
+            "tenant": c.tenant_id,
+            "cloud": c.cloud,
+            "as application": c.client_id,
+            "credential": c.credential,
+            "run folder": str(self.folder),
+        }
+
+    async def connect(self) -> Graph:
+        """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
+        if self._graph is None:
+            self.claims = connections.sign_in(self.connection)
+            self._warn()
+            self._graph = await Graph.connect(self.connection).__aenter__()
+        return self._graph
+
+    def _warn(self) -> None:
+        """Say what this runbook will not be able to do, before work is lost on it."""
+        allowed = permissions.granted(self.claims)
+        lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
+        for said in permissions.said(self.runbook, lacking):
+            _log.warning("%s", said)
+            show(View(box(f"! {said}", "update"), f"! {said}"))
+
+    def take(self, plan: Plan, mode: str) -> Journal:
+        """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.
+
+        To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
+        there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
+        """
+        self._again = self._again or self._journal is not None
+        self._let_go()
+        self._forget_an_old_stop()
+        try:
+            return self._taken(plan) if mode == "apply" else self._rehearsed()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _rehearsed(self) -> Journal:
+        for old in self.folder.glob("dry-run.sqlite*"):
+            old.unlink()
+        self._journal = Journal(self.folder / "dry-run.sqlite")
+        return self._journal
+
+    def _taken(self, plan: Plan) -> Journal:
+        where = {"by": author(), "run": str(self.folder.resolve())}
+        self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
+        path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
+        facts = self._open_journal(path, plan) if path.exists() else {}
+        if claim(plans, plan_id, self.folder) and "begun_at" not in facts:
+            raise JournalError(
+                f"{path} is gone or empty, and this plan was begun with it: what it wrote is not known here",
+                remedy="put the journal back from a backup; else preview again, which shows what is there now",
+            )
+        self._journal = self._journal or Journal(path)
+        began = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
+        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=began, by=author())
+        begun(plans, plan_id)
+        self._listen()
+        return self._journal
+
+    def _open_journal(self, path: Path, plan: Plan) -> dict[str, str]:
+        """What the journal that is there says of its run. Raises `PlanError` when it is of another plan, or over."""
+        self._journal = Journal(path)
+        facts = self._journal.facts()
+        if facts.get("plan", plan.header["digest"]) != plan.header["digest"]:
+            raise PlanError(
+                f"the journal in {self.folder} is of another plan", remedy="put back the plan that it belongs to"
+            )
+        if finished := facts.get("finished_at"):
+            raise PlanError(
+                f"this plan was already applied, finished {finished}",
+                remedy="a plan is applied once; run verify on it, or preview again",
+            )
+        return facts
+
+    def _let_go(self) -> None:
+        """Close the journal and release the lock, also those of a cell that is run once more."""
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def goes_on(self) -> dict[str, str]:
+        """What an earlier apply in this folder left to do, for people; empty when there is none."""
+        return resume.unfinished(self.folder)
+
+    def ask_to_stop(self) -> str:
+        """Ask this run to stop, as the stop button does; returns what happens now, in words."""
+        if self._journal is None:
+            return "nothing is being applied"
+        self._stop_file.touch()
+        return "stopping: what is in flight is settled first; run this notebook again to go on"
+
+    def stop_asked(self) -> bool:
+        """Whether somebody asked this run to stop: a signal, the stop button, a file named `stop` in its folder."""
+        return self._signalled or self._stop_file.exists()
+
+    def _forget_an_old_stop(self) -> None:
+        """What was asked of an earlier go; headless, `execute` has done that before the first signal could come."""
+        stop = self._stop_file
+        self._signalled = self._signalled and self.headless
+        if not self.headless and stop.exists() and (self._again or stop.stat().st_mtime < self.started.timestamp()):
+            stop.unlink(missing_ok=True)
+
+    def _listen(self) -> None:
+        """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self._hear)
+
+    def _hear(self, *_: object) -> None:
+        """Whatever it comes in between of, a full disk as well, it only asks."""
+        self._signalled = True
+        with suppress(OSError):
+            self._stop_file.touch()
+
+    @property
+    def _stop_file(self) -> Path:
+        return self.folder / "stop"
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant's id as the token tells, else as the profile says."""
+        return str(self.claims.get("tid") or self.connection.tenant_id)
+
+    @property
+    def application_id(self) -> str:
+        """Who writes, as the audit log will name it."""
+        return str(self.claims.get("appid") or self.connection.client_id)
+
+    @property
+    def certificate_days(self) -> float | None:
+        """Days until the connection's certificate expires; None when it signs in otherwise."""
+        return connections.certificate_days(self.connection)
+
+    def recorded(self) -> pd.DataFrame:
+        """What this run's journal holds (OUTCOME_ROWS), open intents as `unknown`."""
+        return earlier(self.folder).recorded
+
+    def began(self) -> datetime:
+        """When this run began to write."""
+        return earlier(self.folder).began
+
+    def earlier(self, name: str) -> Earlier:
+        """An earlier run of this tenant, by path or name, else its latest. Raises `ParameterError`, `PlanError`."""
+        mine = (self.tenant_id, self.connection.tenant_id)
+        found = earlier(find(name)) if name else _latest_of(mine)
+        if found.recorded.empty:
+            raise ParameterError(f"{found.folder.name} wrote nothing", remedy="name the run to take back: -p run RUN")
+        if found.tenant_id not in mine:
+            raise PlanError(
+                f"{found.folder.name} wrote to tenant {found.tenant_id}, this connection is {self.tenant_id}",
+                remedy="use that run's own connection",
+            )
+        return found
+
+    def keep(self, name: str, data: pd.DataFrame) -> Path:
+        """Write a frame as Parquet, readable by its owner only."""
+        path = self.folder / f"{name}.parquet"
+        new = path.with_suffix(".new")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            data.to_parquet(file, compression="zstd", index=False)
+        new.replace(path)
+        return path
+
+    def kept(self, name: str) -> pd.DataFrame:
+        """Read a frame that an earlier runbook of this run kept."""
+        path = self.folder / f"{name}.parquet"
+        if not path.exists():
+            raise ParameterError(f"{self.folder} holds no {name}", remedy="run the runbook before this one first")
+        return pd.read_parquet(path)
+
+    @property
+    def author(self) -> str:
+        """Who runs this."""
+        return author()
+
+    def plan_header(self, source_facts: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
+        """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
+        read_at = datetime.now(UTC).isoformat(timespec="seconds")
+        tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
+        return tenant | {"source": dict(source_facts), "read_at": read_at, "author": author(), "rules": dict(rules)}
+
+    def keep_outcomes(self, outcomes: pd.DataFrame, plan: Plan, mode: str) -> dict[str, str]:
+        """Keep the outcomes and `failed.csv`, the source rows to look at; returns what was kept, for people."""
+        if (
+            mode == "apply"
+            and self._journal
+            and set(outcomes["change_id"]) <= set(self._journal.outcomes()["change_id"])
+            and self._journal.open_intents().empty
+        ):
+            self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+        kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
+        lines = {int(n) for n in [*plan.problems["line"], *applier.failed(outcomes)["line"]]}
+        source_facts = plan.header["source"]
+        if not lines:
+            return kept | {"failed.csv": "not needed: nothing to look at"}
+        if "path" not in source_facts:
+            return kept | {"failed.csv": "not written: this plan came from no file"}
+        if wanted_file.digest(source_facts["path"]) != source_facts["digest"]:
+            return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
+        path = self.folder / "failed.csv"
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
+            file.write(wanted_file.pick(source_facts["path"], lines, source_facts))
+        return kept | {"failed.csv": f"{len(lines):,} rows"}
+
+    async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:
+        """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture."""
+        if self._graph is not None:
+            await self._graph.__aexit__(None, None, None)
+            self._graph = None
+        self._let_go()
+        outcome.record(self.folder, self.runbook, status, headline, counts)
+        outcome.add(self.folder, tenant_id=self.tenant_id, connection=self.connection.name)
+        if not self.headless:
+            outcome.end(self.folder)
+        return View(box(headline, _KINDS[status]), headline)
+
+
+def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
+    """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
+    profile = connections.load(connection)
+    folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
+    if not folder.is_dir():
+        raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
+    log_to(folder)
+    return Run(runbook, folder, profile)
+
+
+def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
+    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError`."""
+    root = root or runs_folder()
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    try:
+        disk.make(root)
+        while True:
+            folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+                return folder
+    except OSError as error:
+        raise UsageError(
+            f"no run folder can be made in {root} ({error.strerror}); nothing was run",
+            remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
+        ) from error
+
+
+def find(name: str) -> Path:
+    """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
+    folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
+    if folder is None:
+        raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
+    return folder.resolve()
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run that wrote: what its journal holds (OUTCOME_ROWS, open intents as `unknown`) and notes beside it."""
+
+    folder: Path
+    recorded: pd.DataFrame
+    noted: Mapping[str, str]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the page: which run, by whom, when."""
+        return {"run": self.folder.name, "by": self.noted.get("by", ""), "began": self.noted.get("begun_at", "")}
+
+    @property
+    def tenant_id(self) -> str:
+        """Which tenant it wrote to."""
+        return self.noted.get("tenant_id", "")
+
+    @property
+    def began(self) -> datetime:
+        """When it began to write; a journal that does not say is as old as its file."""
+        told = self.noted.get("begun_at")
+        changed = (self.folder / "journal.sqlite").stat().st_mtime
+        return datetime.fromisoformat(told) if told else datetime.fromtimestamp(changed, UTC)
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        """The protection it was planned under; careful defaults when its plan is gone."""
+        path = self.folder / "plan.json"
+        header = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        return dict(header.get("rules", {}).get("protect", {}))
+
+
+def earlier(folder: Path) -> Earlier:
+    """What a run folder's journal holds. Raises `ParameterError` when there is none."""
+    if not (folder / "journal.sqlite").exists():
+        raise ParameterError(f"{folder} holds no journal: nothing was written there", remedy="apply first")
+    journal = Journal(folder / "journal.sqlite")
+    try:
+        return Earlier(folder, journal.recorded(), journal.facts())
+    finally:
+        journal.close()
+
+
+def _latest_of(tenant: Sequence[str]) -> Earlier:
+    """The latest run that wrote to a tenant (its id, or what its connection calls it), on its own or in a fleet."""
+    root = runs_folder()
+    wrote = sorted((f.parent for depth in ("*", "*/*") for f in root.glob(f"{depth}/{_NEEDS['verify']}")), reverse=True)
+    found = next((r for r in map(earlier, wrote) if r.tenant_id in tenant and not r.recorded.empty), None)
+    if found is None:
+        raise ParameterError(f"no run under {root} wrote to tenant {tenant[0]}", remedy="name the run's folder")
+    return found
+
+
+def _latest(runbook: str) -> Path:
+    root, needed = runs_folder(), _NEEDS[runbook]
+    fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
+    if not fitting:
+        raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
+    return resume.to_apply(fitting) if runbook == "apply" else fitting[-1]

@@ -1,0 +1,223 @@
+"""The runbooks (notebooks) and their parameters: found, declared, checked, merged; nothing is run here.
+
+Order of precedence: the notebook's own default, `parameters/<runbook>.yaml`, `-f FILE`, `-p NAME VALUE`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from authops.words import yaml_file
+from authops.words.errors import ParameterError, UsageError
+from authops.words.places import project
+from authops.words.redaction import mask_numbers, secret
+
+RUNBOOKS: Final = {
+    "tour": "0_tour.ipynb",
+    "audit": "1_audit.ipynb",
+    "preview": "2_preview.ipynb",
+    "apply": "3_apply.ipynb",
+    "verify": "4_verify.ipynb",
+    "undo": "5_undo.ipynb",
+    "campaign": "6_campaign.ipynb",
+}
+WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
+_SET_BY_RUNNER: Final = ("run_dir",)
+# Parameters that may be paths; what else they may be.
+FILES: Final[Mapping[str, Callable[[str], bool]]] = {
+    "connection": lambda text: text.endswith((".yaml", ".yml")),
+    "source": lambda text: text not in ("", "profile"),
+    "mapping": lambda text: text.endswith((".yaml", ".yml")),
+    "scope_file": bool,
+    "snapshots": bool,
+}
+_LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
+_LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
+_OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LOOKS_SECRET: Final = re.compile(r"secret|passw|passphrase|token|private.?key|api.?key|credential", re.IGNORECASE)
+_BIG: Final = 10**8  # a whole number with nine digits is a phone number whose + was read away
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One declared parameter: `kind` is its annotation, `choices` the allowed values from its comment (or empty)."""
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    choices: tuple[str, ...]
+
+
+def notebook(runbook: str) -> Path:
+    """The notebook of a runbook. Raises `ParameterError` for an unknown name."""
+    if runbook not in RUNBOOKS:
+        close = difflib.get_close_matches(runbook, RUNBOOKS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are: {', '.join(RUNBOOKS)}"
+        raise ParameterError(f"no runbook named {runbook!r}", remedy=hint)
+    return project() / "notebooks" / RUNBOOKS[runbook]
+
+
+def declared(runbook: str) -> dict[str, Parameter]:
+    """The parameters a notebook declares in its tagged cell, by name. Raises `UsageError` when there are none."""
+    path = notebook(runbook)
+    try:
+        return _declared(json.loads(path.read_text("utf-8"))["cells"])
+    except (OSError, ValueError, KeyError, SyntaxError, StopIteration) as error:
+        raise UsageError(
+            f"{path} cannot be read as a runbook ({type(error).__name__}); nothing was run",
+            remedy="put the notebook back as it was, its cell of parameters as well",
+        ) from error
+
+
+def _declared(cells: list[dict[str, Any]]) -> dict[str, Parameter]:
+    source = next("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", []))
+    lines = source.splitlines()
+    found = [n for n in ast.parse(source).body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
+    return {p.name: p for p in (_parameter(node, lines[node.lineno - 1]) for node in found)}
+
+
+def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
+    assert isinstance(node.target, ast.Name)
+    assert node.value is not None
+    comment = line.partition("  # ")[2].strip()
+    words = [word.strip() for word in comment.split(" | ")]
+    choices = tuple(words) if len(words) > 1 and all(re.fullmatch(r"[\w-]+", w) for w in words) else ()
+    kind = ast.unparse(node.annotation).strip("'\"")
+    return Parameter(node.target.id, kind, ast.literal_eval(node.value), comment, choices)
+
+
+def effective(
+    runbooks: Sequence[str], files: Sequence[Path] = (), pairs: Sequence[tuple[str, str]] = ()
+) -> dict[str, dict[str, Any]]:
+    """Runbook → its parameters, all checked. Raises one `ParameterError` that lists everything wrong."""
+    known = {runbook: declared(runbook) for runbook in RUNBOOKS}
+    everywhere = {name: p for ps in known.values() for name, p in ps.items() if name not in _SET_BY_RUNNER}
+    here = {name: p for rb in runbooks for name, p in known.get(rb, declared(rb)).items() if name not in _SET_BY_RUNNER}
+    wrong: list[str] = []
+    chosen: dict[str, Any] = {}
+    for file in files:
+        chosen |= _beside(file, _checked(_load(file).items(), everywhere, f"in {file.name}", wrong))
+    chosen |= _checked(_parsed(pairs, here), here, "on the command line", wrong)
+    defaults = {
+        rb: _beside(file, _checked(_load(file).items(), known[rb], f"in {file.name}", wrong))
+        for rb, file in ((rb, _defaults(rb)) for rb in runbooks)
+    }
+    if wrong:
+        raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
+    return {rb: defaults[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
+
+
+def _defaults(runbook: str) -> Path:
+    return project() / "parameters" / f"{runbook}.yaml"
+
+
+def _load(path: Path) -> dict[str, Any]:
+    content = yaml_file.read(path, remedy="one `name: value` to a line, texts in quotes") or {}
+    if not isinstance(content, dict):
+        raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
+    return content
+
+
+def is_file(name: str, text: Any) -> bool:
+    """Whether a parameter's text is the path of a file, rather than nothing or a word."""
+    return isinstance(text, str) and FILES[name](text)
+
+
+def _beside(path: Path, chosen: dict[str, Any]) -> dict[str, Any]:
+    """A file is relative to the one that names it."""
+    files = {name: text for name, text in chosen.items() if name in FILES and is_file(name, text)}
+    return chosen | {name: str((path.resolve().parent / text).resolve()) for name, text in files.items()}
+
+
+def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) -> list[tuple[str, Any]]:
+    """Command-line texts as values of the declared kind; texts that do not fit stay texts and are refused later."""
+    return [(name, _of_kind(text, known[name].kind) if name in known else text) for name, text in pairs]
+
+
+def _of_kind(text: str, kind: str) -> Any:
+    if kind == "list[str]":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind == "str":
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _checked(
+    values: Iterable[tuple[str, Any]], known: Mapping[str, Parameter], where: str, wrong: list[str]
+) -> dict[str, Any]:
+    good = {}
+    for name, value in values:
+        problem = _problem(name, value, known)
+        if problem:
+            wrong.append(f"{problem} ({where})")
+        elif name not in _SET_BY_RUNNER:
+            good[name] = value
+    return good
+
+
+def forbidden(name: Any, value: Any) -> str:
+    """Why a parameter may be kept nowhere, whatever its name: it holds a secret or a number; "" when it does not."""
+    if not isinstance(name, str):
+        return "a name of a parameter is no text"
+    if _LOOKS_SECRET.search(name) or any(secret(text) for text in (name, *_texts(value))):
+        return f"{name if not secret(name) else 'a parameter'} looks like a secret; secrets are never parameters"
+    if any(_is_number(text) for text in (name, *_texts(value))):
+        return f"{mask_numbers(name)} looks like a phone number; numbers come from files only"
+    return ""
+
+
+def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
+    if said := forbidden(name, value):
+        return said
+    if name in _SET_BY_RUNNER:
+        return "" if value == "" else f"{name} is set by the runner; use --run-dir"
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        return f"unknown parameter {name}" + (f", did you mean {close[0]}?" if close else "")
+    if not _fits(value, known[name].kind):
+        return f"{name} must be {known[name].kind}, not {type(value).__name__}"
+    if known[name].choices and str(value) not in known[name].choices:
+        return f"{name} must be one of {', '.join(known[name].choices)}"
+    return ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value, however deep; whole numbers as the texts they may have been."""
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set)):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str) or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        yield str(value) if isinstance(value, str) or abs(value) < _BIG else f"+{abs(value):.0f}"
+
+
+def _is_number(text: str) -> bool:
+    """A phone number, alone or within more words; object ids and dates are none."""
+    plain = text.strip()
+    if _OBJECT_ID.fullmatch(plain) or _LOOKS_LIKE_DATE.fullmatch(plain):
+        return False
+    return bool(_LOOKS_LIKE_NUMBER.fullmatch(plain)) or mask_numbers(plain) != plain
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind.startswith("Optional["):
+        return value is None or _fits(value, kind[len("Optional[") : -1])
+    if kind == "list[str]":
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if kind == "float":
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return type(value).__name__ == kind

@@ -1,0 +1,274 @@
+"""Frames of the audit → what an analyst looks at: tiles, charts, lists. Numbers masked, texts escaped, no script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import pandas as pd
+
+from authops.audit.coverage import DIMENSIONS, STANDINGS, WEAK, by, gaps, left_out
+from authops.audit.quality import RULES, counts
+from authops.audit.trend import KINDS
+from authops.show import charts
+from authops.show.report import findings as table_of_findings
+from authops.show.views import View, box, note, plain_table, table, text, tile, tiles
+from authops.words.figures import number, percent
+from authops.words.redaction import mask
+
+COLOURS: Final = {
+    "passwordless": "add",
+    "app or key": "bar",
+    "phone only": "update",
+    "no lasting factor": "blocked",
+    "nothing": "remove",
+    "unknown": "keep",
+}
+_CSS: Final = {"bar": "info"}
+_CHANGE_CSS: Final = {
+    "became phone only": "update",
+    "weaker": "remove",
+    "stronger": "add",
+    "methods changed": "info",
+    "new user": "info",
+    "left": "keep",
+    "no longer in the report": "keep",
+    "now in the report": "info",
+}
+_SETTINGS: Final = {
+    "state": "state",
+    "snoozeDurationInDays": "days a person may put it off",
+    "includeTargets": "asked",
+    "excludeTargets": "not asked",
+}
+_ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info"}
+_REASON_COLOURS: Final = ("bar", "add", "blocked", "update", "remove", "keep")
+_MOST: Final = 12
+_WORD: Final = 24
+
+
+def standings(coverage: pd.DataFrame) -> View:
+    """Big tiles: how many people stand where, what each word means, and the administrators to look at first."""
+    found = coverage["standing"].value_counts()
+    parts = [
+        tile(name, int(found.get(name, 0)), _CSS.get(COLOURS[name], COLOURS[name]), percent(_share(found, name)))
+        for name in STANDINGS
+    ]
+    said, kind = _administrators(coverage)
+    whole = charts.stacked([("everybody", _counts(found))], COLOURS, title="Where people stand")
+    words = note("; ".join(f"{name}: {meaning}" for name, meaning in STANDINGS.items()))
+    html = tiles(parts) + whole + box(said, kind) + words
+    plain = " · ".join(f"{number(n)} {name}" for name, n in _counts(found).items())
+    return View(html, f"{plain}\n{said}")
+
+
+def _administrators(coverage: pd.DataFrame) -> tuple[str, str]:
+    """How many administrators stand badly, with the colour for it; good news only when all of them are known."""
+    admins = coverage.loc[coverage["admin"] == "yes", "standing"]
+    if admins.empty:
+        return "Nobody is known to be an administrator", "keep"
+    weak, dark = int(admins.isin(WEAK).sum()), int((admins == "unknown").sum())
+    said = f"{number(weak)} of {number(len(admins))} administrators rely on phones, or on less"
+    return said + (f"; {number(dark)} are unknown" if dark else ""), "remove" if weak else "keep" if dark else "add"
+
+
+def _counts(found: Mapping[str, int] | pd.Series[int]) -> dict[str, int]:
+    return {name: int(found.get(name, 0)) for name in STANDINGS}
+
+
+def _share(found: pd.Series[int], name: str) -> float:
+    return float(found.get(name, 0)) / float(found.sum()) if len(found) else float("nan")
+
+
+def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST) -> View:
+    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest first, the rest together."""
+    counted = by(coverage, name)
+    rows = [(str(r["value"]), _counts(r)) for r in _records(counted.head(most))]
+    if len(counted) > most:
+        rest = counted.iloc[most:][list(STANDINGS)].sum()
+        rows.append((f"{number(len(counted) - most)} others", _counts(rest)))
+    heads = [name, "people", *STANDINGS]
+    lines = [[value, number(sum(parts.values())), *map(number, parts.values())] for value, parts in rows]
+    chart = charts.legend(COLOURS) + charts.stacked(rows, COLOURS, title=f"Coverage by {name}")
+    cells = [("", [text(c) for c in line]) for line in lines]
+    folded = f"<details><summary>as a table</summary>{table(heads, cells, right=heads[1:])}</details>"
+    return View(chart + folded, plain_table(heads, lines))
+
+
+def dimensions(coverage: pd.DataFrame, names: Sequence[str] = tuple(DIMENSIONS)) -> View:
+    """The same for several dimensions, one below the other."""
+    views = [(name, dimension(coverage, name)) for name in names]
+    html = "".join(f"<h3>By {text(name)}</h3>{view.html}" for name, view in views)
+    return View(html, "\n\n".join(f"by {name}\n{view.plain}" for name, view in views))
+
+
+def to_look_at(coverage: pd.DataFrame, *, limit: int = 40) -> View:
+    """Enabled people with a gap, administrators first."""
+    weak = gaps(coverage)
+    if weak.empty and (coverage["standing"] == "unknown").all():
+        said = "Nobody can be judged: the report knows none of these people."
+        return View(box(said, "update"), said)
+    if weak.empty:
+        return View(box("✓ Everybody in the report has more than a phone.", "add"), "Nobody stands out.")
+    return people(weak, limit=limit)
+
+
+def people(coverage: pd.DataFrame, *, limit: int = 100) -> View:
+    """People with what is known of them; the first `limit` rows."""
+    heads = ["standing", "user", "department", "country", "admin", "methods"]
+    keys = ["standing", "user_principal_name", "department", "country", "admin", "methods"]
+    rows = _records(coverage.head(limit))
+    lines = [[str(r[k]) for k in keys] for r in rows]
+    kinds = [_CSS.get(COLOURS[r["standing"]], COLOURS[r["standing"]]) for r in rows]
+    cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
+    said = f"{number(len(rows))} of {number(len(coverage))} shown; all of them in the exported files"
+    return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")
+
+
+def unknown(coverage: pd.DataFrame) -> View:
+    """Whom the report leaves out, and why as far as the directory tells."""
+    found = left_out(coverage)
+    parts = [tile(why, count, "keep") for why, count in found.items()]
+    said = "Nothing is known of these people: they count neither as covered nor as without methods."
+    return View(tiles(parts) + note(said), " · ".join(f"{number(n)} {why}" for why, n in found.items()))
+
+
+def trend(moving: pd.DataFrame) -> View:
+    """`trend.over_time` as lines (shares of everybody) and as a table."""
+    if len(moving) < 2:
+        said = "This is the first snapshot of this tenant; the next audit shows what moved."
+        return View(note(said), said)
+    days = [str(at)[:10] for at in moving["at"]]
+    moments = days if len(set(days)) == len(days) else [str(at)[5:16].replace("T", " ") for at in moving["at"]]
+    total = moving["users"].where(moving["users"] > 0, 1)
+    shares = {name: list((moving[name] / total).astype(float)) for name in STANDINGS}
+    heads = ["at", "people", *STANDINGS, "admins by phone only"]
+    lines = [
+        [str(r["at"])[:16].replace("T", " "), *(number(r[c]) for c in moving.columns[1:])] for r in _records(moving)
+    ]
+    chart = charts.legend(COLOURS) + charts.lines(moments, shares, COLOURS, title="Coverage over time")
+    cells = [("", [text(c) for c in line]) for line in reversed(lines)]
+    return View(chart + table(heads, cells, right=heads[1:]), plain_table(heads, lines))
+
+
+def differences(changed: pd.DataFrame, *, limit: int = 40) -> View:
+    """What moved since the last snapshot (DIFFERENCES): tiles, then person by person."""
+    if changed.empty:
+        said = "Nobody changed since the last snapshot, or there is none."
+        return View(note(said), said)
+    found = changed["change"].value_counts()
+    parts = [tile(kind, int(found.get(kind, 0)), _CHANGE_CSS[kind]) for kind in KINDS]
+    heads = ["change", "user", "admin", "gained", "lost", "before → after"]
+    rows = _records(changed.head(limit))
+    lines = [_moved(r) for r in rows]
+    cells = [(_CHANGE_CSS[r["change"]], [text(c) for c in line]) for r, line in zip(rows, lines, strict=True)]
+    said = f"{number(len(rows))} of {number(len(changed))} shown; all of them in the exported files"
+    plain = " · ".join(f"{number(int(n))} {kind}" for kind, n in found.items())
+    return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, lines)}\n{said}")
+
+
+def _moved(row: Mapping[str, Any]) -> list[str]:
+    arrow = f"{row['before'] or 'not there'} → {row['after'] or 'not there'}"
+    return [row["change"], row["user_principal_name"], row["admin"], row["gained"], row["lost"], arrow]
+
+
+def quality(findings: pd.DataFrame, details: pd.DataFrame, *, limit: int = 100) -> View:
+    """What the numbers of the scope look like: a tile for each finding that occurs, then the numbers, masked."""
+    if details.empty:
+        said = "No scope was asked for, so nobody's numbers were read (parameters scope, scope_file)."
+        return View(note(said), said)
+    unread = details.loc[~details["known"], "user_id"].nunique()
+    found = counts(findings)
+    parts = [tile(RULES.get(rule, rule), n, "update") for rule, n in found.items()]
+    parts += [tile("people read", details["user_id"].nunique() - unread, "info")]
+    parts += [tile("could not be read", unread, "keep")]
+    below = table_of_findings(findings, limit=limit)
+    return View(tiles(parts) + below.html, f"{number(len(findings))} findings, {number(unread)} unread\n{below.plain}")
+
+
+def details(details: pd.DataFrame, *, limit: int = 100) -> View:
+    """Every method of the people in scope (DETAILS with `changed_at`, `changed_by`), masked; SMS sign-in counted."""
+    if details.empty:
+        return View(note("Nobody is in scope."), "Nobody is in scope.")
+    states = details.loc[details["sms_sign_in"] != "", "sms_sign_in"].value_counts()
+    parts = [
+        tile(f"SMS sign-in: {state}", int(n), "add" if state == "ready" else "keep") for state, n in states.items()
+    ]
+    heads = ["user", "method", "value", "default", "SMS sign-in", "last change", "by"]
+    lines = [_detail(r) for r in _records(details.head(limit))]
+    cells = [
+        ("", [text(c) if head in ("user", "by") else _tight(c) for head, c in zip(heads, line, strict=True)])
+        for line in lines
+    ]
+    said = f"{number(len(lines))} of {number(len(details))} shown; all of them, masked, in the exported files"
+    plain = " · ".join(f"{number(int(n))} {state}" for state, n in states.items())
+    return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, lines)}\n{said}")
+
+
+def _tight(words: str) -> str:
+    return f'<span class="tight">{text(words)}</span>' if len(words) <= _WORD else text(words)
+
+
+def _detail(row: Mapping[str, Any]) -> list[str]:
+    what = row["method"] or ("none but a password" if row["known"] else f"not known: {row['error']}")
+    default = "yes" if row["is_default"] else ""
+    moment = str(row["changed_at"])[:16].replace("T", " ")
+    return [
+        row["user_principal_name"],
+        what,
+        mask(row["value"]),
+        default,
+        row["sms_sign_in"],
+        moment,
+        row["changed_by"],
+    ]
+
+
+def settings(before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str]) -> View:
+    """Two campaigns side by side; what would change is coloured. `known`: names of users and groups by id."""
+    names = [name for name in _SETTINGS if name in before or name in after]
+    names += sorted((set(before) | set(after)) - set(names))
+    heads = ["setting", "now", "then"]
+    lines = [[_SETTINGS.get(n, n), _setting(before.get(n), known), _setting(after.get(n), known)] for n in names]
+    cells = [("" if line[1] == line[2] else "update", [text(c) for c in line]) for line in lines]
+    return View(table(heads, cells), plain_table(heads, lines))
+
+
+def _setting(value: Any, known: Mapping[str, str]) -> str:
+    if isinstance(value, list):
+        return "; ".join(f"{t.get('targetType')} {known.get(t['id'], t['id'])}{_towards(t)}" for t in value) or "nobody"
+    return "not set" if value is None else str(value)
+
+
+def _towards(target: Mapping[str, Any]) -> str:
+    method = target.get("targetedAuthenticationMethod")
+    return f" → {method}" if method else ""
+
+
+def nudges(nudges: pd.DataFrame, reasons: Mapping[str, str], *, limit: int = 50) -> View:
+    """Who is asked (NUDGES): now and then as bars, tiles of what changes, then the people it changes for."""
+    found = nudges["change"].value_counts()
+    parts = [tile(kind, int(found.get(kind, 0)), css) for kind, css in _ASKED.items()]
+    before, after = (nudges[when].value_counts() for when in ("before", "after"))
+    used = [r for r in reasons if int(before.get(r, 0)) or int(after.get(r, 0))]
+    colours = {r: _REASON_COLOURS[i % len(_REASON_COLOURS)] for i, r in enumerate(used)}
+    rows = [(when, {r: int(said.get(r, 0)) for r in used}) for when, said in (("now", before), ("then", after))]
+    chart = charts.legend(colours) + charts.stacked(rows, colours, title="Who is asked, now and then")
+    words = note("; ".join(f"{r}: {reasons[r]}" for r in used))
+    moved = nudges[nudges["change"].isin(("newly asked", "no longer asked"))]
+    heads = ["change", "user", "department", "admin", "standing", "before → after"]
+    lines = [_nudge(r) for r in _records(moved.head(limit))]
+    cells = [(_ASKED[line[0]], [text(c) for c in line]) for line in lines]
+    said = f"{number(len(lines))} of {number(len(moved))} shown; all of them in nudges.parquet"
+    below = (table(heads, cells) if lines else "") + note(said)
+    plain = " · ".join(f"{number(int(found.get(kind, 0)))} {kind}" for kind in _ASKED)
+    return View(tiles(parts) + chart + words + below, f"{plain}\n{plain_table(heads, lines)}\n{said}")
+
+
+def _nudge(row: Mapping[str, Any]) -> list[str]:
+    keys = ("change", "user_principal_name", "department", "admin", "standing")
+    return [*(str(row[k]) for k in keys), f"{row['before']} → {row['after']}"]
+
+
+def _records(data: pd.DataFrame) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", data.to_dict("records"))

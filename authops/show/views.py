@@ -1,0 +1,266 @@
+"""The bricks of every picture: a view, its one style sheet, tiles, tables, bars, the line that moves.
+
+Text in, escaped HTML out: whatever comes from a file or from Graph passes `text`. Nothing here runs script or loads
+anything, and nothing here knows a frame.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from authops.words.figures import number
+
+_log = logging.getLogger("authops.progress")
+# Characters that turn the reading direction could make a number or a name look like another one.
+_TURNING: Final = {ord(c): "\ufffd" for c in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
+
+STYLE: Final = """<style>
+.ao{--ink:var(--jp-content-font-color1,var(--page-ink,#1f2328));
+--dim:var(--jp-content-font-color2,var(--page-dim,#59636e));
+--rule:var(--jp-border-color2,var(--page-rule,#d1d9e0));--soft:rgba(128,140,155,.1);
+--add:#2da44e;--update:#d4a017;--remove:#e5484d;--keep:#8b949e;--blocked:#8e5cd9;--bar:#3b82f6;
+color:var(--ink);font:14px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;margin:.4em 0 .8em;
+print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.ao .add{--c:var(--add);--t:rgba(45,164,78,.14)}.ao .update{--c:var(--update);--t:rgba(212,160,23,.16)}
+.ao .remove{--c:var(--remove);--t:rgba(229,72,77,.14)}.ao .keep{--c:var(--keep);--t:rgba(139,148,158,.08)}
+.ao .blocked{--c:var(--blocked);--t:rgba(142,92,217,.16)}.ao .info{--c:var(--bar);--t:rgba(59,130,246,.1)}
+.ao .tiles{display:flex;flex-wrap:wrap;gap:10px}
+.ao .tile{min-width:92px;padding:10px 14px;border-radius:6px;border:1px solid var(--rule);border-top:4px solid var(--c);
+background:var(--t);break-inside:avoid}
+.ao .tile b{display:block;font-size:26px;line-height:1.15;font-weight:650;font-variant-numeric:tabular-nums}
+.ao .tile small{display:block;color:var(--dim);font-size:12px}
+.ao .tile.zero{background:none;border-top-color:var(--rule)}.ao .tile.zero b{color:var(--dim);font-weight:400}
+.ao .wide{overflow-x:auto;margin-top:.6em}
+.ao table{border-collapse:collapse;font-size:13px;margin:0;border:0;color:inherit}
+.ao th,.ao td{padding:4px 10px!important;text-align:left!important;vertical-align:top;border:0;
+border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal;overflow-wrap:break-word}
+.ao thead{display:table-header-group}.ao thead th,.ao .tight{white-space:nowrap}
+.ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important}
+.ao tbody th{font-weight:600}.ao tbody tr{background:none;break-inside:avoid}
+.ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums}
+.ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
+.ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
+.ao .none,.ao .dim{color:var(--dim)}.ao .none{font-style:italic}.ao .was{opacity:.75}
+.ao .gone{text-decoration:line-through}
+.ao .sign{display:inline-block;width:1.2em;font-weight:700;font-family:ui-monospace,Consolas,monospace}
+.ao .note{margin:.5em 0 0;color:var(--dim);font-size:13px}
+.ao .box{border-left:4px solid var(--c);background:var(--t);padding:8px 14px;border-radius:4px}
+.ao .track{height:10px;border-radius:5px;background:var(--soft);overflow:hidden;max-width:640px;margin:.35em 0}
+.ao .track i{display:block;height:100%;background:var(--bar)}.ao svg{max-width:100%;height:auto;display:block}
+.ao svg text{fill:var(--ink);font:13px system-ui,-apple-system,"Segoe UI",sans-serif}.ao svg .dim{fill:var(--dim)}
+</style>"""
+
+
+@dataclass(frozen=True, repr=False)
+class View:
+    """A finished picture: HTML for a notebook, plain text for a log."""
+
+    html: str
+    plain: str
+
+    def _repr_html_(self) -> str:
+        return f'<div class="ao">{STYLE}{self.html}</div>'
+
+    def __str__(self) -> str:
+        return self.plain
+
+    __repr__ = __str__
+
+
+def text(value: object) -> str:
+    """Escaped for HTML, and without characters that turn the reading direction."""
+    return html.escape(straight(value), quote=True)
+
+
+def straight(value: object) -> str:
+    """Without characters that turn the reading direction; for what is not HTML."""
+    return str(value).translate(_TURNING)
+
+
+def tile(label: str, count: int, kind: str, note: str = "") -> str:
+    """One big number with its word; `kind` is the colour's class."""
+    css = f"tile {kind}" + ("" if count else " zero")
+    more = f"<small>{text(note)}</small>" if note else ""
+    return f'<div class="{css}"><b>{number(count)}</b>{text(label)}{more}</div>'
+
+
+def tiles(parts: Iterable[str]) -> str:
+    """Tiles side by side."""
+    return f'<div class="tiles">{"".join(parts)}</div>'
+
+
+def table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, right: Iterable[str] = ()) -> str:
+    """A table of (row class, cells already HTML); columns named in `right` are aligned as numbers."""
+    right = set(right)
+    css = ['class="n"' if head in right else "" for head in heads]
+    head = "".join(f"<th {c}>{text(h)}</th>" for h, c in zip(heads, css, strict=True))
+    body = "".join(_row(kind, cells, css) for kind, cells in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _row(kind: str, cells: Sequence[str], css: Sequence[str]) -> str:
+    inner = "".join(f"<td {c}>{cell}</td>" for cell, c in zip(cells, css, strict=True))
+    return f'<tr class="{kind}">{inner}</tr>' if kind else f"<tr>{inner}</tr>"
+
+
+def pairs(mapping: Mapping[str, str]) -> str:
+    """A key/value table."""
+    body = "".join(f"<tr><th>{text(k)}</th><td>{text(v)}</td></tr>" for k, v in mapping.items())
+    return f'<div class="wide"><table><tbody>{body}</tbody></table></div>'
+
+
+def note(sentence: str) -> str:
+    """A quiet line under a picture."""
+    return f'<p class="note">{text(sentence)}</p>'
+
+
+def box(sentence: str, kind: str) -> str:
+    """A coloured box with one sentence."""
+    return f'<div class="box {kind}">{text(sentence)}</div>'
+
+
+def track(share: float) -> str:
+    """A bar of progress, 0 … 1."""
+    return f'<div class="track"><i style="width:{min(max(share, 0), 1):.1%}"></i></div>'
+
+
+def bars(rows: Sequence[tuple[str, float, str, str]], *, title: str) -> str:
+    """Horizontal bars as inline SVG, of (label, share 0 … 1, words at the right, colour's CSS variable)."""
+    height = 26 * len(rows) + 8
+    drawn = "".join(_bar(26 * i + 6, *row) for i, row in enumerate(rows))
+    return (
+        f'<svg role="img" aria-label="{text(title)}" viewBox="0 0 840 {height}" width="840" height="{height}">'
+        f"<title>{text(title)}</title>{drawn}</svg>"
+    )
+
+
+_LEFT, _LONG = 310, 320
+
+
+def _bar(y: int, label: str, share: float, words: str, colour: str) -> str:
+    long = 0.0 if math.isnan(share) else _LONG * min(max(share, 0.0), 1.0)
+    return (
+        f'<text x="{_LEFT - 10}" y="{y + 13}" text-anchor="end">{text(label)}</text>'
+        f'<rect x="{_LEFT}" y="{y}" width="{_LONG}" height="16" rx="3" style="fill:var(--soft)"/>'
+        f'<rect x="{_LEFT}" y="{y}" width="{long:.1f}" height="16" rx="3" style="fill:var(--{colour})"/>'
+        f'<text x="{_LEFT + _LONG + 10}" y="{y + 13}">{text(words)}</text>'
+    )
+
+
+def plain_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """The same for a log: columns of text, two blanks apart."""
+    cells = [list(heads)] + [[str(c).translate(_TURNING) for c in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells)
+
+
+def progress(
+    done: int,
+    total: int = 0,
+    counts: Mapping[str, int] | None = None,
+    *,
+    started: float,
+    now: float,
+    label: str = "done",
+) -> View:
+    """One bar with rate and time left; `total` 0 means that it is not known."""
+    seconds = max(now - started, 0.0)
+    rate = done / seconds if seconds else 0.0
+    said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
+    if rate:
+        said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
+        said.append(f"{_duration((total - done) / rate)} left" if done < total else f"in {_duration(seconds)}")
+    said += [f"{number(n)} {name.replace('_', ' ')}" for name, n in (counts or {}).items() if n]
+    line = " · ".join(said)
+    return View((track(done / total) if total else "") + note(line), line)
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60:02d} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    )
+
+
+class Progress:
+    """One line that moves: a single display handle in a notebook (at most 5 updates a second), and a log line
+    of `authops.progress` every `every` seconds, which is what a headless run shows.
+
+    Hand `tick` (or `counted`) to whatever does the work, and call `done` at the end, so that the last figure is true.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        total: int = 0,
+        *,
+        every: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        display: Callable[[View], Any] | None = None,
+    ) -> None:
+        self.label, self.total, self._every, self._clock = label, total, every, clock
+        self._started = self._logged = clock()
+        self._drawn = float("-inf")
+        self._done, self._counts, self._current = 0, dict[str, int](), True
+        self._display = display or _notebook_display()
+        self._handle: Any = None
+
+    def tick(self, done: int) -> None:
+        """So many are done by now."""
+        self.counted(done, self._counts)
+
+    def counted(self, done: int, counts: Mapping[str, int]) -> None:
+        """So many are done by now, in these sorts."""
+        self._done, self._counts = done, dict(counts)
+        now = self._clock()
+        if now - self._drawn >= 0.2:
+            self._draw(now)
+        if now - self._logged >= self._every:
+            self._logged = now
+            _log.info("%s", self.view(now))
+
+    def done(self) -> None:
+        """The last figure, shown and logged."""
+        now = self._clock()
+        self._draw(now)
+        _log.info("%s", self.view(now))
+
+    def view(self, now: float) -> View:
+        """The state as a picture."""
+        return progress(self._done, self.total, self._counts, started=self._started, now=now, label=self.label)
+
+    def _draw(self, now: float) -> None:
+        self._drawn = now
+        if self._handle is not None:
+            self._handle.update(self.view(now))
+        elif self._display:
+            self._handle = self._display(self.view(now))
+
+
+def show(view: View) -> None:
+    """Show a picture in the notebook, if there is one."""
+    display = _notebook_display()
+    if display:
+        display(view)
+
+
+def _notebook_display() -> Callable[[View], Any] | None:
+    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+    try:
+        ipython = import_module("IPython")
+    except ImportError:
+        return None
+    shell = ipython.get_ipython()
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    show = import_module("IPython.display").display
+    return lambda view: show(view, display_id=True)

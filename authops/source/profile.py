@@ -1,0 +1,169 @@
+"""The users' own directory profiles as the source: what HR keeps there → WANTED and PROBLEMS.
+
+For the daily run: new people get what their profile says, and with `on_existing: update` a changed number follows.
+Profiles and authentication methods are two things: a profile is public, and a change of it changes no method.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pandas as pd
+
+from authops.graph import requests
+from authops.graph.client import Graph
+from authops.source.wanted_file import Rows, Source, judge
+from authops.tenant import directory
+from authops.words.errors import ParameterError
+from authops.words.frames import METHODS, USERS
+
+PROPERTIES: Final = {
+    "mobilePhone": ("mobile", "alternateMobile", "office"),
+    "businessPhones": ("mobile", "alternateMobile", "office"),
+    "mail": ("email",),
+    "otherMails": ("email",),
+}
+OWN_COUNTRY: Final = "usageLocation"
+_DAYS: Final = re.compile(r"([0-9]{1,4})d")
+_GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+Tick = Callable[[int], None]
+
+
+def _nothing(_: int) -> None:
+    return None
+
+
+async def read(
+    graph: Graph,
+    fields: Sequence[str],
+    *,
+    now: datetime,
+    group: str = "",
+    filter: str = "",
+    departments: Sequence[str] = (),
+    licence: str = "",
+    new_since: str = "",
+    default_region: str = "",
+    on_existing: str = "keep",
+    on_blank: str = "keep",
+    ticket: str = "",
+    tick: Tick = _nothing,
+) -> Source:
+    """Read profiles. `fields`: `mobile from mobilePhone`, say (PROPERTIES); of a list the first is taken.
+
+    All scopes that are given must hold: `group` (name or object id, members at any depth), `filter` (OData on users),
+    `departments`, `licence` (sku part number or id), `new_since` (a date, or `7d`: created in the last seven days).
+    `default_region` may be `usageLocation`: national numbers are read in each user's own country. With `on_blank: keep`
+    people whose profile says nothing are counted, not judged. Needs User.Read.All; GroupMember.Read.All for a group,
+    Organization.Read.All for a licence by name. Raises `ParameterError`, `GraphError`.
+    """
+    chosen = _chosen(fields)
+    since = _moment(new_since, now)
+    members = await directory.group_users(graph, await directory.group_id(graph, group)) if group else None
+    sku = await _sku(graph, licence)
+    found: dict[str, dict[str, Any]] = {}
+    async for user in graph.pages(requests.profiles(filter)):
+        user_id = directory.user_row(user)["user_id"]
+        if (members is None or user_id in members) and _within(user, departments, sku, since):
+            # Pages may overlap while people come and go: a person is read once.
+            found[user_id] = user
+            tick(len(found))
+    people = list(found.values())
+    saying = [user for user in people if on_blank == "remove" or any(_text(user, p) for p in chosen.values())]
+    rows = _rows(saying, chosen, default_region)
+    region = "" if default_region == OWN_COUNTRY else default_region
+    how = {"on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
+    wanted, problems = judge(rows, default_region=region, **how)
+    facts = {
+        "name": "directory profiles",
+        "digest": _digest(rows),
+        "fields": list(fields),
+        "user column": rows.names["user"],
+        "users in scope": len(people),
+        "users whose profile says something": len(saying),
+        **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
+        "methods": rows.methods,
+        "default_region": default_region,
+        **how,
+    }
+    return Source(wanted, problems, facts, _users(saying))
+
+
+def _chosen(fields: Sequence[str]) -> dict[str, str]:
+    """Method → property, in METHODS order."""
+    found = {}
+    for said in fields:
+        method, _, name = (part.strip() for part in said.partition(" from "))
+        if method not in METHODS or method not in PROPERTIES.get(name, ()):
+            ready = "; ".join(f"{name} for {', '.join(methods)}" for name, methods in PROPERTIES.items())
+            raise ParameterError(f"profile_fields: {said!r} is not method from property", remedy=f"there are: {ready}")
+        if method in found:
+            raise ParameterError(f"profile_fields names {method} twice", remedy="name each method once")
+        found[method] = name
+    if not found:
+        raise ParameterError("profile_fields is empty", remedy="write mobile from mobilePhone, say")
+    return {m: found[m] for m in METHODS if m in found}
+
+
+def _moment(text: str, now: datetime) -> datetime | None:
+    if not text:
+        return None
+    if days := _DAYS.fullmatch(text):
+        return now - timedelta(days=int(days[1]))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ParameterError(f"new_since is {text!r}", remedy="write it as 2026-11-24, or 7d for seven days") from error
+    return found if found.tzinfo else found.replace(tzinfo=now.tzinfo)
+
+
+async def _sku(graph: Graph, licence: str) -> str:
+    """The id of a licence. Raises `ParameterError` when the tenant has none of that name."""
+    if not licence or _GUID.fullmatch(licence):
+        return licence.lower()
+    skus = {s["skuPartNumber"].casefold(): s["skuId"].lower() async for s in graph.pages(requests.subscribed_skus())}
+    if licence.casefold() not in skus:
+        raise ParameterError(f"no licence {licence!r} in this tenant", remedy=f"it has: {', '.join(sorted(skus))}")
+    return str(skus[licence.casefold()])
+
+
+def _within(user: Mapping[str, Any], departments: Sequence[str], sku: str, since: datetime | None) -> bool:
+    if departments and (user.get("department") or "").casefold() not in {d.casefold() for d in departments}:
+        return False
+    if sku and sku not in {str(held.get("skuId")).lower() for held in user.get("assignedLicenses") or []}:
+        return False
+    created = str(user.get("createdDateTime") or "")
+    return since is None or (bool(created) and datetime.fromisoformat(created) >= since)
+
+
+def _text(user: Mapping[str, Any], name: str) -> str:
+    value = user.get(name) or ""
+    return str(next(iter(value), "") if isinstance(value, list) else value).strip()
+
+
+def _rows(people: Sequence[Mapping[str, Any]], chosen: Mapping[str, str], region: str) -> Rows:
+    cells = {"user": [str(user["userPrincipalName"]) for user in people]}
+    cells |= {method: [_text(user, name) for user in people] for method, name in chosen.items()}
+    if region == OWN_COUNTRY:
+        cells["region"] = [str(user.get("usageLocation") or "") for user in people]
+    return Rows([0] * len(people), cells, {"user": "userPrincipalName", **chosen})
+
+
+def _scope(group: str, filter: str, departments: Sequence[str], licence: str, new_since: str) -> dict[str, Any]:
+    named = {"scope group": group, "scope filter": filter, "scope departments": list(departments)}
+    return named | {"scope licence": licence, "scope new since": new_since}
+
+
+def _digest(rows: Rows) -> str:
+    said = "\n".join("\t".join(texts) for texts in zip(*rows.cells.values(), strict=True))
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _users(people: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """USERS plus `asked` and `error`, as `directory.find_users` gives them."""
+    rows = [directory.user_row(user) | {"asked": user["userPrincipalName"], "error": ""} for user in people]
+    return pd.DataFrame(rows, columns=[*USERS, "asked", "error"]).astype({"account_enabled": bool})

@@ -1,0 +1,8 @@
+"""What the tenant says: people, methods, roles, groups, policy, audit log.
+
+Reads only, and never decides an action.
+"""
+
+from authops.words.rooms import offered
+
+__getattr__ = offered(__name__)

@@ -1,0 +1,139 @@
+"""What Entra's own audit log says about changes of phones and e-mail: who, when, from what to what.
+
+The second witness of an apply. It lags (minutes, nobody promises how many), so what is missing may still come.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import pandas as pd
+
+from authops.graph import requests
+from authops.graph.client import Graph
+from authops.phone.number import fold
+from authops.words.errors import GraphError
+from authops.words.frames import AUDITS, OUTCOME_ROWS, Gathered, check, frame
+
+_log = logging.getLogger(__name__)
+_METHODS: Final = {method_id: method for method, method_id in requests.METHOD_IDS.items()}
+_VERBS: Final = {"add": "registered", "update": "updated", "remove": "deleted"}
+_SKEW: Final = timedelta(minutes=5)
+
+
+async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.DataFrame:
+    """Changes of these users' methods since a moment (AUDITS), the oldest first; AuditLog.Read.All.
+
+    Clocks differ, so it looks five minutes further back.
+    """
+    wanted, rows = {user.casefold(): user for user in users}, Gathered(AUDITS)
+    moment = (since - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
+    async for item in graph.pages(requests.audits(moment)):
+        for target in item.get("targetResources") or []:
+            if user := wanted.get(str(target.get("id")).casefold()):
+                rows.add(_record(item, target) | {"user_id": user})
+    # New records push others onto the next page, where they come a second time.
+    found = rows.frame()
+    twice = found.duplicated(["audit_id", "user_id", "method"]) & (found["audit_id"] != "")
+    return found[~twice].sort_values("at", kind="stable", ignore_index=True)
+
+
+async def recent(graph: Graph, users: Iterable[str], *, days: int, now: datetime) -> pd.DataFrame:
+    """`records` of the last days; none when `days` is 0, nobody is asked about, or, with a warning, not allowed.
+
+    Entra keeps 30 days with a P1 or P2 licence, 7 without.
+    """
+    wanted = list(users)
+    try:
+        return await records(graph, now - timedelta(days=days), wanted) if days and wanted else frame(AUDITS, [])
+    except GraphError as error:
+        if error.status not in (400, 403):
+            raise
+        _log.warning("the audit log is not known, so neither is who changed a method: HTTP %s", error.status)
+        return frame(AUDITS, [])
+
+
+def _record(item: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str]:
+    """The names of modifiedProperties are not documented, so values are known by what they look like."""
+    changed = target.get("modifiedProperties") or []
+    pairs = [(_plain(p.get("oldValue")), _plain(p.get("newValue"))) for p in changed]
+    method = next((_METHODS[v.lower()] for pair in pairs for v in pair if v.lower() in _METHODS), "")
+    before, after = next(((b, a) for b, a in pairs if _is_value(b) or _is_value(a)), ("", ""))
+    return {
+        "at": str(item.get("activityDateTime") or ""),
+        "user_id": str(target.get("id") or ""),
+        "method": method,
+        "activity": str(item.get("activityDisplayName") or ""),
+        "before": before,
+        "after": after,
+        "by": _by(item.get("initiatedBy") or {}),
+        "correlation_id": str(item.get("correlationId") or ""),
+        "audit_id": str(item.get("id") or ""),
+    }
+
+
+def _plain(value: Any) -> str:
+    """Values come bare or JSON-encoded, also as a list of one."""
+    text = str(value or "")
+    if text[:1] not in ('"', "["):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return str(found[0] if isinstance(found, list) and len(found) == 1 else found)
+
+
+def _is_value(text: str) -> bool:
+    return (text.startswith("+") and any(c.isdigit() for c in text)) or "@" in text
+
+
+def _by(who: Mapping[str, Any]) -> str:
+    app, user = who.get("app") or {}, who.get("user") or {}
+    return str(app.get("appId") or app.get("displayName") or user.get("userPrincipalName") or user.get("id") or "")
+
+
+def tie(outcomes: pd.DataFrame, audits: pd.DataFrame, ours: str) -> tuple[pd.Series[str], pd.DataFrame]:
+    """Each applied change (OUTCOME_ROWS) with the id of its record, "" when there is none; and the records left over.
+
+    `ours`: the application id that wrote. A record explains one change at most: the same user, method and kind of
+    change, the same new value as far as the record tells; of several, the nearest in time. What is left over was done
+    by somebody else, or twice.
+    """
+    rows = check(outcomes, OUTCOME_ROWS)
+    free: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in check(audits, AUDITS).to_dict("records"):
+        free[str(record["user_id"])].append({str(k): v for k, v in record.items()})
+    found = []
+    for change in rows.to_dict("records"):
+        mine = [r for r in free[change["user_id"]] if _explains(r, change, ours)] if _written(change) else []
+        nearest = min(mine, key=lambda r: _apart(r, change)) if len(mine) > 1 else next(iter(mine), None)
+        if nearest:
+            free[change["user_id"]].remove(nearest)
+        found.append(nearest["audit_id"] if nearest else "")
+    left = [record for records in free.values() for record in records if record["method"]]
+    return pd.Series(found, index=rows.index, dtype="str"), frame(AUDITS, left)
+
+
+def _apart(record: Mapping[str, Any], change: Mapping[Any, Any]) -> timedelta:
+    """How long between a record and the outcome; the same change may have been made, undone and made again."""
+    at, done = (pd.to_datetime(text, utc=True, format="ISO8601") for text in (record["at"], change["at"]))
+    return cast("timedelta", abs(at - done))
+
+
+def _written(change: Mapping[Any, Any]) -> bool:
+    return str(change["outcome"]).startswith("applied")
+
+
+def _explains(record: Mapping[str, Any], change: Mapping[Any, Any], ours: str) -> bool:
+    same_method = record["method"] in ("", change["method"])
+    same_kind = _VERBS[str(change["action"])] in record["activity"]
+    told = record["after"] if change["action"] != "remove" else record["before"]
+    meant = change["after"] if change["action"] != "remove" else change["before"]
+    same_value = not told or fold(str(told)) == fold(str(meant))
+    return same_method and same_kind and same_value and record["by"].casefold() in ("", ours.casefold())

@@ -1,0 +1,384 @@
+"""What Graph says, as frames. Reads only; what could not be read says so, and is never taken for "none"."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote
+
+import numpy as np
+import pandas as pd
+
+from authops.graph import requests
+from authops.graph.answer import Answer, Request
+from authops.graph.client import Graph
+from authops.words.errors import GraphError
+from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
+
+_log = logging.getLogger(__name__)
+_DEFAULTS: Final = {
+    "sms": "mobile",
+    "voiceMobile": "mobile",
+    "voiceAlternateMobile": "alternateMobile",
+    "voiceOffice": "office",
+}
+# A method that is there while its value is not shown: as good as masked.
+_UNSHOWN: Final = "*"
+_ENOUGH_REFUSED: Final = 20
+_METHODS: Final = {method_id: method for method, method_id in requests.METHOD_IDS.items()}
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
+# Statuses that say: this is not to be had here, with this permission or this licence.
+NOT_FOR_US: Final = (400, 401, 403, 404, 405, 501)
+Tick = Callable[[int], None]
+
+
+def _nothing(_: int) -> None:
+    return None
+
+
+async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+    """Every user of the tenant (USERS), 999 to a page."""
+    rows = Gathered(USERS)
+    async for user in graph.pages(requests.users()):
+        rows.add(user_row(user))
+        tick(len(rows))
+    return _once_each(rows)
+
+
+def _once_each(rows: Gathered) -> pd.DataFrame:
+    """Pages may overlap while people come and go: a person is one row."""
+    return rows.frame().drop_duplicates("user_id", ignore_index=True)
+
+
+async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothing) -> pd.DataFrame:
+    """The named users (USERS plus `asked` and `error`); names are UPNs or object ids.
+
+    A user whom the tenant does not have is left out; one that could not be read has an empty `user_id` and an `error`.
+    Raises `GraphError` when reading is refused altogether (401, 403).
+    """
+    asked = {requests.user(name): name for name in dict.fromkeys(names)}
+    rows: list[dict[str, Any]] = []
+    async for answer in _answers(graph, asked, tick):
+        name = asked[answer.request]
+        if answer.status == 200 and answer.body:
+            rows.append(user_row(answer.body) | {"asked": name, "error": ""})
+        elif answer.status != 404:
+            rows.append(user_row({}) | {"asked": name, "error": str(answer.error or "the answer is no user")})
+    found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
+    return found.astype({"account_enabled": bool})
+
+
+def _id(value: Any) -> str:
+    """An object id in one spelling: Graph does not tell upper from lower case, our tables do."""
+    text = str(value or "")
+    return text.lower() if _ID.fullmatch(text) else text
+
+
+def user_row(user: dict[str, Any]) -> dict[str, Any]:
+    """One user as Graph gives it → one row of USERS."""
+    return {
+        "user_id": _id(user.get("id")),
+        "user_principal_name": user.get("userPrincipalName") or "",
+        "display_name": user.get("displayName") or "",
+        "account_enabled": bool(user.get("accountEnabled", True)),
+        "user_type": user.get("userType") or "",
+        "department": user.get("department") or "",
+        "country": user.get("usageLocation") or "",
+    }
+
+
+async def current(
+    graph: Graph,
+    user_ids: Iterable[str],
+    *,
+    methods: Sequence[str] = ("mobile", "alternateMobile", "office"),
+    defaults: pd.DataFrame | None = None,
+    tick: Tick = _nothing,
+) -> pd.DataFrame:
+    """The present methods of just those users (CURRENT), one row per user and method asked for.
+
+    `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
+    else they have is read too (`others`, -1 when unknown).
+    """
+    ids = [user for user in dict.fromkeys(user_ids) if user]
+    told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
+    preferred = {user.casefold(): method for user, method in told}
+    default_of = {user: _DEFAULTS.get(preferred.get(user.casefold(), ""), "") for user in ids}
+    others = await _others(graph, [user for user in ids if default_of[user]])
+    kinds = [k for k, wanted in (("phone", set(methods) - {"email"}), ("email", "email" in methods)) if wanted]
+    rows = Gathered(CURRENT)
+    async for answer in _answers(graph, (_methods_request(user, kind) for user in ids for kind in kinds), tick):
+        user, email = _whose(answer.request), answer.request.path.endswith("/emailMethods")
+        values, why = await _values(graph, answer)
+        for method in (m for m in methods if (m == "email") == email):
+            known = {"is_default": default_of[user] == method, "others": others.get(user, -1)}
+            rows.add(_state(user, method, values, why) | known)
+    return _in_order(rows.frame(), ids, methods)
+
+
+def _methods_request(user_id: str, kind: str) -> Request:
+    return requests.phone_methods(user_id) if kind == "phone" else requests.email_methods(user_id)
+
+
+def _whose(request: Request) -> str:
+    """The user a request is about: `/users/ID/…`."""
+    return unquote(request.path.split("/", 3)[2])
+
+
+def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
+    """Answers come in any order; rows stand as the users and methods were asked for."""
+    users = pd.Categorical(current["user_id"], categories=pd.Index(ids)).codes
+    kinds = pd.Categorical(current["method"], categories=pd.Index(list(methods))).codes
+    return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
+
+
+async def _values(graph: Graph, answer: Answer) -> tuple[dict[str, str], str]:
+    """Method → value, and why they are not known: an answer that is no list is not "none"."""
+    try:
+        items = await graph.items(answer)
+    except GraphError as error:
+        return {}, str(error)
+    values = {_METHODS.get(str(i.get("id")).lower(), str(i.get("phoneType") or "email")): i for i in items}
+    return {m: str(i.get("phoneNumber") or i.get("emailAddress") or _UNSHOWN) for m, i in values.items()}, ""
+
+
+def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
+    value = values.get(method, "")
+    if "*" in value:
+        error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
+    return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
+
+
+async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
+    """Per user how many second factors there are besides the phones."""
+    asked = {requests.authentication_methods(user): user for user in ids}
+    found: dict[str, int] = {}
+    async for answer in graph.send(asked):
+        with suppress(GraphError):
+            kinds = [str(m.get("@odata.type", "")) for m in await graph.items(answer)]
+            found[asked[answer.request]] = sum(not kind.endswith(_NOT_SECOND_FACTORS) for kind in kinds)
+    return found
+
+
+async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
+    """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
+    whom only others may look at (delegated sign-in) is refused alone.
+    """
+    done, all_refused, held = 0, True, list[Answer]()
+    async for answer in graph.send(asked):
+        done += 1
+        tick(done)
+        held.append(answer)
+        all_refused = all_refused and answer.status in (401, 403)
+        if all_refused and done < _ENOUGH_REFUSED:
+            continue
+        if all_refused:
+            break
+        for one in held:
+            yield one
+        held.clear()
+    if held:
+        raise held[0].error or GraphError("refused", status=held[0].status)
+
+
+async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+    """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All."""
+    rows = Gathered(REGISTRATIONS)
+    try:
+        await _gather_registrations(graph, requests.registrations(), rows, tick)
+    except GraphError as error:
+        if error.status != 400 or len(rows):
+            raise
+        # How large a page may be is not documented.
+        await _gather_registrations(graph, requests.registrations(top=None), rows, tick)
+    return _once_each(rows)
+
+
+async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, tick: Tick) -> None:
+    async for item in graph.pages(request):
+        rows.add(_registration(item))
+        tick(len(rows))
+
+
+async def role_holders(graph: Graph) -> set[str]:
+    """Ids of users with a directory role, active or eligible, held directly or through a group.
+
+    Without Entra ID P2 nobody is eligible and Graph refuses that question; then the active ones are all.
+    Raises `GraphError` when active roles may not be read (RoleManagement.Read.Directory).
+    """
+    held = [row async for row in graph.pages(requests.role_assignments())]
+    try:
+        held += [row async for row in graph.pages(requests.role_eligibilities())]
+    except GraphError as error:
+        if error.status not in NOT_FOR_US:
+            raise
+        _log.warning("eligible roles are not known, only active ones: HTTP %s %s", error.status, error.code)
+    people: set[str] = set()
+    for principal, kind in {_id(r.get("principalId")): _kind(r.get("principal")) for r in held}.items():
+        if kind in ("group", ""):
+            people |= await _members_if_group(graph, principal, certain=kind == "group")
+        if kind in ("user", ""):
+            people.add(principal)
+    return people
+
+
+def _kind(principal: Mapping[str, Any] | None) -> str:
+    """user, group, …, or "" when the answer does not say what holds the role."""
+    return str((principal or {}).get("@odata.type", "")).rpartition(".")[2]
+
+
+async def _members_if_group(graph: Graph, principal: str, *, certain: bool) -> set[str]:
+    try:
+        return await group_users(graph, principal)
+    except GraphError as error:
+        if certain or error.status not in NOT_FOR_US:
+            raise
+        return set()
+
+
+async def role_holders_if_allowed(graph: Graph) -> set[str] | None:
+    """`role_holders`; None, with a warning, when active roles may not be read: then nobody is known not to be one."""
+    try:
+        return await role_holders(graph)
+    except GraphError as error:
+        if error.status != 403:
+            raise
+        _log.warning("roles cannot be read, so the registration report alone says who is admin: HTTP 403")
+        return None
+
+
+async def group_id(graph: Graph, name: str) -> str:
+    """The id of a group named by id or display name. Raises `GraphError` (404) for none, or more than one."""
+    if _ID.fullmatch(name):
+        return name
+    found = [row["id"] async for row in graph.pages(requests.group_named(name))]
+    if len(found) != 1:
+        raise GraphError(f"{len(found)} groups are named {name!r}; name it by object id", status=404)
+    return str(found[0])
+
+
+async def group_users(graph: Graph, group: str) -> set[str]:
+    """Ids of the users in a group, at any depth (GroupMember.Read.All)."""
+    kinds = graph.pages(requests.group_members(group))
+    return {_id(row.get("id")) async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
+
+
+async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
+    """The authentication methods policy's configurations by id; Policy.Read.AuthenticationMethod."""
+    policy = await graph.page(requests.methods_policy())
+    found = policy.get("authenticationMethodConfigurations")
+    if not isinstance(found, list):
+        raise GraphError("the policy came without its configurations, so it is not known", status=200)
+    return {str(c.get("id")): c for c in found}
+
+
+async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
+    """The report, for the default methods; empty when it is not `needed`, or, with a warning, not to be had."""
+    if needed:
+        try:
+            return await registrations(graph)
+        except GraphError as error:
+            if error.status not in NOT_FOR_US:
+                raise
+            _log.warning("default methods are not known, so Graph may refuse some removals: %s", error)
+    return frame(REGISTRATIONS, [])
+
+
+def _registration(item: dict[str, Any]) -> dict[str, Any]:
+    preferred = item.get("userPreferredMethodForSecondaryAuthentication") or ""
+    return {
+        "user_id": _id(item.get("id")),
+        "user_principal_name": item.get("userPrincipalName") or "",
+        "user_type": item.get("userType") or "",
+        "is_admin": bool(item.get("isAdmin")),
+        "is_mfa_capable": bool(item.get("isMfaCapable")),
+        "is_passwordless_capable": bool(item.get("isPasswordlessCapable")),
+        "is_sspr_capable": bool(item.get("isSsprCapable")),
+        "methods_registered": " ".join(item.get("methodsRegistered") or []),
+        "default_method": "" if preferred == "none" else preferred,
+    }
+
+
+async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+    """Every user with licences (PEOPLE), 999 to a page. Licences go by name where names may be read."""
+    names = await _licence_names(graph)
+    rows = Gathered(PEOPLE)
+    async for user in graph.pages(requests.people()):
+        ids = [str(licence.get("skuId")) for licence in user.get("assignedLicenses") or []]
+        rows.add(user_row(user) | {"licences": " ".join(sorted(names.get(sku, sku) for sku in ids))})
+        tick(len(rows))
+    return _once_each(rows)
+
+
+async def _licence_names(graph: Graph) -> dict[str, str]:
+    try:
+        return {str(r["skuId"]): str(r["skuPartNumber"]) async for r in graph.pages(requests.subscribed_skus())}
+    except GraphError as error:
+        if error.status not in (400, 403, 404, 501):
+            raise
+        _log.warning("names of licences are not known, so their ids are shown: HTTP %s", error.status)
+        return {}
+
+
+async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFrame, *, tick: Tick) -> pd.DataFrame:
+    """Every method of just these people (USERS), read one by one (DETAILS); UserAuthenticationMethod.Read.All.
+
+    One row a method; who has none but a password, or could not be read, has one row without a method.
+    """
+    names = dict(zip(people["user_id"], people["user_principal_name"], strict=True))
+    preferred = dict(zip(registrations["user_id"], registrations["default_method"], strict=True))
+    asked = {requests.authentication_methods(user): user for user in names}
+    rows = Gathered(DETAILS)
+    async for answer in _answers(graph, asked, tick):
+        user = asked[answer.request]
+        who = {"user_id": user, "user_principal_name": names[user]}
+        for row in await _details(graph, answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
+            rows.add(who | row)
+    return rows.frame().sort_values("user_principal_name", kind="stable", ignore_index=True)
+
+
+_DEFAULT_KINDS: Final = _DEFAULTS | {"push": "microsoftAuthenticator", "oath": "softwareOath"}
+_NO_METHOD: Final = {
+    "method": "", "known": True, "value": "", "is_default": False, "sms_sign_in": "", "created_at": "", "error": ""
+}  # fmt: skip
+
+
+async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str, Any]]:
+    """An answer that is no list is not "none"."""
+    try:
+        found = [_detail(item, default) for item in await graph.items(answer)]
+    except GraphError as error:
+        return [_NO_METHOD | {"known": False, "error": str(error)}]
+    return [row for row in found if row["method"] != "password"] or [_NO_METHOD]
+
+
+def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
+    kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
+    method = str(item.get("phoneType") or kind)
+    value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
+    error = "Graph showed a masked number" if "*" in value else ""
+    return {
+        "method": method,
+        "known": not error,
+        "value": "" if error else value,
+        "is_default": method == default,
+        "sms_sign_in": str(item.get("smsSignInState") or "") if method == "mobile" else "",
+        "created_at": str(item.get("createdDateTime") or ""),
+        "error": error,
+    }
+
+
+async def profile_phones(graph: Graph, ids: Iterable[str]) -> pd.DataFrame:
+    """The phones in these users' directory profiles (PROFILES); who could not be read is left out. User.Read.All."""
+    asked = {requests.profile_phones(user): user for user in dict.fromkeys(ids)}
+    rows = Gathered(PROFILES)
+    async for answer in _answers(graph, asked, _nothing):
+        if answer.status == 200 and answer.body:
+            numbers = [str(n) for n in answer.body.get("businessPhones") or []]
+            row = {"user_id": asked[answer.request], "mobile_phone": answer.body.get("mobilePhone") or ""}
+            rows.add(row | {"business_phones": "\n".join(numbers)})
+    return rows.frame()

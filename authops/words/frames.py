@@ -1,0 +1,245 @@
+"""The declared shape of every frame, and the check at the door.
+
+A shape is a mapping column → (dtype, meaning). `check` adds nothing and guesses nothing: it refuses a frame that
+lacks a column, and returns the declared columns first, in order. Text columns use "" for "nothing", never NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+import pandas as pd
+
+from authops.words.errors import FrameError
+
+type_of: Final = {"text": "str", "flag": "bool", "count": "int64", "time": "str"}
+Shape = Mapping[str, tuple[str, str]]
+_PACK: Final = 20_000
+
+
+def _shape(**columns: tuple[str, str]) -> Shape:
+    return MappingProxyType(columns)
+
+
+METHODS: Final = ("mobile", "alternateMobile", "office", "email")
+ACTIONS: Final = ("add", "update", "remove", "keep", "blocked")
+WRITES: Final = ("add", "update", "remove")
+OUTCOMES: Final = ("applied", "applied_with_note", "rejected", "drifted", "skipped", "unknown")
+
+WANTED: Final = _shape(
+    line=("count", "line of the source file, 1 = header"),
+    user=("text", "what the source calls the user: UPN or object id"),
+    method=("text", "one of METHODS"),
+    intent=("text", "set, remove or leave"),
+    value=("text", "the wanted value as Graph spells it; only with set"),
+    overwrite=("flag", "may replace a different value (ForcedUpdate)"),
+    note=("text", "something about the value that a person should look at; never decides"),
+    ticket=("text", "the ticket or change that asks for it"),
+)
+PROBLEMS: Final = _shape(
+    line=("count", "line of the source file, 0 when the problem is not of one row"),
+    user=("text", "what the source calls the user"),
+    column=("text", "column of the source, may be empty"),
+    value=("text", "the offending value, masked"),
+    rule=("text", "code of the broken rule"),
+    message=("text", "what is wrong and what to do"),
+)
+USERS: Final = _shape(
+    user_id=("text", "object id: the key"),
+    user_principal_name=("text", "the label"),
+    display_name=("text", ""),
+    account_enabled=("flag", ""),
+    user_type=("text", "Member or Guest"),
+    department=("text", ""),
+    country=("text", "usageLocation, ISO 3166 two letters"),
+)
+CURRENT: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "one of METHODS"),
+    known=("flag", "False when this could not be read: unread is never none"),
+    value=("text", "as Graph spells it, empty = no such method"),
+    is_default=("flag", "this method is the user's default for second factor, as far as the report knows"),
+    others=("count", "further methods that can serve as second factor, besides the phones"),
+    error=("text", "why it is not known"),
+)
+CHANGES: Final = _shape(
+    change_id=("text", "position in the plan, stable within it"),
+    line=("count", "line of the source file"),
+    user_id=("text", "object id, empty when the user was not found"),
+    user_principal_name=("text", "label"),
+    display_name=("text", ""),
+    method=("text", "one of METHODS"),
+    action=("text", "one of ACTIONS"),
+    before=("text", "value now, empty = none"),
+    after=("text", "value after the change, empty = none"),
+    reason=("text", "code from REASONS: explains, never decides"),
+    note=("text", "something about the new value that a person should look at; never decides"),
+    step=("count", "order of writes within one user, from 1; 0 = no write"),
+    ticket=("text", "the ticket or change that asks for it"),
+)
+OUTCOME_ROWS: Final = _shape(
+    change_id=("text", ""),
+    line=("count", "line of the source file"),
+    user_id=("text", ""),
+    user_principal_name=("text", ""),
+    method=("text", ""),
+    action=("text", "add, update or remove"),
+    before=("text", "value the plan saw"),
+    after=("text", "value the plan wants"),
+    outcome=("text", "one of OUTCOMES"),
+    found=("text", "value Graph showed at the end"),
+    detail=("text", "Graph's own code and message, or why it was not written"),
+    request_id=("text", "Graph's request id of the write"),
+    at=("time", "UTC, ISO 8601"),
+    ticket=("text", "the ticket or change that asked for it"),
+)
+HELD: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "one of METHODS, empty = all of them"),
+    reason=("text", "one of plan.HOLDS: why nothing may be written"),
+)
+AUDITS: Final = _shape(
+    at=("time", "UTC, ISO 8601"),
+    user_id=("text", "whose method was changed"),
+    method=("text", "one of METHODS, empty = another kind or not told"),
+    activity=("text", "Graph's activityDisplayName"),
+    before=("text", "old value, as far as told"),
+    after=("text", "new value, as far as told"),
+    by=("text", "application (client) id, or user principal name"),
+    correlation_id=("text", ""),
+    audit_id=("text", ""),
+)
+REGISTRATIONS: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", ""),
+    user_type=("text", "member or guest"),
+    is_admin=("flag", ""),
+    is_mfa_capable=("flag", ""),
+    is_passwordless_capable=("flag", ""),
+    is_sspr_capable=("flag", ""),
+    methods_registered=("text", "Graph's open list, joined by space"),
+    default_method=("text", "userPreferredMethodForSecondaryAuthentication"),
+)
+FLEET: Final = _shape(
+    tenant=("text", "name in the tenants file, and of its run folder"),
+    status=("text", "one of outcome.STATUSES"),
+    exit_code=("count", "the one that belongs to the status"),
+    headline=("text", "how its worst runbook ended"),
+    connection=("text", "profile: name or path"),
+    application=("text", "as whom: client id, else what the profile signs in with"),
+    ended_at=("time", "UTC, ISO 8601, empty when no runbook ended"),
+    folder=("text", "its run folder"),
+)
+
+PEOPLE: Final = _shape(
+    **USERS,
+    licences=("text", "assigned licences: part numbers, or SKU ids where names may not be read; joined by space"),
+)
+COVERAGE: Final = _shape(
+    user_id=("text", "object id: the key"),
+    user_principal_name=("text", "the label"),
+    display_name=("text", ""),
+    user_type=("text", "Member, Guest or unknown"),
+    account=("text", "enabled or disabled"),
+    department=("text", "empty = not set"),
+    country=("text", "usageLocation, empty = not set"),
+    licences=("text", "as in PEOPLE"),
+    admin=("text", "yes, no or unknown: holds a directory role"),
+    mfa_capable=("text", "yes, no or unknown"),
+    passwordless_capable=("text", "yes, no or unknown"),
+    sspr_capable=("text", "yes, no or unknown"),
+    methods=("text", "Graph's open list, joined by space; empty = none, or unknown"),
+    default_method=("text", "as in REGISTRATIONS"),
+    standing=("text", "one of coverage.STANDINGS; unknown = not in the report"),
+)
+DETAILS: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    method=("text", "one of METHODS, or Graph's name of another kind; empty = none besides a password, or not known"),
+    known=("flag", "False when this person could not be read: unread is never none"),
+    value=("text", "number or address as Graph spells it"),
+    is_default=("flag", "the person's default for second factor, as far as the report knows"),
+    sms_sign_in=("text", "Graph's smsSignInState, of a mobile"),
+    created_at=("time", "when it was registered, as far as Graph tells"),
+    error=("text", "why it is not known"),
+)
+PROFILES: Final = _shape(
+    user_id=("text", "object id"),
+    mobile_phone=("text", "the directory profile's mobilePhone, as somebody typed it"),
+    business_phones=("text", "the profile's businessPhones, one to a line"),
+)
+NUDGES: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    department=("text", ""),
+    admin=("text", "yes, no or unknown"),
+    standing=("text", "as in COVERAGE"),
+    before=("text", "one of campaign.REASONS under the present settings"),
+    after=("text", "the same under the settings to come"),
+    change=("text", "newly asked, no longer asked, still asked, or empty"),
+)
+DIFFERENCES: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    change=("text", "one of trend.KINDS"),
+    gained=("text", "methods, joined by space"),
+    lost=("text", "methods, joined by space"),
+    before=("text", "standing in the earlier snapshot, empty = not there"),
+    after=("text", "standing now, empty = not there"),
+    admin=("text", "yes, no or unknown"),
+    department=("text", ""),
+)
+
+
+def empty(shape: Shape) -> pd.DataFrame:
+    """A frame without rows in that shape."""
+    return frame(shape, [])
+
+
+def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows (mappings) → a checked frame with the shape's dtypes; a text that a row does not have is ""."""
+    data = pd.DataFrame(list(rows), columns=list(shape))
+    data = data.astype({name: type_of[kind] for name, (kind, _) in shape.items()})
+    texts = [name for name, (kind, _) in shape.items() if kind == "text" and data[name].hasnans]
+    return data.assign(**{name: data[name].fillna("") for name in texts})
+
+
+def columns(shape: Shape, **arrays: Any) -> pd.DataFrame:
+    """Arrays by column name → a checked frame with the shape's dtypes; for frames too large to go row by row."""
+    return pd.DataFrame({name: pd.Series(arrays[name], dtype=type_of[kind]) for name, (kind, _) in shape.items()})
+
+
+class Gathered:
+    """Rows on their way into a frame, packed every few thousand: a million never stand there as Python objects."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._rows: list[Mapping[str, Any]] = []
+        self._packed: list[pd.DataFrame] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take one row."""
+        self._rows.append(row)
+        self._count += 1
+        if len(self._rows) >= _PACK:
+            self._packed.append(frame(self.shape, self._rows))
+            self._rows = []
+
+    def frame(self) -> pd.DataFrame:
+        """All of them, in the order they came."""
+        packed = [*self._packed, frame(self.shape, self._rows)]
+        return pd.concat(packed, ignore_index=True) if len(packed) > 1 else packed[0]
+
+
+def check(data: pd.DataFrame, shape: Shape) -> pd.DataFrame:
+    """The same frame, declared columns first; `FrameError` when one is missing."""
+    missing = [name for name in shape if name not in data.columns]
+    if missing:
+        raise FrameError(f"frame lacks columns {missing}; it has {list(data.columns)}")
+    return data[list(shape) + [name for name in data.columns if name not in shape]]

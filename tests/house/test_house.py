@@ -1,0 +1,106 @@
+"""The house: arrows between modules point one way, modules stay small, everything public is explained and typed."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "authops"
+# Which rooms a room may use; its own goes without saying. docs/house.md says what lives in each.
+ARROWS: dict[str, set[str]] = {
+    "words": set(),
+    "phone": {"words"},
+    "graph": {"words", "demo"},
+    "tenant": {"words", "phone", "graph"},
+    "plan": {"words", "phone"},
+    "source": {"words", "phone", "graph", "tenant", "plan"},
+    "apply": {"words", "phone", "graph", "tenant"},
+    "audit": {"words", "phone", "graph", "tenant", "source"},
+    "campaign": {"words", "graph", "tenant"},
+    "show": {"words", "audit", "plan"},
+    "run": {"words", "graph", "tenant", "plan", "source", "apply", "show"},
+    "demo": set(),
+}
+# What stands outside of the rooms: the front door of the notebooks, and the command line.
+OUTSIDE = {"__init__.py": set(), "__main__.py": {"words", "graph", "plan", "source", "run"}}
+EVERYTHING = sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Names under authops that a module imports; "" stands for the package itself."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "authops":
+            names = [node.module or ""] if node.module != "authops" else [f"authops.{a.name}" for a in node.names]
+        found |= {n.partition(".")[2] for n in names if n.split(".")[0] == "authops"}
+    return found
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_arrows_point_one_way(path: Path) -> None:
+    place = path.relative_to(PACKAGE).parts
+    allowed = OUTSIDE[place[0]] if len(place) == 1 else ARROWS[place[0]] | {place[0]}
+    assert {name.split(".")[0] for name in imports(path)} - {""} <= allowed
+
+
+def test_the_table_of_arrows_has_no_circle_and_no_room_that_is_not_there() -> None:
+    assert set(ARROWS) == {folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").exists()}
+    assert tuple(TopologicalSorter(ARROWS).static_order())
+
+
+def test_beside_the_rooms_stand_only_the_front_door_and_the_command_line() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == set(OUTSIDE)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "demo").rglob("*.py")), ids=lambda p: p.stem)
+def test_the_demo_tenant_shares_no_code_with_the_client(path: Path) -> None:
+    assert all(name == "demo" or name.startswith("demo.") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_module_has_one_job_and_few_lines(path: Path) -> None:
+    assert path.stem not in ("utils", "helpers", "common", "misc")
+    assert len(path.read_text("utf-8").splitlines()) <= 430
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_everything_public_says_what_it_does_and_returns(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree)
+    named = [n for n in ast.walk(tree) if isinstance(n, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))]
+    nested = {inner for outer in functions(tree) for inner in ast.walk(outer) if inner is not outer}
+    public = [n for n in named if not n.name.startswith("_") and n not in nested]
+    private = {m for c in named if isinstance(c, ast.ClassDef) and c.name.startswith("_") for m in ast.walk(c)}
+    assert [n.name for n in public if not ast.get_docstring(n) and n not in private] == []
+    assert [f.name for f in functions(tree) if f.returns is None and f not in nested] == []
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(
+        (f.end_lineno or 0) - f.body[0].lineno + 1
+        for path in EVERYTHING
+        for f in functions(ast.parse(path.read_text("utf-8")))
+    )
+    assert statistics.median(lengths) <= 8
+    assert lengths[int(len(lengths) * 0.95)] <= 40
+
+
+def test_importing_the_package_or_the_command_line_loads_nothing_heavy() -> None:
+    heavy = ("msgraph", "papermill", "ipywidgets", "IPython", "azure.identity", "nbconvert", "pandas", "starlette")
+    code = f"import authops, authops.__main__, sys; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

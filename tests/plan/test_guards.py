@@ -1,0 +1,148 @@
+"""Guards that hold a row, and guards that stop the plan: all judged, all named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from authops.plan import guards, plan
+from authops.words.errors import GuardStop
+from authops.words.frames import CHANGES, HELD, PROBLEMS, empty, frame
+
+A, B = "+31 612345678", "+31 687654321"
+
+
+def change(user: str, method: str = "mobile", action: str = "add", **more: Any) -> dict[str, Any]:
+    before = "" if action == "add" else A
+    after = "" if action == "remove" else before if action in ("keep", "blocked") else B
+    names = {"user_id": user, "user_principal_name": user, "display_name": user, "method": method}
+    values = {"action": action, "before": before, "after": after, "reason": "no_method", "note": "", "step": 1}
+    return {"change_id": f"{user}-{method}", "line": 2} | names | values | more
+
+
+def planned(*rows: dict[str, Any]) -> plan.Plan:
+    return plan.Plan(frame(CHANGES, rows), empty(PROBLEMS))
+
+
+def held(*rows: tuple[str, str, str]) -> pd.DataFrame:
+    return frame(HELD, [dict(zip(HELD, row, strict=True)) for row in rows])
+
+
+def test_a_held_person_is_not_written_to_at_all_and_others_are() -> None:
+    made = planned(change("a"), change("a", "office", "remove"), change("b"))
+    got = guards.hold(made, held(("a", "", "administrator")))
+    assert list(got.writes["change_id"]) == ["b-mobile"]
+    rows = got.held.set_index("change_id")
+    assert list(rows["reason"]) == ["administrator", "administrator"]
+    assert (rows["after"] == rows["before"]).all()
+    assert guards.held_counts(got) | {"administrator": 2} == dict.fromkeys(plan.HOLDS, 0) | {"administrator": 2}
+
+
+def test_a_held_method_may_still_be_removed() -> None:
+    made = planned(change("a", "mobile", "update"), change("a", "office", "remove"), change("a", "email"))
+    got = guards.hold(made, held(("a", "mobile", "unusable_method"), ("a", "office", "unusable_method")))
+    assert list(got.writes["change_id"]) == ["a-office", "a-email"]
+
+
+def test_what_writes_nothing_keeps_its_own_reason() -> None:
+    made = planned(change("a", action="keep", reason="equal_number"))
+    assert list(guards.hold(made, held(("a", "", "guest"))).changes["reason"]) == ["equal_number"]
+
+
+def test_nobody_held_changes_nothing() -> None:
+    made = planned(change("a"))
+    pd.testing.assert_frame_equal(guards.hold(made, held()).changes, made.changes)
+
+
+def names(plan_: plan.Plan, **limits: Any) -> list[str]:
+    return list(guards.breaches(plan_, **limits)["guard"])
+
+
+TWO = planned(change("a"), change("b", action="remove"), change("c", action="keep"))
+MANY = planned(*(change(f"u{n}") for n in range(60)))
+
+
+@pytest.mark.parametrize(
+    ("made", "limits", "broken"),
+    [
+        (TWO, {"max_changes": 0}, ["max_changes"]),
+        (TWO, {"max_changes": 1}, ["max_changes"]),
+        (TWO, {"max_changes": 2}, []),
+        (TWO, {"max_changes": None}, []),
+        (TWO, {"max_removals": 0}, ["max_removals"]),
+        (TWO, {"max_removals": 1}, []),
+        (TWO, {"max_changes": 0, "max_removals": 0}, ["max_changes", "max_removals"]),
+        (MANY, {"max_share": 0.5, "tenant_size": 100}, ["max_share"]),
+        (MANY, {"max_share": 0.6, "tenant_size": 100}, []),
+        (MANY, {"max_share": 0.0, "tenant_size": 100}, ["max_share"]),
+        (MANY, {"max_share": None, "tenant_size": 100}, []),
+        (MANY, {"max_share": 0.5, "tenant_size": None}, ["max_share"]),
+        (MANY, {"max_share": None, "tenant_size": None}, []),
+        (MANY, {"max_share": 0.5, "tenant_size": 0}, ["max_share"]),
+        (MANY, {"max_share": 0.5, "tenant_size": 120}, []),
+        (TWO, {"max_share": 0.5, "tenant_size": None}, []),
+        (TWO, {"max_share": 0.1, "tenant_size": 3}, []),
+        (TWO, {"max_share": 0, "tenant_size": 3}, ["max_share"]),
+        (TWO, {"max_share": 0.0, "tenant_size": None}, ["max_share"]),
+        (planned(change("c", action="keep")), {"max_share": 0, "tenant_size": 3}, []),
+        (TWO, {"min_certificate_days": 7, "certificate_days": 6.9}, ["min_certificate_days"]),
+        (TWO, {"min_certificate_days": 7, "certificate_days": 7.1}, []),
+        (TWO, {"min_certificate_days": 7, "certificate_days": None}, []),
+        (TWO, {"min_certificate_days": None, "certificate_days": 0.1}, []),
+        (TWO, {"unread": {"allow_admins": "HTTP 403"}}, ["allow_admins"]),
+        (TWO, {"held": held(("a", "", "administrator"))}, ["protected"]),
+        (TWO, {"held": held(("c", "", "administrator"))}, []),
+        (TWO, {"held": held()}, []),
+    ],
+)
+def test_every_broken_guard_is_named_and_no_other(made: plan.Plan, limits: dict[str, Any], broken: list[str]) -> None:
+    assert names(made, **limits) == broken
+    if broken:
+        with pytest.raises(GuardStop, match=broken[0]):
+            guards.enforce(guards.breaches(made, **limits))
+    else:
+        guards.enforce(guards.breaches(made, **limits))
+
+
+def test_whom_a_guard_holds_since_the_preview_is_said_by_name_and_why() -> None:
+    reasons = held(*((f"u{n}", "", "administrator") for n in range(7)))
+    (message,) = guards.breaches(MANY, held=reasons)["message"]
+    assert "7 approved changes that became protected" in message
+    assert "line 2, u0 (administrator); line 2, u1 (administrator)" in message
+    assert message.endswith("u4 (administrator) and 2 more")
+
+
+def test_a_problem_stops_the_plan_only_when_asked_to() -> None:
+    problem = {"line": 2, "user": "x", "column": "", "value": "", "rule": "no_user", "message": ""}
+    made = plan.Plan(TWO.changes, frame(PROBLEMS, [problem]))
+    assert names(made) == []
+    assert names(made, on_problem="stop") == ["on_problem"]
+
+
+def test_one_number_of_two_who_sign_in_by_sms_is_blocked_for_both_and_others_may_share() -> None:
+    made = planned(
+        change("a", after="+31 612345678"),
+        change("b", after="+31 612345678", action="update", before="+31 612345679"),
+        change("c", after="+31 612345678"),
+        change("d", after="+31 612345677"),
+        change("e", "office", after="+31 612345678"),
+    )
+    got = guards.sign_in(made, frozenset({"a", "b", "d", "e"})).changes.set_index("user_id")
+    assert list(got.index[got["reason"] == "shared_sign_in"]) == ["a", "b"]
+    assert got.loc["b", "after"] == "+31 612345679"
+    assert list(got["note"].ne("")) == [False, False, False, True, False]
+
+
+def test_a_number_that_somebody_keeps_is_not_given_to_another_who_signs_in_by_sms() -> None:
+    kept = change("a", action="keep", before="+31612345678", after="+31612345678", step=0, reason="equal_number")
+    got = guards.sign_in(planned(kept, change("b", after="+31 612345678")), frozenset({"a", "b"}))
+    assert list(got.changes["action"]) == ["keep", "blocked"]
+
+
+def test_an_alternate_planned_beside_a_held_mobile_is_held_too() -> None:
+    made = planned(change("a"), change("a", "alternateMobile"), change("a", "office"))
+    got = guards.hold(made, held(("a", "mobile", "unusable_method")))
+    assert list(got.writes["method"]) == ["office"]
+    assert list(got.changes["reason"])[1] == "alternate_needs_mobile"

@@ -1,0 +1,138 @@
+"""Parameters are checked before anything runs: a mistyped safety switch must not pass."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from authops.run import runbook
+from authops.words.errors import ParameterError
+
+
+def test_a_later_source_of_a_parameter_wins(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("default_region: BE\nmax_changes: 5\n")
+    got = runbook.effective(["preview"], [tmp_path / "mine.yaml"], [("max_changes", "7")])["preview"]
+    assert (got["default_region"], got["max_changes"], got["max_removals"]) == ("BE", 7, 0)
+
+
+def test_one_file_serves_several_runbooks_each_gets_what_it_declares() -> None:
+    file = Path(__file__).parents[2] / "parameters" / "onboarding.yaml"
+    got = runbook.effective(["preview", "verify"], [file])
+    assert Path(got["preview"]["source"]).is_absolute()
+    assert "source" not in got["verify"]
+    assert "mode" not in got["preview"]
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (("max_chnages", "5"), "did you mean max_changes"),
+        (("mode", "apply"), "unknown parameter mode"),
+        (("max_changes", "many"), "max_changes must be Optional"),
+        (("max_changes", "true"), "max_changes must be Optional"),
+        (("approve", "everything"), "approve must be one of none, all"),
+        (("reveal_numbers", "perhaps"), "reveal_numbers must be bool"),
+        (("source", "+31612345678"), "looks like a phone number"),
+        (("client_secret", "x"), "secrets are never parameters"),
+        (("run_dir", "/somewhere"), "set by the runner"),
+    ],
+)
+def test_what_is_not_declared_or_does_not_fit_is_refused(pair: tuple[str, str], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        runbook.effective(["preview"], [], [pair])
+
+
+def test_null_must_be_written_to_lift_a_limit() -> None:
+    assert runbook.effective(["preview"], [], [("max_changes", "null")])["preview"]["max_changes"] is None
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("approve: maybe\nmod: apply\n")
+    with pytest.raises(ParameterError, match=r"approve must be one of.*unknown parameter mod"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+
+
+def test_a_limit_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("max_changes: 5\nmax_changes: 5000\n")
+    with pytest.raises(ParameterError, match="max_changes stands there twice"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+
+
+def test_an_unknown_runbook_is_named() -> None:
+    with pytest.raises(ParameterError, match="no runbook named 'aply'"):
+        runbook.effective(["aply"])
+
+
+NUMBERS = [
+    "+31612345678",
+    "+31 6 1234 5678",
+    "0031612345678",
+    "0612345678",
+    "06-12345678",
+    "(020) 1234567",
+    "ann@contoso.example,+31 612345678",
+]
+SECRETS = [
+    "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl",
+    "Bearer abcdefghijklmnopqrstuvwxyz012345",
+    "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END PRIVATE KEY-----",
+    "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----",
+    "abc8Q~" + "x" * 34,
+    "https://operator:hunter22@proxy.contoso.example",
+    "https://hooks.slack.com/services/T000/B000/XXXXXXXX",
+    "https://prod.westeurope.logic.azure.com/workflows/x?sig=AbCdEfGhIjKlMnOp",
+    "AccountName=x;Password=hunter2222;",
+]
+
+
+@pytest.mark.parametrize("value", NUMBERS + SECRETS)
+@pytest.mark.parametrize("how", ["word", "list", "yaml", "yaml list", "yaml nested", "yaml key"])
+def test_numbers_and_secrets_are_refused_wherever_they_stand_and_never_repeated(
+    tmp_path: Path, value: str, how: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    nested = {"yaml": value, "yaml list": [value], "yaml nested": [{"deep": [value]}], "yaml key": {value: 1}}
+    pairs = {"word": [("source", value)], "list": [("protect_users", f"ann@contoso.example,{value}")]}.get(how, [])
+    if how in nested:
+        file.write_text(yaml.safe_dump({"source": nested[how]}))
+    with pytest.raises(ParameterError, match=r"looks like a (phone number|secret)") as refused:
+        runbook.effective(["preview"], [file] if how in nested else [], pairs)
+    assert not any(part in str(refused.value) for part in (value, value[-9:], "hunter2"))
+
+
+def test_a_number_that_yaml_made_an_integer_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("max_changes: +31612345678\n")
+    with pytest.raises(ParameterError, match="max_changes looks like a phone number"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+    with pytest.raises(ParameterError, match="max_changes looks like a phone number"):
+        runbook.effective(["preview"], [], [("max_changes", "31612345678")])
+
+
+def test_a_file_that_is_not_utf_8_is_said_so(tmp_path: Path) -> None:
+    """PowerShell's `>` writes UTF-16."""
+    (tmp_path / "mine.yaml").write_bytes("max_changes: 3\n".encode("utf-16"))
+    with pytest.raises(ParameterError, match="is not UTF-8"):
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+
+
+def test_a_broken_file_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("source: x\nclient: [hunter2hunter2: {\n")
+    with pytest.raises(ParameterError, match="not valid YAML, line") as refused:
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("runbook_name", "name", "value"),
+    [
+        ("preview", "protect_users", "12345678-1234-1234-1234-123456789012"),
+        ("undo", "until", "2026-11-24"),
+        ("undo", "until", "2026-11-24T14:30"),
+        ("undo", "run", "20261124T143000Z-preview-apply-04270a"),
+        ("preview", "source", "/data/2026/20261124.csv"),
+        ("preview", "source", "C:\\Users\\ann\\onboarding (2).csv"),
+        ("preview", "max_changes", "200000"),
+    ],
+)
+def test_what_only_resembles_a_number_is_let_through(runbook_name: str, name: str, value: str) -> None:
+    assert name in runbook.effective([runbook_name], [], [(name, value)])[runbook_name]

@@ -1,0 +1,78 @@
+"""Whatever the file: it is read, or refused in one sentence; and every row is accounted for exactly once."""
+
+from __future__ import annotations
+
+import string
+from itertools import islice
+from pathlib import Path
+
+import phonenumbers
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authops.phone.number import PhoneProblem, fold, normalise
+from authops.source import wanted_file
+from authops.words.errors import SourceError
+from authops.words.redaction import mask
+from tests.mutations import files
+
+REGIONS = ["", "NL", "DE", "US", "GB", "IT", "BR", "AR"]
+spelled = st.text(string.digits + "+ ()-./x", min_size=1, max_size=20)
+
+
+def accounted(path: Path, region: str) -> bool:
+    """Whether the file was read; each of its rows is then wanted or a problem, never both, never neither."""
+    try:
+        got = wanted_file.read(path, default_region=region)
+    except SourceError as refused:
+        assert refused.message
+        return False
+    planned, wrong = set(got.wanted["line"]), list(got.problems["line"])
+    assert len(set(wrong)) == len(wrong)
+    assert not planned & set(wrong)
+    assert len(planned) + len(wrong) == got.facts["rows"]
+    assert (got.wanted.groupby("line").size() == len(got.methods)).all()
+    return True
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_row_of_any_file_is_accounted_for_once(tmp_path: Path, seed: int) -> None:
+    read = 0
+    for name, data in islice(files(seed), 60):
+        path = tmp_path / name
+        path.write_bytes(data)
+        read += accounted(path, REGIONS[seed])
+    assert read > 15
+
+
+@settings(max_examples=400, deadline=None)
+@given(spelled, st.sampled_from(REGIONS), st.sampled_from(("mobile", "office")))
+def test_a_number_once_spelled_stays_as_it_is(text: str, region: str, method: str) -> None:
+    try:
+        value = normalise(text, region=region, method=method)
+    except PhoneProblem:
+        return
+    assert normalise(value, method=method) == value
+    assert fold(value.replace(" ", "")) == fold(value)
+    number = phonenumbers.parse(value)
+    again = f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
+    assert (f"{again}x{number.extension}" if number.extension else again) == value
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS)), st.integers(0, 3), st.sampled_from((0, 1, 2)))
+def test_every_way_to_write_a_countrys_numbers_is_one_number(region: str, way: int, kind: int) -> None:
+    number = phonenumbers.example_number_for_type(region, kind)
+    if number is None:
+        return
+    text = phonenumbers.format_number(number, way)
+    value = normalise(text, region=region, method="office")
+    assert value == f"+{number.country_code} {phonenumbers.national_significant_number(number)}"
+
+
+@given(st.text(max_size=30))
+def test_any_text_can_be_folded_and_masked(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+    digits = [c for c in mask(text) if c.isdigit()]
+    assert "@" in text or len(digits) <= 6

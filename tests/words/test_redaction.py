@@ -1,0 +1,103 @@
+"""What is masked before anything is published, and what is left alone."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from authops.words import redaction
+from authops.words.redaction import Scanner
+
+TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl"
+KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (TOKEN, "token"),
+        (TOKEN.rpartition(".")[0], "token"),
+        ("Authorization: Bearer abcdefghijklmnopqrstuvwx", "token"),
+        (KEY, "private key"),
+        (KEY.partition("-----END")[0], "private key"),
+        ("-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----", "certificate"),
+        ("abc8Q~" + "x" * 34, "client secret"),
+        ("https://hooks.slack.com/services/T0/B0/X", "webhook"),
+        ("https://contoso.webhook.office.com/webhookb2/x", "webhook"),
+        ("https://x.contoso.example/?api-version=1&sig=AbCdEfGhIj", "signature"),
+        ("https://ann:hunter22@proxy.contoso.example", "password"),
+    ],
+)
+def test_a_secret_is_known_by_its_shape_and_masked(text: str, kind: str) -> None:
+    found: Counter[str] = Counter()
+    assert redaction.secret(text) == kind
+    masked = Scanner(reveal=True).text(f"before {text} after", found)
+    assert (masked.startswith("before "), f"‹{kind} masked›" in masked, +found) == (True, True, {kind: 1})
+    assert not redaction.secret(masked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+31612345678", "+31 6 1234 5678", "0031612345678", "0612345678", "06-12345678", "(06) 12345678"],
+)
+def test_a_number_is_masked_however_it_is_spelled(text: str) -> None:
+    found: Counter[str] = Counter()
+    masked = Scanner().text(f"of {text}, he said", found)
+    assert found["number"] == 1
+    assert sum(c.isdigit() for c in masked.replace("31", "")) <= 3
+
+
+@pytest.mark.parametrize("text", ["31612345678", "612345678", "6 1234 5678", "06 12 34 56 78", "0031 612345678"])
+def test_a_number_the_run_knows_is_masked_in_any_spelling(text: str) -> None:
+    assert Scanner.knowing(["+31 612345678"]).text(text) != text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-25 10:00:00",
+        "09-12-2026 10:00",
+        "2026-11-25T03:54:04+00:00",
+        "0.0123456789",
+        "01234567-1234-1234-1234-123456789012",
+        "3179e48a-750b-4051-897c-87b9720928f7",
+        "sha256:0612345678abcdef",
+        "12,345,678,901 users",
+        "+31 ******678",
+        "20261125T034303Z-audit-0612345678ab",
+    ],
+)
+def test_what_is_no_number_stays(text: str) -> None:
+    assert Scanner.knowing(["+31 612345678"]).text(text) == text
+
+
+def test_planted_numbers_and_secrets_are_found_wherever_they_stand_in_a_notebook() -> None:
+    dice = random.Random(7)
+    numbers = [f"+31 6{dice.randrange(10**8):08d}" for _ in range(100)]
+    planted = [*numbers, "hunter2hunter2", TOKEN, KEY]
+    outputs = [{"data": {"text/html": [f"<td>{p}</td>"], "text/plain": p}, "metadata": {"note": p}} for p in planted]
+    book = {
+        "cells": [{"source": f"x = {p!r}", "outputs": outputs, "metadata": {}} for p in planted],
+        "metadata": planted,
+    }
+    found: Counter[str] = Counter()
+    shown = str(Scanner.knowing(numbers, ["hunter2hunter2"]).tree(book, found))
+    assert [p for p in planted if p in shown or p.replace(" ", "") in shown] == []
+    assert set(found) >= {"number", "secret", "token", "private key"}
+
+
+def test_numbers_that_were_asked_for_stay_and_secrets_do_not() -> None:
+    assert Scanner(reveal=True).text(f"+31 612345678 {TOKEN}") == "+31 612345678 ‹token masked›"
+
+
+def test_pictures_are_left_alone() -> None:
+    data = {"image/png": "iVBOR+316123456789", "image/svg+xml": "<text>+31 612345678</text>"}
+    masked = Scanner().tree(data)
+    assert masked["image/png"] == data["image/png"]
+    assert "612345" not in masked["image/svg+xml"]
+
+
+def test_what_was_masked_is_said_in_words() -> None:
+    assert redaction.said(Counter(number=3, token=1, secret=0)) == "3 numbers, 1 token"
