@@ -8,7 +8,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from tests.unit.test_fuzz import accounted
+from tests.source.test_fuzz import accounted
 
 from tests.mutations import files
 

@@ -9,9 +9,8 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.graph import requests
 from authops.graph.answer import Answer, Request
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS
 from authops.words.errors import FrameError
 from authops.words.frames import WRITES
 from authops.words.redaction import mask
@@ -43,11 +42,11 @@ class Change:
 
     def done_by(self, found: str) -> bool:
         """Whether `found` is what this change wants."""
-        return fold(found) == fold(self.after)
+        return KINDS[self.method].same(found, self.after)
 
     def drifted_from(self, found: str) -> bool:
         """Whether `found` is materially different from what the plan saw."""
-        return fold(found) != fold(self.before)
+        return not KINDS[self.method].same(found, self.before)
 
 
 def of_rows(rows: pd.DataFrame) -> list[Change]:
@@ -70,11 +69,7 @@ def in_groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
 
 def request_of(change: Change) -> Request:
     """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
-    if change.action == "add":
-        return requests.add_method(change.user_id, change.method, change.after)
-    if change.action == "update":
-        return requests.update_method(change.user_id, change.method, change.after)
-    return requests.delete_method(change.user_id, change.method)
+    return KINDS[change.method].writing(change.action, change.user_id, change.after)
 
 
 def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
