@@ -32,6 +32,7 @@ def _value(item: Mapping[str, Any]) -> str:
 KIND: Final = Kind(
     "email",
     "e-mail address",
+    "e-mail methods",
     "#microsoft.graph.emailAuthenticationMethod",
     "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
     "emailMethods",

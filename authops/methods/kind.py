@@ -44,6 +44,7 @@ class Order:
 class Kind:
     """One kind of method.
 
+    `label`: what people call it, `sort`: it and its like, as permissions know them.
     `method_id`: Graph's id of it, the same for everybody. `collection`: its segment under `/users/{id}/authentication`.
     `parse`: a source's text and the country of national numbers → the value as Graph spells it; raises `PhoneProblem`.
     `body`: a value → what is sent. `value`: an item of Graph's answer → its value, "" when the answer does not show it.
@@ -58,6 +59,7 @@ class Kind:
 
     name: str
     label: str
+    sort: str
     graph_type: str
     method_id: str
     collection: str

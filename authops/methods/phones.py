@@ -37,8 +37,8 @@ def phone(
         return {"phoneNumber": value, "phoneType": name}
 
     return Kind(
-        name, label, GRAPH_TYPE, method_id, "phoneMethods", parse, body, _value, columns, order, policies, READS,
-        WRITES, profile=PROFILE, factor=True, retires=True, **more,
+        name, label, "phones", GRAPH_TYPE, method_id, "phoneMethods", parse, body, _value, columns, order, policies,
+        READS, WRITES, profile=PROFILE, factor=True, retires=True, **more,
     )  # fmt: skip
 
 

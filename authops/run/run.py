@@ -23,12 +23,12 @@ from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan.plan import Plan
-from authops.run import outcome
+from authops.run import outcome, permissions
 from authops.run.outcome import author
 from authops.run.runlog import log_to
 from authops.show.views import View, box, show
 from authops.source import wanted_file
-from authops.words import disk, permissions
+from authops.words import disk
 from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.words.places import runs_folder, state_folder
 

@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "audit": {"words", "phone", "graph", "methods", "tenant", "source"},
     "campaign": {"words", "graph", "methods", "tenant"},
     "show": {"words", "audit", "plan"},
-    "run": {"words", "graph", "tenant", "plan", "source", "apply", "show"},
+    "run": {"words", "graph", "methods", "tenant", "plan", "source", "apply", "show"},
     "demo": set(),
 }
 # What stands outside of the rooms: the front door of the notebooks, and the command line.
