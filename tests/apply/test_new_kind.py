@@ -15,7 +15,7 @@ import pytest
 
 from authops.apply.applier import Applier
 from authops.apply.journal import Journal
-from authops.apply.verify import verify
+from authops.apply.verification import verify
 from authops.graph.client import Graph
 from authops.methods.kind import Kind, Order, Policy
 from authops.methods.kinds import KINDS
