@@ -195,6 +195,45 @@ DIFFERENCES: Final = _shape(
 )
 
 
+HOLDERS: Final = _shape(
+    user_id=("text", "object id: the key"),
+    user_principal_name=("text", "the label"),
+    display_name=("text", ""),
+    department=("text", "empty = not set"),
+    country=("text", "usageLocation, empty = not set"),
+    licences=("text", "as in PEOPLE"),
+    account=("text", "enabled, disabled or unknown"),
+    external=("text", "yes, no or unknown: an external user; internal guests are not"),
+    admin=("text", "yes, no or unknown: holds a directory role, active or eligible"),
+    global_admin=("text", "active, eligible, no or unknown"),
+    in_sms=("text", "yes, no or unknown: the methods policy lets them use SMS"),
+    in_voice=("text", "the same of voice"),
+    may_passkey=("text", "the same of passkeys, with self-service"),
+    may_app=("text", "the same of Authenticator"),
+    per_user_mfa=("text", "disabled, enabled, enforced or unknown"),
+    known=("text", "yes, or why the methods are not known"),
+    methods=("text", "the report's names of what is registered, joined by space"),
+    default_method=("text", "as in REGISTRATIONS"),
+    profile_value=("text", "yes, no or unknown: the profile has a number or an address"),
+    number_country=("text", "countries of the registered numbers, two letters, joined by space"),
+    campaign=("text", "one of campaign.REASONS, or unknown"),
+    last_sign_in=("text", "ISO 8601, empty = never or not known"),
+)
+EXPOSURE: Final = _shape(
+    **HOLDERS,
+    phones=("text", "registered phones, in the report's names"),
+    survivors=("text", "what satisfies multifactor sign-in and lasts"),
+    not_understood=("text", "methods whose meaning is not known here"),
+    status=("text", "one of retirement.STATUSES"),
+    cohort=("text", "everybody, Global Administrator, eligible Global Administrator, external user, not known"),
+    blocked_from=("text", "the day, ISO 8601; empty = not blocked"),
+    reset_today=("text", "what password reset accepts of what is registered"),
+    reset_after=("text", "what of that lasts"),
+    reset=("text", "works, lost, profile only, none or not known"),
+    next_step=("text", "one of retirement.STEPS"),
+)
+
+
 def empty(shape: Shape) -> pd.DataFrame:
     """A frame without rows in that shape."""
     return frame(shape, [])

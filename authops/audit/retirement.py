@@ -1,0 +1,167 @@
+"""Who is hit when Microsoft stops delivering text messages and calls: from which date, and what each needs next. Pure.
+
+Three things that are easily mixed up are kept apart: whom the policy lets use SMS or voice, who has a phone registered,
+and who still has something afterwards. Blocked is who has a phone registered and nothing that lasts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pandas as pd
+import yaml
+
+from authops.methods.kinds import reported_phones
+from authops.methods.reported import meanings, unknown
+from authops.words.errors import ParameterError
+from authops.words.frames import EXPOSURE, HOLDERS, check, frame
+
+STATUSES: Final = {
+    "blocked": "a phone is registered, and nothing that lasts: stopped at sign-in until a passkey is registered",
+    "reset only": "can sign in afterwards, and loses password reset",
+    "covered": "has something that satisfies multifactor sign-in and lasts",
+    "nothing": "nothing is registered that satisfies multifactor sign-in: no phone to lose",
+    "disabled": "the account is disabled: nobody signs in; what stands there counts when it is enabled",
+    "not known": "could not be read, or holds a method that nobody here knows",
+}
+STEPS: Final = {
+    "nothing": "nothing to do",
+    "register": "the registration campaign reaches them: let it",
+    "pass": "needs a Temporary Access Pass to register a passkey with",
+    "token": "may use neither passkeys nor the app: needs a hardware token, or a wider policy",
+    "retire phone": "has what lasts: move the default off the phone if it is there, then remove the phone",
+    "reset": "register an e-mail address or an app for password reset",
+    "look": "an administrator, or somebody of whom something is not known: look",
+}
+_DATES: Final = Path(__file__).parent / "retirement_dates.yaml"
+_NAMES: Final = ("everybody", "later")
+
+
+@dataclass(frozen=True)
+class Dates:
+    """When it ends: for everybody, and `later` for Global Administrators and external users; `as_of`, and sources."""
+
+    everybody: str
+    later: str
+    as_of: str
+    rows: tuple[Mapping[str, str], ...] = ()
+
+
+def dates(overrides: Iterable[str] = ()) -> Dates:
+    """The calendar as it was last looked up, changed by `overrides` (`everybody 2027-03-01`).
+
+    Raises `ParameterError`.
+    """
+    said = yaml.safe_load(_DATES.read_text("utf-8"))
+    rows = tuple({k: str(v) for k, v in row.items()} for row in said["dates"])
+    found = {row["name"]: row["date"] for row in rows if row["name"] in _NAMES}
+    for text in overrides:
+        name, _, day = text.partition(" ")
+        if name not in _NAMES or not _is_day(day):
+            raise ParameterError(f"dates: {text!r} is no date of {' or '.join(_NAMES)}", remedy="everybody 2027-02-01")
+        found[name] = day
+    return Dates(found["everybody"], found["later"], str(said["as_of"]), rows)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def exposure(standing: pd.DataFrame, when: Dates) -> pd.DataFrame:
+    """One row a person (EXPOSURE) from what was read of everybody (HOLDERS), the most urgent first."""
+    rows = cast("list[dict[str, Any]]", check(standing, HOLDERS).to_dict("records"))
+    data = frame(EXPOSURE, [_exposed(row, when) for row in rows])
+    order = {status: place for place, status in enumerate(STATUSES)}
+    urgent = data.assign(
+        place=data["status"].map(order), first=data["admin"] != "yes", day=data["blocked_from"].replace("", "9999")
+    )
+    return urgent.sort_values(["place", "day", "first", "user_principal_name"], ignore_index=True)[list(EXPOSURE)]
+
+
+def _exposed(row: Mapping[str, Any], when: Dates) -> dict[str, Any]:
+    held = row["methods"].split()
+    known = meanings()
+    phones = [name for name in held if name in reported_phones()]
+    lasting = [name for name in held if name in known and known[name].lasts]
+    today = [name for name in held if name in known and known[name].resets]
+    after = [name for name in today if name not in phones]
+    status = _status(row, phones, lasting, today, after)
+    cohort, day = _cohort(row, when)
+    found = {name: row[name] for name in EXPOSURE if name in row}
+    found |= {
+        "phones": " ".join(phones),
+        "survivors": " ".join(lasting),
+        "not_understood": " ".join(unknown(held)),
+        "status": status,
+        "cohort": cohort,
+        "blocked_from": day if status == "blocked" else "",
+        "reset_today": " ".join(today),
+        "reset_after": " ".join(after),
+        "reset": _reset(row, today, after),
+    }
+    return found | {"next_step": _step(row, status, phones)}
+
+
+def _status(row: Mapping[str, Any], phones: list[str], lasting: list[str], today: list[str], after: list[str]) -> str:
+    if row["account"] == "disabled":
+        return "disabled"
+    if row["known"] != "yes" or row["account"] != "enabled":
+        return "not known"
+    if not lasting and unknown(row["methods"].split()):
+        return "not known"
+    if lasting:
+        return "reset only" if phones and today and not after else "covered"
+    return "blocked" if phones else "nothing"
+
+
+def _cohort(row: Mapping[str, Any], when: Dates) -> tuple[str, str]:
+    """(cohort, its date). Who may be a Global Administrator is counted among the earlier: Microsoft does not say."""
+    if row["external"] == "yes":
+        return "external user", when.later
+    if row["global_admin"] == "active":
+        return "Global Administrator", when.later
+    if row["global_admin"] == "eligible":
+        return "eligible Global Administrator", when.everybody
+    if "unknown" in (row["external"], row["global_admin"]):
+        return "not known", when.everybody
+    return "everybody", when.everybody
+
+
+def _reset(row: Mapping[str, Any], today: list[str], after: list[str]) -> str:
+    """works, lost (with the phone), profile only (no longer counts), none, or not known."""
+    if row["known"] != "yes":
+        return "not known"
+    if today:
+        return "works" if after else "lost"
+    return "profile only" if row["profile_value"] == "yes" else "none"
+
+
+def _step(row: Mapping[str, Any], status: str, phones: list[str]) -> str:
+    if status == "disabled" or (status == "covered" and not phones):
+        return "nothing"
+    if status == "not known" or (status in ("blocked", "nothing") and row["admin"] != "no"):
+        return "look"
+    if status == "covered":
+        return "retire phone"
+    if status == "reset only":
+        return "reset"
+    if status == "blocked" and row["campaign"] == "asked":
+        return "register"
+    return "token" if row["may_passkey"] == "no" and row["may_app"] == "no" else "pass"
+
+
+def tally(exposed: pd.DataFrame, when: Dates) -> dict[str, int]:
+    """The tiles: people by what happens to them and when."""
+    status, day = check(exposed, EXPOSURE)["status"], exposed["blocked_from"]
+    early = (status == "blocked") & (day == when.everybody)
+    late = (status == "blocked") & (day != when.everybody)
+    found = {"blocked": int(early.sum()), "blocked later": int(late.sum())}
+    return found | {name: int((status == name).sum()) for name in STATUSES if name != "blocked"}

@@ -1,0 +1,85 @@
+"""What the registration report's names of methods mean: the ones that are kinds of ours, and all the others.
+
+Sources: Graph, userRegistrationDetails (an open list); Entra, "Authentication methods" (what serves for multifactor
+sign-in, what for password reset) and "SMS and voice retirement".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from authops.methods.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """`factor`: satisfies MFA. `lasts`: goes on doing so after the retirement, and does not expire. `resists`:
+    phishing. `resets`: serves self-service password reset. `passkey`: what a passkey campaign asks for.
+    """
+
+    factor: bool = False
+    lasts: bool = False
+    resists: bool = False
+    resets: bool = False
+    passkey: bool = False
+
+
+_PASSKEY: Final = Meaning(factor=True, lasts=True, resists=True, passkey=True)
+_BOUND: Final = Meaning(factor=True, lasts=True, resists=True)
+_APP: Final = Meaning(factor=True, lasts=True, resets=True)
+_OTHERS: Final = {
+    "fido2": _PASSKEY,
+    "fido2SecurityKey": _PASSKEY,
+    "passKeyDeviceBound": _PASSKEY,
+    "passKeyDeviceBoundAuthenticator": _PASSKEY,
+    "passKeyDeviceBoundWindowsHello": _PASSKEY,
+    "passKeySynced": _PASSKEY,
+    "windowsHelloForBusiness": _BOUND,
+    "macOsSecureEnclaveKey": _BOUND,
+    "microsoftAuthenticatorPush": _APP,
+    "microsoftAuthenticatorPasswordless": _APP,
+    "softwareOneTimePasscode": _APP,
+    "hardwareOneTimePasscode": _APP,
+    "externalAuthMethod": Meaning(factor=True, lasts=True),
+    "temporaryAccessPass": Meaning(factor=True),
+    "securityQuestion": Meaning(resets=True),
+    "qrCode": Meaning(),
+    "smsSignIn": Meaning(),
+}
+# Graph's types of methods, where the typed answer has to be said in the report's words.
+_TYPES: Final = {
+    "microsoftAuthenticator": "microsoftAuthenticatorPush",
+    "softwareOath": "softwareOneTimePasscode",
+    "hardwareOath": "hardwareOneTimePasscode",
+    "windowsHelloForBusiness": "windowsHelloForBusiness",
+    "platformCredential": "macOsSecureEnclaveKey",
+    "external": "externalAuthMethod",
+    "qrCodePin": "qrCode",
+    "temporaryAccessPass": "temporaryAccessPass",
+}
+
+
+def meanings() -> dict[str, Meaning]:
+    """The report's name → what it means. A name that is not in it is not known, which is not "no"."""
+    ours = {k.report: Meaning(k.factor, k.factor and not k.retires, resets=not k.beside) for k in KINDS.values()}
+    return ours | _OTHERS
+
+
+def unknown(names: Iterable[str]) -> list[str]:
+    """Those names that nobody here knows."""
+    known = meanings()
+    return [name for name in names if name not in known]
+
+
+def of_type(item: dict[str, object]) -> str:
+    """A method of `/authentication/methods` in the report's words; "" for a password; its own type when not known."""
+    kind = str(item.get("@odata.type") or "").rpartition(".")[2].removesuffix("AuthenticationMethod")
+    if kind == "password":
+        return ""
+    if ours := next((k.report for k in KINDS.values() if k.is_in(item)), ""):
+        return ours
+    if kind == "fido2":
+        return "passKeySynced" if item.get("passkeyType") == "synced" else "passKeyDeviceBound"
+    return _TYPES.get(kind, kind or "unknown")
