@@ -14,6 +14,7 @@ from authops.words.errors import ParameterError
 from authops.words.frames import HOLDERS, frame
 
 WHEN = retirement.dates()
+MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"
 FEB, JULY = "2027-02-01", "2027-07-01"
 USUAL: dict[str, Any] = {
     "user_id": "u", "user_principal_name": "anna@contoso.example", "account": "enabled", "external": "no",
