@@ -10,7 +10,6 @@ from typing import Final
 import authops.methods
 from authops.methods.kind import Kind
 
-
 # Modules about kinds in general.
 _ABOUT_ALL: Final = ("kind", "kinds", "reported")
 
