@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import random
 import ssl
 import time
@@ -72,10 +73,13 @@ class Graph:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.client.aclose()
 
-    async def send(self, requests: Iterable[Request]) -> AsyncIterator[Answer]:
+    async def send(self, requests: Iterable[Request], *, patience: float = math.inf) -> AsyncIterator[Answer]:
         """Every request's answer, in any order; memory holds `concurrency` batches at most.
 
         One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
+        `patience`: the seconds that a request may wait for its turn or another try. Who would wait longer drops out at
+        once and holds nobody: its answer is the failure it last had, or a 429 whose Retry-After says how long when it
+        was never asked. `pace.held(request)` tells the seconds until it may be asked again.
         """
         chunks = _chunks(requests)
         running: set[asyncio.Task[list[Answer]]] = set()
@@ -83,7 +87,7 @@ class Graph:
         try:
             while True:
                 while len(running) < width and (chunk := next(chunks, None)):
-                    running.add(asyncio.ensure_future(self._settled(chunk)))
+                    running.add(asyncio.ensure_future(self._settled(chunk, self.clock() + patience)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -157,28 +161,41 @@ class Graph:
                 raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
             await self._before_asking_again([answer], tried)
 
-    async def _settled(self, requests: Sequence[Request]) -> list[Answer]:
-        """Send up to twenty; reads that were throttled or failed are asked again, alone."""
+    async def _settled(self, requests: Sequence[Request], until: float = math.inf) -> list[Answer]:
+        """Send up to twenty; reads that were throttled or failed are asked again, alone, as long as there is time."""
         settled: list[Answer] = []
+        failed: dict[Request, Answer] = {}
         tried: Counter[object] = Counter()
         waiting = list(requests)
         while waiting:
-            count, sent_at = await self.pace.turn(waiting)
+            count, sent_at = await self.pace.turn(waiting, until)
+            if not count:
+                settled += [failed.get(r) or self._not_asked(r) for r in waiting]
+                break
             answers = await self._once(waiting[:count])
             self._heard(answers, sent_at)
             again: list[Answer] = []
             for answer in answers:
                 (again if _may_ask_again(answer, tried) else settled).append(answer)
+            failed |= {a.request: a for a in again}
             waiting = waiting[count:] + [a.request for a in again]
-            await self._before_asking_again(again, tried)
+            await self._before_asking_again(again, tried, until)
         _say(settled)
         return settled
 
-    async def _before_asking_again(self, again: Sequence[Answer], tried: Counter[object]) -> None:
-        """Wait as the failed answers ask; what was throttled waits for its turn instead."""
+    def _not_asked(self, request: Request) -> Answer:
+        """What becomes of a request whose turn comes later than anybody waits: throttled, by what is known already."""
+        seconds = self.pace.held(request)
+        error = GraphError("throttled: not asked yet", status=429, request=str(request))
+        return Answer(request, 429, {"retry-after": f"{seconds:.3f}"}, {}, error)
+
+    async def _before_asking_again(
+        self, again: Sequence[Answer], tried: Counter[object], until: float = math.inf
+    ) -> None:
+        """Wait as the failed answers ask, but not past `until`; what was throttled waits for its turn instead."""
         waits = [self._wait(a, tried[a.request]) for a in again if a.status != 429]
         if waits:
-            await self.sleep(max(waits))
+            await self.sleep(min(max(waits), max(until - self.clock(), 0.0)))
 
     async def _once(self, requests: Sequence[Request]) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}

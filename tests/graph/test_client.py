@@ -16,7 +16,9 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request, what_happened
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
+from authops.graph.pace import Pace, retry_after
 from authops.words.errors import GraphError, SignInError
+from tests.virtual_time import clock, run
 
 HERE = "https://graph.test"
 Inner = dict[str, Any]
@@ -420,3 +422,57 @@ def test_a_limit_far_below_the_documented_one_is_met_by_a_few_not_by_all() -> No
     refused = len(standin.seen) - 200
     assert refused < 60
     assert standin.now < 200 / 0.5 * 1.25
+
+
+def impatient(standin: Standin, wanted: list[Request], patience: float) -> tuple[dict[str, Answer], float, float]:
+    """The answers, when the last of them came, and how long the first request is held back after that."""
+
+    async def done() -> tuple[dict[str, Answer], float, float]:
+        async with graph(standin, sleep=standin.sleep, clock=standin.clock) as way:
+            found = {a.request.path: a async for a in way.send(wanted, patience=patience)}
+            return found, standin.now, way.pace.held(wanted[0])
+
+    return asyncio.run(done())
+
+
+def test_a_throttled_read_drops_out_of_its_group_instead_of_holding_it() -> None:
+    def rule(part: Inner, _time: int) -> tuple[int, dict[str, str], Any]:
+        return (429, {"Retry-After": "15"}, {}) if part["url"].startswith("/users/u3/") else (200, {}, {"value": []})
+
+    standin = Standin(rule)
+    found, ended, held = impatient(standin, reads(20), 3.0)
+    assert ended == 0.0
+    assert [path for path, a in found.items() if a.status != 200] == [requests.phone_methods("u3").path]
+    assert len(standin.seen) == 20
+    assert held == 15.0
+
+
+def test_what_was_never_asked_in_time_says_how_long_it_is_held_back() -> None:
+    standin = Standin(lambda _part, _time: (429, {"Retry-After": "15"}, {}))
+    found, ended, _ = impatient(standin, reads(45), 3.0)
+    assert ended < 3.0
+    assert len(standin.seen) < 45
+    assert {(a.status, retry_after(a.headers)) for a in found.values()} == {(429, 15.0)}
+    assert all(a.error and a.error.status == 429 for a in found.values())
+
+
+def test_a_read_that_fails_in_passing_is_given_up_when_its_time_is_over() -> None:
+    standin = Standin(lambda _part, _time: (503, {"Retry-After": "2"}, {}))
+    found, ended, _ = impatient(standin, reads(3), 3.0)
+    assert {a.status for a in found.values()} == {503}
+    assert ended <= 3.0
+
+
+def test_who_stands_in_line_behind_others_goes_when_its_time_is_over() -> None:
+    async def done() -> tuple[int, float]:
+        pace = Pace(clock=clock)
+        rate = pace.rates["reports"]
+        rate.take(rate.limit.burst + 5, clock())
+        before = asyncio.ensure_future(pace.turn([requests.one_registration()]))
+        await asyncio.sleep(0)
+        count, at = await pace.turn([requests.one_registration()], 1.0)
+        assert (await before)[0] == 1
+        assert (await pace.turn([requests.one_registration()]))[0] == 1
+        return count, at
+
+    assert run(done()) == (0, 1.0)
