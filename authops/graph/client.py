@@ -19,19 +19,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from authops.graph.answer import READ, Answer, Request, answer_of, batch, batch_answers, collection
 from authops.graph.connection import Connection, access_tokens, refused
 from authops.graph.pace import Pace, retry_after
+from authops.graph.paging import Course
 from authops.words.errors import GraphError, GraphUnreachable
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 20
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
+# Graph itself gives up after 60 s; an answer that drips in for longer is none.
+_DEADLINE: Final = 100.0
+
+
+class _Client(httpx.AsyncClient):
+    """httpx's time-outs hold for each piece of an answer; this one for the whole of it. Signing in is not meant."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                return await super().send(request, **options)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no whole answer within {_DEADLINE:.0f} s", request=request) from error
 
 
 @dataclass
@@ -62,7 +75,7 @@ class Graph:
         """A way to the connection's Graph. `transport` and `tokens` (kiota's provider) replace the network in tests."""
         root = f"{connection.graph_url}/v1.0"
         verify: Any = ssl.create_default_context(cafile=connection.ca_bundle or None)
-        client = httpx.AsyncClient(base_url=root, timeout=100, transport=transport, verify=verify)
+        client = _Client(base_url=root, timeout=_DEADLINE, transport=transport, verify=verify)
         adapter = _adapter(tokens or access_tokens(connection), client)
         adapter.base_url = root
         return cls(adapter, client, root, **options)
@@ -114,24 +127,15 @@ class Graph:
 
     async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
-        url, seen = self._here(link, request) if link else self.root + request.path, set()
+        course = Course(self.root, str(request))
+        url = course.here(link) or self.root + request.path
         while url:
             page = await self._page(request, url)
             if (items := collection(page)) is None:
                 raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
             for item in items:
                 yield item
-            seen.add(url)
-            url = self._here(page.get("@odata.nextLink"), request)
-            if url in seen:
-                raise GraphError("the next page is a page that was already read", request=str(request))
-
-    def _here(self, link: Any, request: Request) -> str:
-        """A link to a next page, "" for none. Raises `GraphError` for another host: it would get the token."""
-        url = str(link or "")
-        if url and _origin(url) != _origin(self.root):
-            raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
-        return url
+            url = course.after(url, items, page.get("@odata.nextLink"))
 
     async def items(self, answer: Answer) -> list[dict[str, Any]]:
         """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
@@ -310,11 +314,3 @@ def _json(response: httpx.Response) -> Any:
         return json.loads(response.content) if response.content else {}
     except ValueError:
         return {}
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, (parts.hostname or ""), parts.port or 443
-    except ValueError:
-        return url, "", 0
