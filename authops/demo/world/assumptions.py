@@ -68,6 +68,7 @@ ALL = (
         "which limit /users/{id}/authentication counts under; own: one of its own, for reads and writes alike",
     ),
     Assumption("throttle_shape", "bucket", ("window",), "whether a limit refills steadily or all at once"),
+    Assumption("throttled_batch", "200", ("424",), "what a batch of which some was throttled is answered (two pages)"),
     Assumption("throttled_requests_count", "yes", ("no",), "whether a refused request uses the limit up all the same"),
     Assumption("tenant_licence", "premium", ("free",), "free: the report refuses as the sign-in reports do"),
     Assumption(
