@@ -15,7 +15,7 @@ import ssl
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _SIZE: Final = 20
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
+_RESTING: Final = 8
 # Graph itself gives up after 60 s; an answer that drips in for longer is none.
 _DEADLINE: Final = 100.0
 
@@ -87,43 +88,52 @@ class Graph:
         await self.client.aclose()
 
     async def send(self, requests: Iterable[Request], *, patience: float = math.inf) -> AsyncIterator[Answer]:
-        """Every request's answer, in any order; memory holds `concurrency` batches at most.
+        """Every request's answer, in any order; memory holds a few times `concurrency` batches at most.
 
         One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
+        A batch that waits because it was turned away holds no other up.
         `patience`: the seconds that a request may wait for its turn or another try. Who would wait longer drops out at
         once and holds nobody: its answer is the failure it last had, or a 429 whose Retry-After says how long when it
         was never asked. `pace.held(request)` tells the seconds until it may be asked again.
         """
         chunks = _chunks(requests)
-        running: set[asyncio.Task[list[Answer]]] = set()
+        running: dict[asyncio.Task[list[Answer]], list[Request]] = {}
         width = 1
         try:
             while True:
-                while len(running) < width and (chunk := next(chunks, None)):
-                    running.add(asyncio.ensure_future(self._settled(chunk, self.clock() + patience)))
+                while self._more_may_run(running.values(), width) and (chunk := next(chunks, None)):
+                    running[asyncio.ensure_future(self._settled(chunk, self.clock() + patience))] = chunk
                 if not running:
                     return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 width = min(width + len(done), self.concurrency)
                 for task in done:
+                    del running[task]
                     for answer in task.result():
                         yield answer
         finally:
             for task in running:
                 task.cancel()
 
+    def _more_may_run(self, waiting: Collection[Sequence[Request]], width: int) -> bool:
+        """Whether of those that wait for an answer or their turn there are fewer than `width`; some only rest."""
+        resting = sum(bool(part) and self.pace.away_until(part[0]) > self.clock() for part in waiting)
+        return len(waiting) - min(resting, _RESTING * width) < width
+
     async def write(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
         """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back."""
-        answers = await self._once(requests)
-        self._heard(answers, sent_at)
+        answers = await self._once(requests, sent_at)
         _say(answers)
         return answers
 
-    def _heard(self, answers: Sequence[Answer], sent_at: float) -> None:
+    def _heard(self, outer: Answer, answers: Sequence[Answer], sent_at: float) -> None:
         """Let the pace learn; a whole batch that was turned away was turned away once, not twenty times."""
-        outer = answers[0].error is not None and all(a.error is answers[0].error for a in answers)
-        heard = answers[:1] if outer else answers
-        self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
+        whole = outer.error is not None and answers[0].error is outer.error
+        if whole and outer.status == 429:
+            self.pace.turned_away([a.request for a in answers], outer.headers, sent_at)
+        else:
+            heard = answers[:1] if whole else answers
+            self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
 
     async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
@@ -165,24 +175,25 @@ class Graph:
                 raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
             await self._before_asking_again([answer], tried)
 
-    async def _settled(self, requests: Sequence[Request], until: float = math.inf) -> list[Answer]:
-        """Send up to twenty; reads that were throttled or failed are asked again, alone, as long as there is time."""
+    async def _settled(self, waiting: list[Request], until: float) -> list[Answer]:
+        """Send up to twenty; reads that were throttled or failed are asked again, alone, as long as there is time.
+
+        `waiting` holds at any moment what still waits.
+        """
         settled: list[Answer] = []
         failed: dict[Request, Answer] = {}
         tried: Counter[object] = Counter()
-        waiting = list(requests)
         while waiting:
             count, sent_at = await self.pace.turn(waiting, until)
             if not count:
                 settled += [failed.get(r) or self._not_asked(r) for r in waiting]
                 break
-            answers = await self._once(waiting[:count])
-            self._heard(answers, sent_at)
+            answers = await self._once(waiting[:count], sent_at)
             again: list[Answer] = []
             for answer in answers:
                 (again if _may_ask_again(answer, tried) else settled).append(answer)
             failed |= {a.request: a for a in again}
-            waiting = waiting[count:] + [a.request for a in again]
+            waiting[:] = waiting[count:] + [a.request for a in again]
             await self._before_asking_again(again, tried, until)
         _say(settled)
         return settled
@@ -201,11 +212,13 @@ class Graph:
         if waits:
             await self.sleep(min(max(waits), max(until - self.clock(), 0.0)))
 
-    async def _once(self, requests: Sequence[Request]) -> list[Answer]:
+    async def _once(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
         names = {number: str(uuid.uuid4()) for number in by_id}
         outer = await self._outer(batch(by_id, names), f"{self.root}/$batch")
-        return batch_answers(outer, by_id, names)
+        answers = batch_answers(outer, by_id, names)
+        self._heard(outer, answers, sent_at)
+        return answers
 
     async def _outer(self, request: Request, url: str) -> Answer:
         """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own.

@@ -568,7 +568,7 @@ def test_nobody_is_given_the_answer_of_somebody_else(twist: Any) -> None:
 
     async def done() -> list[Answer]:
         async with graph(handler) as way:
-            return await way._once(reads(4))
+            return await way._once(reads(4), 0.0)
 
     for number, answer in enumerate(asyncio.run(done())):
         assert answer.status == 0 or answer.body["value"][0]["n"] == str(number)
