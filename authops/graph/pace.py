@@ -180,7 +180,7 @@ class Pace:
         """Wait, not past `until`, until the limit has room: for how many of these."""
         while True:
             rate, now = self.rates[kind], self.clock()
-            costs = self._costs(kind, requests, rate.batch)
+            costs = self._costs(kind, requests, self._most(kind))
             if self._sharing.may_try(kind, now):
                 costs = costs[:1]
                 break
@@ -204,6 +204,11 @@ class Pace:
         finally:
             for wait in either:
                 wait.cancel()
+
+    def _most(self, kind: str) -> int:
+        """How many leave together; who writes reads before and after, so no more writes than can be read in a second."""
+        most = self.rates[kind].batch
+        return min(most, self.rates["reads"].batch) if kind == "writes" else most
 
     def _costs(self, kind: str, requests: Sequence[Asked], most: int) -> list[int]:
         """What the first requests of that kind cost, `most` of them, up to one that has to wait for its own time."""

@@ -30,7 +30,6 @@ _SHORT_HOLD: Final = 5.0
 _STRAYS: Final = 5
 _STRAY_SHARE: Final = 0.15
 _FORGET_BATCH: Final = 0.99
-_UNKNOWN_REFILL: Final = 1.0
 # Documented limits hold ten seconds' worth (reads, reports).
 _WORTH: Final = 10.0
 
@@ -97,8 +96,8 @@ class Rate:
     @classmethod
     def shared(cls, rates: Sequence[Rate], now: float) -> Rate:
         """The pace of several kinds together whose limit turned out to be one, and to be empty."""
-        found = sum(rate.let_through_lately(now) for rate in rates) or _UNKNOWN_REFILL
-        refill = max(min(found, sum(rate.per_second for rate in rates)), _FLOOR)
+        found = sum(rate.let_through_lately(now) for rate in rates)
+        refill = max(min(rate.per_second for rate in rates), min(found, sum(rate.per_second for rate in rates)), _FLOOR)
         made = cls(Limit(max(_WORTH * refill, 1.0), refill), now)
         made.told, made.tokens = True, 0.0
         made._emptied_at = made._heard_at = now
@@ -157,7 +156,9 @@ class Rate:
         if sent_at < self._emptied_at:
             return
         if self.told and self.per_second < _SLOW and not self.limit.certain:
-            self._empty_though_small(now)
+            # What left early, to see whether it must wait, tells nothing of the pace.
+            if sent_at >= self._resumes_at:
+                self._empty_though_small(now)
         elif self._just_refused > _MOST or refused > accepted + _WALL:
             self._empty(now)
         elif self._trial is None and now > self._noisy_until:
@@ -213,8 +214,8 @@ class Rate:
         self._emptied_at, self._resumes_at = now, self.paused_until
 
     def _empty_though_small(self, now: float) -> None:
-        """A bucket this small is emptied by single requests, each refusal tells: since it had room again, and only then,
-        it let through what it refilled and little more.
+        """A bucket this small is emptied by single requests, so each refusal tells: since it had room again, and only
+        then, it let through what it refilled and little more.
         """
         seconds, count = now - max(self._emptied_at, self._resumes_at), self._let_through
         found = 0.98 * (count - 0.5) / seconds if count >= _TELLING and seconds > 0 else self._found(now, 0.0)

@@ -13,7 +13,9 @@ from typing import Final
 
 from authops.graph.rate import Rate
 
+# A long pause leaves little doubt; a short one may just have ended on Graph's side.
 _TIMES: Final = 2
+_LONG: Final = 5.0
 _HOLD: Final = 120.0
 _LONGEST_HOLD: Final = 3600.0
 
@@ -65,7 +67,7 @@ class Sharing:
         elif self._counted.get(pair) != pause.since:
             self._counted[pair] = pause.since
             self._times[pair] += 1
-            if self._times[pair] >= _TIMES:
+            if self._times[pair] >= (1 if pause.until - pause.since >= _LONG else _TIMES):
                 self._join(pair, now)
 
     def _join(self, pair: frozenset[str], now: float) -> None:
