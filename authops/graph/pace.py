@@ -258,7 +258,7 @@ class Pace:
 
     def _say(self, kind: str, seconds: float | None, now: float) -> None:
         """A long wait is said, once."""
-        if seconds is None or seconds < _LONG_PAUSE or now + _LONG_PAUSE < self._said_until:
+        if seconds is None or seconds < _LONG_PAUSE or now < self._said_until:
             return
         waited = min(seconds, LONGEST_PAUSE)
         self._said_until = now + waited
