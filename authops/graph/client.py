@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import random
 import ssl
 import time
@@ -18,19 +19,32 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import httpx
 
 from authops.graph.answer import READ, Answer, Request, answer_of, batch, batch_answers, collection
 from authops.graph.connection import Connection, access_tokens, refused
 from authops.graph.pace import Pace, retry_after
+from authops.graph.paging import Course
 from authops.words.errors import GraphError, GraphUnreachable
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 20
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
+# Graph itself gives up after 60 s; an answer that drips in for longer is none.
+_DEADLINE: Final = 100.0
+
+
+class _Client(httpx.AsyncClient):
+    """httpx's time-outs hold for each piece of an answer; this one for the whole of it. Signing in is not meant."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                return await super().send(request, **options)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no whole answer within {_DEADLINE:.0f} s", request=request) from error
 
 
 @dataclass
@@ -61,7 +75,7 @@ class Graph:
         """A way to the connection's Graph. `transport` and `tokens` (kiota's provider) replace the network in tests."""
         root = f"{connection.graph_url}/v1.0"
         verify: Any = ssl.create_default_context(cafile=connection.ca_bundle or None)
-        client = httpx.AsyncClient(base_url=root, timeout=100, transport=transport, verify=verify)
+        client = _Client(base_url=root, timeout=_DEADLINE, transport=transport, verify=verify)
         adapter = _adapter(tokens or access_tokens(connection), client)
         adapter.base_url = root
         return cls(adapter, client, root, **options)
@@ -72,10 +86,13 @@ class Graph:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.client.aclose()
 
-    async def send(self, requests: Iterable[Request]) -> AsyncIterator[Answer]:
+    async def send(self, requests: Iterable[Request], *, patience: float = math.inf) -> AsyncIterator[Answer]:
         """Every request's answer, in any order; memory holds `concurrency` batches at most.
 
         One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
+        `patience`: the seconds that a request may wait for its turn or another try. Who would wait longer drops out at
+        once and holds nobody: its answer is the failure it last had, or a 429 whose Retry-After says how long when it
+        was never asked. `pace.held(request)` tells the seconds until it may be asked again.
         """
         chunks = _chunks(requests)
         running: set[asyncio.Task[list[Answer]]] = set()
@@ -83,7 +100,7 @@ class Graph:
         try:
             while True:
                 while len(running) < width and (chunk := next(chunks, None)):
-                    running.add(asyncio.ensure_future(self._settled(chunk)))
+                    running.add(asyncio.ensure_future(self._settled(chunk, self.clock() + patience)))
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -110,24 +127,15 @@ class Graph:
 
     async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
-        url, seen = self._here(link, request) if link else self.root + request.path, set()
+        course = Course(self.root, str(request))
+        url = course.here(link) or self.root + request.path
         while url:
             page = await self._page(request, url)
             if (items := collection(page)) is None:
                 raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
             for item in items:
                 yield item
-            seen.add(url)
-            url = self._here(page.get("@odata.nextLink"), request)
-            if url in seen:
-                raise GraphError("the next page is a page that was already read", request=str(request))
-
-    def _here(self, link: Any, request: Request) -> str:
-        """A link to a next page, "" for none. Raises `GraphError` for another host: it would get the token."""
-        url = str(link or "")
-        if url and _origin(url) != _origin(self.root):
-            raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
-        return url
+            url = course.after(url, items, page.get("@odata.nextLink"))
 
     async def items(self, answer: Answer) -> list[dict[str, Any]]:
         """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
@@ -157,28 +165,41 @@ class Graph:
                 raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
             await self._before_asking_again([answer], tried)
 
-    async def _settled(self, requests: Sequence[Request]) -> list[Answer]:
-        """Send up to twenty; reads that were throttled or failed are asked again, alone."""
+    async def _settled(self, requests: Sequence[Request], until: float = math.inf) -> list[Answer]:
+        """Send up to twenty; reads that were throttled or failed are asked again, alone, as long as there is time."""
         settled: list[Answer] = []
+        failed: dict[Request, Answer] = {}
         tried: Counter[object] = Counter()
         waiting = list(requests)
         while waiting:
-            count, sent_at = await self.pace.turn(waiting)
+            count, sent_at = await self.pace.turn(waiting, until)
+            if not count:
+                settled += [failed.get(r) or self._not_asked(r) for r in waiting]
+                break
             answers = await self._once(waiting[:count])
             self._heard(answers, sent_at)
             again: list[Answer] = []
             for answer in answers:
                 (again if _may_ask_again(answer, tried) else settled).append(answer)
+            failed |= {a.request: a for a in again}
             waiting = waiting[count:] + [a.request for a in again]
-            await self._before_asking_again(again, tried)
+            await self._before_asking_again(again, tried, until)
         _say(settled)
         return settled
 
-    async def _before_asking_again(self, again: Sequence[Answer], tried: Counter[object]) -> None:
-        """Wait as the failed answers ask; what was throttled waits for its turn instead."""
+    def _not_asked(self, request: Request) -> Answer:
+        """What becomes of a request whose turn comes later than anybody waits: throttled, by what is known already."""
+        seconds = self.pace.held(request)
+        error = GraphError("throttled: not asked yet", status=429, request=str(request))
+        return Answer(request, 429, {"retry-after": f"{seconds:.3f}"}, {}, error)
+
+    async def _before_asking_again(
+        self, again: Sequence[Answer], tried: Counter[object], until: float = math.inf
+    ) -> None:
+        """Wait as the failed answers ask, but not past `until`; what was throttled waits for its turn instead."""
         waits = [self._wait(a, tried[a.request]) for a in again if a.status != 429]
         if waits:
-            await self.sleep(max(waits))
+            await self.sleep(min(max(waits), max(until - self.clock(), 0.0)))
 
     async def _once(self, requests: Sequence[Request]) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
@@ -293,11 +314,3 @@ def _json(response: httpx.Response) -> Any:
         return json.loads(response.content) if response.content else {}
     except ValueError:
         return {}
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, (parts.hostname or ""), parts.port or 443
-    except ValueError:
-        return url, "", 0

@@ -262,18 +262,40 @@ class Pace:
         self.rates = {kind: Rate(limit, clock()) for kind, limit in DOCUMENTED.items()}
         self._turns = {kind: asyncio.Lock() for kind in DOCUMENTED}
 
-    async def turn(self, requests: Sequence[Asked]) -> tuple[int, float]:
-        """Wait until some of these may leave together: how many (the first ones, of one kind), and the moment."""
+    async def turn(self, requests: Sequence[Asked], until: float = math.inf) -> tuple[int, float]:
+        """Wait until some of these may leave together: how many (the first ones, of one kind), and the moment.
+
+        None of them, and at once, when that would be later than `until`.
+        """
         kind = charge(requests[0].method, requests[0].path)[0]
         rate = self.rates[kind]
-        async with self._turns[kind]:
+        if self.clock() > until or rate.paused_until > until or not await self._first_in_line(kind, until):
+            return 0, self.clock()
+        try:
             while True:
                 costs = _costs(kind, requests, rate.batch)
                 if (seconds := rate.wait(sum(costs), self.clock())) <= 0:
                     break
+                if self.clock() + seconds > until:
+                    return 0, self.clock()
                 await self._sleep(max(seconds, 0.001))
             rate.take(sum(costs), self.clock())
+        finally:
+            self._turns[kind].release()
         return len(costs), self.clock()
+
+    async def _first_in_line(self, kind: str, until: float) -> bool:
+        """Wait, not past `until`, until those that came before have left; then the line's head is taken."""
+        try:
+            async with asyncio.timeout(None if until == math.inf else max(until - self.clock(), 0.0)):
+                return await self._turns[kind].acquire()
+        except TimeoutError:
+            return False
+
+    def held(self, request: Asked) -> float:
+        """Seconds until a request of this kind may leave, as far as is known now."""
+        kind, cost = charge(request.method, request.path)
+        return self.rates[kind].wait(cost, self.clock())
 
     def give_back(self, kind: str, cost: float) -> None:
         """A share that was waited for was not used."""
