@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -93,11 +94,12 @@ async def current(
     methods: Sequence[str] | None = None,
     defaults: pd.DataFrame | None = None,
     tick: Tick = _nothing,
+    patience: float = math.inf,
 ) -> pd.DataFrame:
     """The present methods of just those users (CURRENT), one row per user and method asked for (else every phone).
 
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
-    else they have is read too (`others`, -1 when unknown).
+    else they have is read too (`others`, -1 when unknown). `patience`: as in `Graph.send`; who takes longer is unread.
     """
     ids = [user for user in dict.fromkeys(user_ids) if user]
     told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
@@ -107,7 +109,7 @@ async def current(
     others = await _others(graph, [user for user in ids if default_of[user]])
     kinds = collections(methods)
     rows = Gathered(CURRENT)
-    async for answer in _answers(graph, (k[0].reading(user) for user in ids for k in kinds.values()), tick):
+    async for answer in _answers(graph, (k[0].reading(user) for user in ids for k in kinds.values()), tick, patience):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
         for method in (kind.name for kind in read_here):
@@ -156,12 +158,14 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
+async def _answers(
+    graph: Graph, asked: Iterable[Request], tick: Tick, patience: float = math.inf
+) -> AsyncIterator[Answer]:
     """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
     whom only others may look at (delegated sign-in) is refused alone.
     """
     done, all_refused, held = 0, True, list[Answer]()
-    async for answer in graph.send(asked):
+    async for answer in graph.send(asked, patience=patience):
         done += 1
         tick(done)
         held.append(answer)

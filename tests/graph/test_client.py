@@ -18,10 +18,9 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request, what_happened
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
-from authops.methods.kinds import KINDS
-from authops.words.errors import GraphError, SignInError
 from authops.graph.pace import Pace, retry_after
 from authops.graph.paging import MOST_PAGES, Course
+from authops.methods.kinds import KINDS
 from authops.words.errors import GraphError, GraphPagesError, SignInError
 from tests.virtual_time import clock, run
 
