@@ -83,7 +83,8 @@ def run(
         if resume:
             run_dir, given = _resumed(resume), [("mode", "apply"), *given]
         limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
-        parameters = runbook.effective(runbooks, files, _absolute(given))
+        kept = _given(run_dir, runbooks) if resume and run_dir else {}
+        parameters = runbook.effective(runbooks, files, _absolute(given), kept)
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
 
@@ -119,6 +120,12 @@ def _resumed(name: str) -> Path:
     from authops.run.run import find
 
     return find(name)
+
+
+def _given(folder: Path, runbooks: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    from authops.run import outcome
+
+    return outcome.given(folder, runbooks)
 
 
 @main.command()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authops.words.errors import GraphError, GraphUnreachable
+from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
 READ: Final = "GET"
 # Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
@@ -105,7 +105,8 @@ def batch_answers(outer: Answer, by_id: Mapping[str, Request], names: Mapping[st
     once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
     if outer.error and not once:
         # Of the batch itself 424 does not say that nothing was done: some of it was, and the rest was throttled.
-        status = 0 if outer.status == _SOME_FAILED else outer.status
+        sent = not isinstance(outer.error, GraphNotSent)
+        status = 0 if outer.status == _SOME_FAILED and sent else outer.status
         return [Answer(request, status, outer.headers, {}, outer.error) for request in by_id.values()]
     found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
     return [found.get(name) or _unanswered(request, names[name], outer.headers) for name, request in by_id.items()]

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,10 +27,12 @@ from authops.graph.answer import READ, Answer, Request, answer_of, batch, batch_
 from authops.graph.connection import Connection, access_tokens, refused
 from authops.graph.pace import Pace, retry_after
 from authops.graph.paging import Course
-from authops.words.errors import GraphError, GraphUnreachable
+from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 20
+# As Graph says it of what stood behind something that failed: not done.
+NOT_SENT: Final = 424
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
 _RESTING: Final = 8
@@ -37,10 +40,21 @@ _RESTING: Final = 8
 _DEADLINE: Final = 100.0
 
 
+# Asked just before a request leaves, after a token was fetched for it: whether it still may.
+_MAY_LEAVE: ContextVar[Callable[[], bool] | None] = ContextVar("may_leave", default=None)
+
+
+class _Late(httpx.RequestError):
+    """What a write stands on was read too long ago, so it did not leave."""
+
+
 class _Client(httpx.AsyncClient):
     """httpx's time-outs hold for each piece of an answer; this one for the whole of it. Signing in is not meant."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        may_leave = _MAY_LEAVE.get()
+        if may_leave is not None and not may_leave():
+            raise _Late("not sent: what it stands on was read too long ago", request=request)
         try:
             async with asyncio.timeout(_DEADLINE):
                 return await super().send(request, **options)
@@ -120,9 +134,19 @@ class Graph:
         resting = sum(bool(part) and self.pace.away_until(part[0]) > self.clock() for part in waiting)
         return len(waiting) - min(resting, _RESTING * width) < width
 
-    async def write(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
-        """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back."""
-        answers = await self._once(requests, sent_at)
+    async def write(
+        self, requests: Sequence[Request], sent_at: float, *, may_leave: Callable[[], bool] | None = None
+    ) -> list[Answer]:
+        """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back.
+
+        `may_leave` is asked when they are about to leave, also where signing in took its time before; where it says no
+        nothing is sent, and nothing has happened (status 424).
+        """
+        mark = _MAY_LEAVE.set(may_leave)
+        try:
+            answers = await self._once(requests, sent_at)
+        finally:
+            _MAY_LEAVE.reset(mark)
         _say(answers)
         return answers
 
@@ -217,7 +241,8 @@ class Graph:
         names = {number: str(uuid.uuid4()) for number in by_id}
         outer = await self._outer(batch(by_id, names), f"{self.root}/$batch")
         answers = batch_answers(outer, by_id, names)
-        self._heard(outer, answers, sent_at)
+        if not isinstance(outer.error, GraphNotSent):
+            self._heard(outer, answers, sent_at)
         return answers
 
     async def _outer(self, request: Request, url: str) -> Answer:
@@ -230,6 +255,9 @@ class Graph:
         name = str(uuid.uuid4())
         try:
             response = await self._exchange(request, url, name)
+        except _Late as error:
+            late = GraphNotSent(str(error), status=NOT_SENT, client_request_id=name, request=str(request))
+            return Answer(request, NOT_SENT, {}, {}, late)
         except (httpx.RequestError, httpx.InvalidURL, AzureError) as error:
             # A new token was needed and Entra said no; that it could not be reached is like any other silence.
             if "AADSTS" in str(error):

@@ -206,7 +206,7 @@ class Pace:
                 wait.cancel()
 
     def _most(self, kind: str) -> int:
-        """How many leave together; who writes reads before and after, so no more writes than can be read in a second."""
+        """How many leave together; who writes reads as well, so no more writes than can be read in a second."""
         most = self.rates[kind].batch
         return min(most, self.rates["reads"].batch) if kind == "writes" else most
 

@@ -16,12 +16,12 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
+from authops.methods.kinds import by_id
 from authops.phone.number import fold
 from authops.words.errors import GraphError
 from authops.words.frames import AUDITS, OUTCOME_ROWS, Gathered, check, frame
 
 _log = logging.getLogger(__name__)
-_METHODS: Final = {method_id: method for method, method_id in requests.METHOD_IDS.items()}
 _VERBS: Final = {"add": "registered", "update": "updated", "remove": "deleted"}
 _SKEW: Final = timedelta(minutes=5)
 
@@ -75,7 +75,8 @@ def _record(item: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str
     """The names of modifiedProperties are not documented, so values are known by what they look like."""
     changed = target.get("modifiedProperties") or []
     pairs = [(_plain(p.get("oldValue")), _plain(p.get("newValue"))) for p in changed]
-    method = next((_METHODS[v.lower()] for pair in pairs for v in pair if v.lower() in _METHODS), "")
+    kinds = by_id()
+    method = next((kinds[v.lower()] for pair in pairs for v in pair if v.lower() in kinds), "")
     before, after = next(((b, a) for b, a in pairs if _is_value(b) or _is_value(a)), ("", ""))
     return {
         "at": str(item.get("activityDateTime") or ""),

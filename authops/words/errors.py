@@ -93,6 +93,10 @@ class GraphError(AuthopsError):
         return f"{text}\n  → {self.remedy}" if self.remedy else text
 
 
+class GraphNotSent(GraphError):
+    """A request that was not sent after all: nothing happened."""
+
+
 class GraphUnreachable(GraphError):
     """Connection refused, name not found, TLS failure or time-out: it is not known what Graph did."""
 

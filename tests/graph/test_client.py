@@ -20,6 +20,7 @@ from authops.graph.client import Graph
 from authops.graph.connection import Connection
 from authops.graph.pace import Pace, retry_after
 from authops.graph.paging import MOST_PAGES, Course
+from authops.methods.kinds import KINDS
 from authops.words.errors import GraphError, GraphPagesError, SignInError
 from tests.virtual_time import clock, run
 
@@ -73,7 +74,7 @@ def send(standin: Standin, wanted: list[Request]) -> dict[str, Answer]:
 
 
 def reads(count: int) -> list[Request]:
-    return [requests.phone_methods(f"u{n}") for n in range(count)]
+    return [KINDS["mobile"].reading(f"u{n}") for n in range(count)]
 
 
 def test_answers_find_their_request_in_whatever_order_they_come() -> None:
@@ -99,7 +100,7 @@ def test_a_throttled_read_is_asked_again_alone(told: str | None, waited: float) 
 @pytest.mark.parametrize("status", [429, 500, 503, 409])
 def test_a_write_is_never_sent_twice(status: int) -> None:
     standin = Standin(lambda _part, _time: (status, {}, {"error": {"code": "x", "message": "y"}}))
-    found = send(standin, [requests.add_method("u1", "mobile", "+31 612345678")])
+    found = send(standin, [KINDS["mobile"].writing("add", "u1", "+31 612345678")])
     assert len(standin.seen) == 1
     assert [a.happened for a in found.values()] == ["unknown"]
 
@@ -107,7 +108,7 @@ def test_a_write_is_never_sent_twice(status: int) -> None:
 def test_two_writes_of_one_user_never_travel_together() -> None:
     standin = Standin(lambda _part, _time: (204, {}, None))
     with pytest.raises(ValueError, match="two writes of user u1"):
-        send(standin, [requests.delete_method("u1", "mobile"), requests.delete_method("u1", "office")])
+        send(standin, [KINDS["mobile"].writing("remove", "u1", ""), KINDS["office"].writing("remove", "u1", "")])
     assert standin.seen == []
 
 
@@ -253,7 +254,7 @@ def test_an_opaque_link_is_followed_as_it_was_given() -> None:
 def test_a_write_that_the_batch_does_not_answer_clearly_is_unknown(responses: Any) -> None:
     async def done() -> list[Answer]:
         async with graph(lambda _: httpx.Response(200, json={"responses": responses})) as way:
-            return await way.write([requests.delete_method("u1", "mobile")], 0.0)
+            return await way.write([KINDS["mobile"].writing("remove", "u1", "")], 0.0)
 
     (answer,) = asyncio.run(done())
     assert (answer.happened, answer.status) == ("unknown", 0)
@@ -288,7 +289,7 @@ def exchange(handler: Any, requests_: list[Request]) -> list[Answer]:
 
 @pytest.mark.parametrize("status", [202, 204, 207])
 def test_a_batch_that_was_accepted_without_its_answers_says_nothing_about_a_write(status: int) -> None:
-    (answer,) = exchange(lambda _: httpx.Response(status), [requests.delete_method("u1", "mobile")])
+    (answer,) = exchange(lambda _: httpx.Response(status), [KINDS["mobile"].writing("remove", "u1", "")])
     assert (answer.happened, answer.status) == ("unknown", 0)
     assert answer.error
     assert answer.error.client_request_id
@@ -302,7 +303,7 @@ def test_an_error_of_another_shape_is_still_an_error(error: Any) -> None:
         part = {"id": "0", "status": 400, "headers": {"Request-Id": "r1"}, "body": {"error": error}}
         return httpx.Response(200, json={"responses": [part]})
 
-    (answer,) = exchange(handler, [requests.delete_method("u1", "mobile")])
+    (answer,) = exchange(handler, [KINDS["mobile"].writing("remove", "u1", "")])
     assert (answer.happened, answer.request_id) == ("refused", "r1")
 
 
