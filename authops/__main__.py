@@ -116,7 +116,7 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
 
 
 def _resumed(name: str) -> Path:
-    from authops.run.run import find
+    from authops.run.folder import find
 
     return find(name)
 
@@ -260,7 +260,7 @@ def tasks(
 ) -> None:
     """Check the parameters of RUNBOOKS for every tenant, make the folders, print as JSON what papermill needs."""
     from authops.run import fleet as fleets
-    from authops.run import run as runs
+    from authops.run import folder as folders
     from authops.run.tenants import load
 
     pairs = tuple(_absolute(list(pairs)))
@@ -268,7 +268,7 @@ def tasks(
     everyone = load(tenants)
     if folder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = folder.resolve() if folder else runs.new_folder(["fleet", *runbooks])
+    folder = folder.resolve() if folder else folders.new_folder(["fleet", *runbooks])
     fleets.prepare(everyone, runbooks, folder)
     found = fleets.tasks(everyone, runbooks, files, pairs, folder)
     click.echo(json.dumps({"folder": str(folder), "tasks": found}))
@@ -343,12 +343,12 @@ def _fleet(
     words: list[str],
 ) -> int:
     from authops.run import fleet as fleets
-    from authops.run import run as runs
+    from authops.run import folder as folders
     from authops.run.tenants import load
 
     runbook.effective(runbooks, files, pairs)
     everyone = load(tenants)
-    folder = runs.new_folder(["fleet", *runbooks])
+    folder = folders.new_folder(["fleet", *runbooks])
     console.say(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
     fleets.prepare(everyone, runbooks, folder)
     words += [word for file in files for word in ("-f", str(file.resolve()))]
@@ -372,12 +372,12 @@ def _execute(
     limits: tuple[float | None, float] = (None, 120.0),
     telling: _Telling | None = None,
 ) -> int:
-    from authops.run import run as runs
+    from authops.run import folder as folders
     from authops.run.execute import execute
 
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
-    folder = folder.resolve() if folder else runs.new_folder(runbooks)
+    folder = folder.resolve() if folder else folders.new_folder(runbooks)
     console.say(f"Run folder {folder}")
     telling = telling or _Telling()
     limit, grace = limits
