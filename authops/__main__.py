@@ -227,17 +227,13 @@ def template(file: Path) -> None:
 @click.option("--port", type=int, help="Port of JupyterLab on this machine.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def lab(port: int | None, no_browser: bool) -> None:
-    """Open JupyterLab on the notebooks, connected to the demo tenant."""
+    """Open JupyterLab on the notebooks, connected to the demo tenant; only this machine is served."""
     from authops.graph import connection
+    from authops.run import lab as starting
 
     home = connection.start_demo()
     click.echo(f"The demo tenant is up ({home}); the notebooks use it unless they name another connection.")
-    where = project() / "notebooks"
-    words = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={where}"]
-    words += [f"--ServerApp.port={port}"] if port else []
-    words += ["--no-browser"] if no_browser else []
-    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    os.execv(words[0], words)
+    starting.become(starting.command(project() / "notebooks", port=port, browser=not no_browser))
 
 
 @main.group()
