@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Mapping, Sequence
@@ -24,12 +23,14 @@ from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan.plan import Plan
 from authops.run import outcome, permissions
+from authops.run.folder import find, new_folder
 from authops.run.outcome import author
 from authops.run.runlog import log_to
 from authops.show.views import View, box, show
 from authops.source import wanted_file
 from authops.words import disk
 from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError, UsageError
+from authops.words.errors import JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
 
 _log = logging.getLogger(__name__)
@@ -330,32 +331,6 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
         raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
     log_to(folder)
     return Run(runbook, folder, profile)
-
-
-def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError`."""
-    root = root or runs_folder()
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    try:
-        disk.make(root)
-        while True:
-            folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                return folder
-    except OSError as error:
-        raise UsageError(
-            f"no run folder can be made in {root} ({error.strerror}); nothing was run",
-            remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
-        ) from error
-
-
-def find(name: str) -> Path:
-    """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
-    folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
-    if folder is None:
-        raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
-    return folder.resolve()
 
 
 @dataclass(frozen=True)

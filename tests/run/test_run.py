@@ -18,7 +18,8 @@ from authops.apply.journal import Journal
 from authops.graph.connection import Connection
 from authops.plan import plan_file
 from authops.plan.plan import Plan
-from authops.run.run import Run, new_folder
+from authops.run.folder import new_folder
+from authops.run.run import Run
 from authops.words import places
 from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.words.frames import CHANGES, PROBLEMS, empty, frame
