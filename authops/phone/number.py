@@ -71,10 +71,14 @@ def _ordinary(text: str, region: str, method: str) -> Number | None:
         code, national = _parts(spelled[1], spelled[2], region)
     else:
         return None
-    if not code or national.startswith(code) or (national[0] == "0" and numbering.abroad(code + national[1:])):
+    if not code or national.startswith(code) or (national.startswith("0") and numbering.abroad(code + national[1:])):
         return None
     kind = numbering.kind(code, national)
-    return Number(f"+{code} {national}", _LANDLINE if kind == numbering.FIXED and method != "office" else "") if kind else None
+    return (
+        Number(f"+{code} {national}", _LANDLINE if kind == numbering.FIXED and method != "office" else "")
+        if kind
+        else None
+    )
 
 
 def _parts(prefix: str, written: str, region: str) -> tuple[str, str]:
@@ -83,7 +87,8 @@ def _parts(prefix: str, written: str, region: str) -> tuple[str, str]:
     if prefix == "+":
         return numbering.split(digits)
     if prefix == "00":
-        return numbering.split(digits) if numbering.exits(region).pattern == "00" else ("", digits)
+        sure = numbering.exits(region).pattern == "00" and (region or not numbering.abroad(digits[1:]))
+        return numbering.split(digits) if sure else ("", digits)
     if prefix == "0":
         return ("" if numbering.exits(region).match(f"0{digits}") else numbering.trunk(region)), digits
     sure = "-" not in written and len(digits) < readings.SURELY_ABROAD and not numbering.abroad(digits)
@@ -95,9 +100,16 @@ def _read(text: str, region: str, method: str, joined: bool = False) -> Number:
     written = spelling.of(text)
     number, names_country = readings.the_one(written, region, joined=joined)
     _refuse_second(written, region)
-    _refuse_unusable(number, written.extension, method, names_country)
-    value = readings.spelled(number)
-    return Number(f"{value}x{written.extension}" if written.extension else value, _note(number, method))
+    if written.extension and method != "office":
+        raise PhoneProblem("extension_not_allowed", "only an office phone may have an extension")
+    found = taken(number, method, names_country=names_country)
+    return Number(f"{found.value}x{written.extension}", found.note) if written.extension else found
+
+
+def taken(number: PhoneNumber, method: str, *, names_country: bool = False) -> Number:
+    """What the library has read, if it is anybody's phone. Raises `PhoneProblem`."""
+    _refuse_unusable(number, names_country)
+    return Number(readings.spelled(number), _note(number, method))
 
 
 def _refuse_second(written: Spelling, region: str) -> None:
@@ -117,9 +129,7 @@ def _stands(written: Spelling, region: str) -> bool:
         return False
 
 
-def _refuse_unusable(number: PhoneNumber, extension: str, method: str, names_country: bool) -> None:
-    if extension and method != "office":
-        raise PhoneProblem("extension_not_allowed", "only an office phone may have an extension")
+def _refuse_unusable(number: PhoneNumber, names_country: bool) -> None:
     if phonenumbers.number_type(number) == PhoneNumberType.PREMIUM_RATE:
         raise PhoneProblem("premium_number", "a premium-rate number: each call would be charged")
     if phonenumbers.is_valid_number(number):

@@ -115,12 +115,12 @@ def _twice(digits: str, meant: Reading, *, joined: bool = False) -> Iterator[Rea
     bare = rest.lstrip("0")
     guesses = [f"+{code}{bare.removeprefix(code)}"] if bare.startswith(code) else []
     guesses += [f"+{digits[2:]}"] if digits.startswith("11") else []
-    guesses += [f"+{bare}"] if joined or rest.startswith("00") else []
+    guesses += [f"+{bare}"] if (joined and not mobile(meant.number)) or rest.startswith("00") else []
     yield from (r for guess in guesses for r in _parsed(guess) if r.valid)
     if rest.startswith("0"):
         own = meant.valid and numbering.own_zero(code, rest)
         without = [r for zeros in (rest[1:], bare) for r in _parsed(f"+{code}{zeros}")]
-        yield from (r for r in without if r.valid and not (own and _mobile(r.number)))
+        yield from (r for r in without if r.valid and not (own and mobile(r.number)))
 
 
 def _without_plus(written: Spelling, region: str) -> tuple[PhoneNumber, bool]:
@@ -130,7 +130,7 @@ def _without_plus(written: Spelling, region: str) -> tuple[PhoneNumber, bool]:
     good = [r for r in told if r.valid]
     good = [r for r in good if _groups(written.body) in r.groups] or good
     for meant in good[:1] or told[:1]:
-        after = [*(digits for _, digits in dialled), *_digits(written)]
+        after = [*(digits for prefix, digits in dialled if region or prefix == "00"), *_digits(written)]
         twice = [r for digits in after for r in _twice(digits, meant) if digits[0] != "0"]
         rivals = [r for r in lost if _rival(r, meant, written, region)] if good else []
         _refuse_others(meant, [*good[1:], *rivals, *(twice if good or dialled else [])])
@@ -160,16 +160,17 @@ def _dialled(written: Spelling, region: str) -> Iterator[tuple[str, str]]:
     own = numbering.exits(region)
     for digits in _digits(written):
         sizes = {n for n in range(1, 9) if own.fullmatch(digits[:n])} | {2 * digits.startswith("00")}
-        sizes |= {len(e) for e in ((_EXITS if not region else _EXITS[:1])) if digits.startswith(e)}
+        sizes |= {len(e) for e in (_EXITS if not region else _EXITS[:1]) if digits.startswith(e)}
         yield from ((digits[:size], digits[size:]) for size in sorted(sizes - {0}) if digits[size:])
 
 
 def _national(written: Spelling, region: str) -> Iterator[Reading]:
     """As a number of this country; where a spreadsheet took a zero that belongs to it, with that, too."""
+    own = numbering.calling_code(region)
     for digits in _digits(written) if region else []:
         if not (_TRUNK in written.body and digits[0] != "0"):
             yield from map(_at_home, _parsed(digits, region))
-            if digits[0] != "0" and len(digits) < _WITH_ITS_ZERO:
+            if digits[0] != "0" and len(digits) < _WITH_ITS_ZERO and numbering.begins_with_zero(own):
                 yield from map(_at_home, _parsed(f"0{digits}", region))
 
 
@@ -185,7 +186,7 @@ def _lost(written: Spelling, region: str) -> Iterator[Reading]:
         if digits[:1] != "0":
             yield from _parsed(f"+{digits}", rule="plus_lost")
         elif home and digits[1:].startswith(home):
-            yield from (r for r in _parsed(f"+{digits[1:]}") if _mobile(r.number))
+            yield from (r for r in _parsed(f"+{digits[1:]}") if mobile(r.number))
 
 
 def _rival(other: Reading, meant: Reading, written: Spelling, region: str) -> bool:
@@ -195,9 +196,9 @@ def _rival(other: Reading, meant: Reading, written: Spelling, region: str) -> bo
     if _grouped(written, meant, other.number):
         return False
     if other.valid:
-        return other.rule == "plus_lost" or not _mobile(meant.number)
+        return other.rule == "plus_lost" or not mobile(meant.number)
     own = str(other.number.country_code) == numbering.calling_code(region)
-    long = len(written.digits) >= SURELY_ABROAD and not _mobile(meant.number)
+    long = len(written.digits) >= SURELY_ABROAD and not mobile(meant.number)
     return (own or long) and long_enough(other.number)
 
 
@@ -213,14 +214,15 @@ def _grouped(written: Spelling, meant: Reading, other: PhoneNumber) -> bool:
 
 def _nowhere(number: PhoneNumber) -> bool:
     """Whether its code is no country's: +800, satellites."""
-    return phonenumbers.region_code_for_country_code(number.country_code) == "001"
+    return phonenumbers.region_code_for_country_code(number.country_code or 0) == "001"
 
 
 def _groups(text: str) -> list[str]:
     return re.findall("[0-9]+", text)
 
 
-def _mobile(number: PhoneNumber) -> bool:
+def mobile(number: PhoneNumber) -> bool:
+    """Whether it is a mobile, or may be one."""
     return phonenumbers.number_type(number) in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 

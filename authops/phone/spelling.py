@@ -29,7 +29,10 @@ _DECIMAL: Final = re.compile(r"((?:\+[0-9]{1,3} )?\+?[0-9]{5,})[.,]00?")
 _CUT: Final = re.compile(r"[^.,]*[0-9][.,]0+")
 _CODE_IN_BRACKETS: Final = re.compile(r"\((\+[0-9]{1,3}|00[0-9]{1,3})\)")
 _BRACKETS: Final = re.compile(r"\(([^()]*)\)")
-_AREA: Final = re.compile(r"(?:\+[0-9]{1,3}|00[1-9][0-9]{0,2})?[ .\-/]*(?:\(0\) *)?\(?0?[1-9][0-9]{0,4}\)?|\+[0-9]{3,8}")
+_AREA: Final = re.compile(
+    r"(?:\+[0-9]{1,3}|00[1-9][0-9]{0,2})?[ .\-/]*(?:\(0\) *)?\(?0?[1-9][0-9]{0,4}\)?|\+[0-9]{3,8}"
+)
+_LONGEST: Final = 120
 _LONGEST_BEFORE_BRACKETS: Final = 7
 
 
@@ -61,13 +64,15 @@ class Spelling:
 
 def of(text: str) -> Spelling:
     """A cell's text → how the number in it is spelled. Raises `PhoneProblem`."""
+    if len(text) > _LONGEST:
+        raise PhoneProblem("not_a_number", "contains more than a number", _ONE)
     text = re.sub(r"^(?:tel|callto): *", "", plain(text), flags=re.IGNORECASE)
     _refuse_mangled(text)
     spelled = _parted(text)
     body = _undone(spelled.body)
     if _MASKED.search(body):
         raise PhoneProblem("number_masked", "a masked number is not a number", "write the whole number")
-    if not _PLAIN.fullmatch(body):
+    if not _PLAIN.fullmatch(body) or not any(map(str.isdigit, body)):
         raise PhoneProblem("not_a_number", *_no_number(body))
     if re.match(r"\+[ ().\-/]", body):
         raise PhoneProblem("no_country_code", "nothing stands between the + and the number; write +CC")
@@ -130,7 +135,9 @@ def _undone(text: str) -> str:
         return decimal[1]
     if _CUT.fullmatch(text) and not re.search(r"[.,]0{3,}$", text):
         raise PhoneProblem(
-            "number_mangled", "ends like a number with decimals, .0, which may be digits of it or not", "write it plainly"
+            "number_mangled",
+            "ends like a number with decimals, .0, which may be digits of it or not",
+            "write it plainly",
         )
     return re.sub(rf"^{_CODE_IN_BRACKETS.pattern}", r"\1 ", text)
 

@@ -11,7 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,10 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.phone.number import PhoneProblem
-from authops.phone.number import read as read_number
+from authops.phone.column import AS_ITS_COLUMN, read_all
+from authops.phone.number import Number
 from authops.phone.numbering import calling_code
+from authops.phone.spelling import PhoneProblem
 from authops.plan.notes import add as add_note
 from authops.source import mapping as mappings
 from authops.source import table_file
@@ -50,7 +51,8 @@ RULES: Final = {
     "not_an_address": "the e-mail address cannot be one",
     "not_a_number": "the text cannot be read as a number",
     "number_mangled": "a spreadsheet turned the number into 1.23E+10",
-    "plus_lost": "a spreadsheet took the + away: the digits begin with a country code",
+    "plus_lost": "the digits begin with a country code; a spreadsheet may have taken the + away",
+    "two_readings": "the same characters can be two numbers: a code that stands there twice, an exit code, a zero",
     "number_masked": "the number is masked",
     "no_country_code": "the number has no country code and no default region is set",
     "extension_not_allowed": "only an office phone may have an extension",
@@ -186,6 +188,7 @@ def read(
         "columns": list(rows.names.values()),
         "ignored_columns": [name for name in table.header if name and folded(name) not in used],
         "methods": rows.methods,
+        **as_their_column(wanted),
         **how,
     }
     return Source(wanted, problems, facts)
@@ -340,25 +343,33 @@ def _regions(rows: Rows, default: str) -> Sequence[str]:
 def _values(rows: Rows, method: str, regions: Sequence[str], faults: _Faults) -> tuple[list[str], list[str]]:
     """(values, notes) of one method; "" for a blank cell and for one that is wrong."""
     values, notes = [""] * len(rows.lines), [""] * len(rows.lines)
-    kind = "office" if method == "office" else "mobile"
-    for position, text in enumerate(rows.cells[method]):
-        if not text:
-            continue
-        try:
-            if method == "email":
-                values[position] = _address(text)
-            else:
-                number = read_number(text, region=regions[position], method=kind)
-                values[position], notes[position] = number.value, number.note
-        except PhoneProblem as problem:
-            faults.add(position, method, problem.rule, f"{problem}; correct it")
+    filled = [position for position, text in enumerate(rows.cells[method]) if text]
+    for position, found in zip(filled, _found(rows, method, filled, regions), strict=True):
+        if isinstance(found, PhoneProblem):
+            faults.add(position, method, found.rule, f"{found}; {found.remedy}")
+        else:
+            values[position], notes[position] = found.value, found.note
     return values, notes
 
 
-def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
-        raise PhoneProblem("not_an_address", "not an e-mail address")
-    return text
+def _found(rows: Rows, method: str, filled: Sequence[int], regions: Sequence[str]) -> Iterator[Number | PhoneProblem]:
+    """What the cells that are not blank hold. A country code from a column of its own is an assumption."""
+    texts = [rows.cells[method][n] for n in filled]
+    if method == "email":
+        return map(_address, texts)
+    kind = "office" if method == "office" else "mobile"
+    joined = len(re.findall(r"\{.+?\}", rows.names.get(method, ""))) > 1
+    return read_all(texts, [regions[n] for n in filled], method=kind, joined=joined)
+
+
+def _address(text: str) -> Number | PhoneProblem:
+    return Number(text) if _ADDRESS.fullmatch(text) else PhoneProblem("not_an_address", "not an e-mail address")
+
+
+def as_their_column(wanted: pd.DataFrame) -> dict[str, int]:
+    """A fact about how numbers were read: how many were read as the rest of their column, if any."""
+    count = int(wanted["note"].str.contains(AS_ITS_COLUMN, regex=False).sum())
+    return {"numbers read as the rest of their column": count} if count else {}
 
 
 def _shared(wanted: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from authops.graph import requests
 from authops.graph.answer import Answer, Request
 from authops.graph.client import Graph
+from authops.phone.number import shown_whole
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 
@@ -27,6 +28,7 @@ _DEFAULTS: Final = {
 }
 # A method that is there while its value is not shown: as good as masked.
 _UNSHOWN: Final = "*"
+_MASKS: Final = re.compile("[*•●∙…]")
 _ENOUGH_REFUSED: Final = 20
 _METHODS: Final = {method_id: method for method, method_id in requests.METHOD_IDS.items()}
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -148,9 +150,14 @@ async def _values(graph: Graph, answer: Answer) -> tuple[dict[str, str], str]:
 
 def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
     value = values.get(method, "")
-    if "*" in value:
+    if value and not _shown_whole(method, value):
         error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
     return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
+
+
+def _shown_whole(method: str, value: str) -> bool:
+    """Whether a value is certainly no masked one: masks have no one shape."""
+    return not _MASKS.search(value) if method == "email" else shown_whole(value)
 
 
 async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
@@ -360,7 +367,7 @@ def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
     kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
     method = str(item.get("phoneType") or kind)
     value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
-    error = "Graph showed a masked number" if "*" in value else ""
+    error = "Graph showed a masked number" if value and not _shown_whole(kind, value) else ""
     return {
         "method": method,
         "known": not error,
