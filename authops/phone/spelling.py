@@ -14,7 +14,8 @@ _EXTENSION_WORDS: Final = (
     "x", "ext", "extn", "extension", "toestel", "tst", "poste", "interno", "ramal", "anexo", "wew", "доб",
 )  # fmt: skip
 _EXTENSION: Final = re.compile(
-    rf"(?P<body>.*[0-9][ )]*?)[ ,;]*\(?(?:;ext=|\#|\b(?:{'|'.join(_EXTENSION_WORDS)})\b[.:]?|(?<=[0-9])x(?:t\.?)?"
+    rf"(?P<body>.*[0-9][ )]*?)[ ,;]*\(?(?:;ext=|\#|\b(?:{'|'.join(_EXTENSION_WORDS)})(?![^\W\d_])[.:]?"
+    r"|(?<=[0-9])x(?:t\.?)?"
     r"|(?<=[0-9])ext(?:ension)?\.?)[ ]*(?P<extension>[0-9]{1,7})\)?",
     re.IGNORECASE,
 )

@@ -100,7 +100,7 @@ def test_without_the_library_nothing_is_read_that_has_another_reading(part: int)
         ("4915123000801", "DE", "plus_lost"),
         ("447911123456", "DE", "plus_lost"),
         ("49 (0)30 1234567", "DE", "plus_lost"),
-        ("0011 47 922 34 567", "AU", "+47 92234567"),
+        ("0011 47 922 34 567", "AU", "two_readings"),
         ("001479223456 7", "SG", "two_readings"),
         ("030 123456 / 654321", "DE", "not_a_number"),
         ("089 1234/089 5678", "DE", "not_a_number"),
@@ -160,7 +160,7 @@ def test_a_column_that_speaks_one_way_decides_and_a_lost_plus_in_it_spoils_that(
 )
 def test_stored_with_a_zero_that_is_dialled_at_home_it_is_the_same_number(stored: str, same: str) -> None:
     assert fold(stored) == fold(same)
-    assert fold(stored) != fold(f"{same[:-1]}9")
+    assert fold(stored) != fold(f"{same[:-1]}3")
 
 
 @pytest.mark.parametrize(
