@@ -30,7 +30,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.audit import snapshot
-from authops.demo.weather import KINDS
+from authops.demo.faults.weather import KINDS
 from bench.stand import Stand, tenant
 
 DAYS: Final = int(sys.argv[1]) if len(sys.argv) > 1 else 30

@@ -17,20 +17,20 @@ __all__ = ["ensure", "serve", "stop"]
 def ensure(home: Path, **options: Any) -> Path:
     """Return the connection file of a running demo tenant in `home`, starting one in the background if needed."""
     # Imported late: importing the package must stay cheap.
-    from authops.demo.launcher import ensure as start
+    from authops.demo.wire.launcher import ensure as start
 
     return start(home, **options)
 
 
 def stop(home: Path) -> bool:
     """Stop the demo tenant in `home`; true when one was running."""
-    from authops.demo.launcher import stop as end
+    from authops.demo.wire.launcher import stop as end
 
     return end(home)
 
 
 def serve(home: Path, **options: Any) -> None:
     """Run the demo tenant of `home` in the foreground until it is stopped."""
-    from authops.demo.server import serve as run
+    from authops.demo.wire.server import serve as run
 
     run(home, **options)

@@ -40,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _serve(asked: argparse.Namespace) -> None:
-    from authops.demo import server, weather
+    from authops.demo.faults import weather
+    from authops.demo.wire import server
 
     options: dict[str, Any] = {"host": asked.host, "port": asked.port, "idle_timeout": asked.idle_timeout}
     options |= {"users": asked.users, "seed": asked.seed, "assume": dict(asked.assume)}
@@ -63,11 +64,11 @@ def main() -> None:
 
         print("stopped" if stop(asked.home) else "none was running")
     elif asked.command == "sample":
-        from authops.demo.sample import write
+        from authops.demo.world.sample import write
 
         write(asked.out)
     else:
-        from authops.demo.assumptions import ALL
+        from authops.demo.world.assumptions import ALL
 
         for a in ALL:
             print(f"{a.name} = {a.default}  (or {', '.join(a.alternatives)}): {a.about}")

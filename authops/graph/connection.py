@@ -343,7 +343,8 @@ def start_demo(**options: Any) -> Path:
 
 def serve_demo(*, home: Path | None, faults: Path | None = None, **options: Any) -> None:
     """Run the demo tenant here until it is interrupted. Raises `UsageError` for a weather file that is none."""
-    from authops.demo import server, weather
+    from authops.demo.faults import weather
+    from authops.demo.wire import server
 
     try:
         sky = weather.read(faults) if faults else {}

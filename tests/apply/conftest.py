@@ -15,9 +15,9 @@ from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsV
 
 from authops.apply.applier import Applier
 from authops.apply.journal import Journal
-from authops.demo.people import _blank, _give_phone, _profile
-from authops.demo.tenant import Method, User
-from authops.demo.world import World, build
+from authops.demo.wire.build import World, build
+from authops.demo.world.people import _blank, _give_phone, _profile
+from authops.demo.world.tenant import Method, User
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
 from authops.plan import plan

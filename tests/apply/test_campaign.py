@@ -13,7 +13,7 @@ import pytest
 
 from authops.audit import coverage
 from authops.campaign import registration
-from authops.demo.policies import defaults
+from authops.demo.methods.policy import defaults
 from authops.graph.client import Graph
 from authops.tenant import directory
 from authops.words.errors import GuardStop, ParameterError, PlanError

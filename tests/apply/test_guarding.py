@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from authops.demo import policies
-from authops.demo.world import World, build
+from authops.demo.methods import policy as policies
+from authops.demo.wire.build import World, build
 from authops.graph.client import Graph
 from authops.tenant import directory, protection
 from authops.tenant.protection import Protection, Rules

@@ -10,7 +10,7 @@ import pytest
 
 from authops.apply import verification as verify
 from authops.apply.verification import Witness
-from authops.demo.staff import Staff
+from authops.demo.world.staff import Staff
 from authops.tenant import audit_log
 from tests.apply.conftest import Stage, user_id
 

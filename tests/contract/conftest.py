@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 import httpx
 import pytest
 
-from authops.demo.server import Threaded
-from authops.demo.weather import Settings
-from authops.demo.world import World, build
+from authops.demo.faults.weather import Settings
+from authops.demo.wire.build import World, build
+from authops.demo.wire.server import Threaded
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authops.demo.assumptions import ALL
+from authops.demo.world.assumptions import ALL
 from tests.contract import test_throttle
 from tests.contract.test_rules import MOBILE, OFFICE, add, phones
 

@@ -97,8 +97,8 @@ def test_a_pass_begins_ends_and_follows_the_policy(inside_door, world) -> None:
 
 
 def test_every_collection_has_its_narrower_permission(inside_door, world) -> None:
-    from authops.demo.other_methods import COLLECTIONS
-    from authops.demo.permissions import of_collection
+    from authops.demo.login.permissions import of_collection
+    from authops.demo.methods.collections import COLLECTIONS
 
     auth = f"/users/{inside_door.user('Hugo Admin')}/authentication"
     for segment in COLLECTIONS:

@@ -4,7 +4,7 @@ import csv
 
 import phonenumbers
 
-from authops.demo import people, sample
+from authops.demo.world import people, sample
 
 
 def test_same_seed_same_people():

@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from authops.demo.assumptions import Assumptions
+from authops.demo.world.assumptions import Assumptions
 from authops.graph import connection
 
 MOBILE, ALTERNATE = "3179e48a-750b-4051-897c-87b9720928f7", "b6332ec1-7057-4abe-9331-3d72feddfe41"

@@ -15,7 +15,7 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.phone_authentication_method import PhoneAuthenticationMethod
 
 from authops.demo import ensure, stop
-from authops.demo.server import Threaded
+from authops.demo.wire.server import Threaded
 from tests.contract.conftest import credential
 from tests.contract.test_rules import MOBILE
 
@@ -149,7 +149,7 @@ def test_sign_in_is_refused(profile, https, tmp_path, changed, number):
 def _stranger(folder):
     import datetime as dt
 
-    from authops.demo import certificates
+    from authops.demo.login import certificates
 
     certificates.prepare(folder / "other", dt.datetime.now(dt.UTC))
     return str(folder / "other" / "client.pem")

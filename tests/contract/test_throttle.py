@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from authops.demo.assumptions import Assumptions
-from authops.demo.throttle import Throttle, cost
-from authops.demo.world import build
+from authops.demo.faults.throttle import Throttle, cost
+from authops.demo.wire.build import build
+from authops.demo.world.assumptions import Assumptions
 
 PHONES = "/users/u/authentication/phoneMethods"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from authops.demo.server import Threaded
+from authops.demo.wire.server import Threaded
 from authops.graph import connection
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS

@@ -12,8 +12,8 @@ import pytest
 from authops.__main__ import main
 from authops.audit import coverage, quality, trend
 from authops.campaign import registration
-from authops.demo import knobs as knobs_module
-from authops.demo import weather
+from authops.demo.faults import weather
+from authops.demo.wire import knobs as knobs_module
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
 from authops.source import wanted_file

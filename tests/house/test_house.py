@@ -105,3 +105,23 @@ def test_importing_the_package_or_the_command_line_loads_nothing_heavy() -> None
     code = f"import authops, authops.__main__, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# Which of its own rooms a room of the demo tenant may use.
+DEMO: dict[str, set[str]] = {
+    "world": set(),
+    "login": {"world"},
+    "faults": {"world"},
+    "odata": {"world"},
+    "directory": {"world", "odata", "login"},
+    "reports": {"world", "odata", "login"},
+    "methods": {"world", "odata", "reports"},
+    "wire": {"world", "odata", "login", "faults", "directory", "reports", "methods"},
+}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "demo").glob("*/*.py")), ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_arrows_between_the_rooms_of_the_demo_tenant_point_one_way(path: Path) -> None:
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("demo.")}
+    assert used <= DEMO[path.parent.name] | {path.parent.name}
+    assert tuple(TopologicalSorter(DEMO).static_order())

@@ -18,7 +18,7 @@ from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsV
 from packaging.requirements import Requirement
 
 from authops.demo import ensure, stop
-from authops.demo.server import serve
+from authops.demo.wire.server import serve
 from authops.graph import connection
 from authops.graph.answer import Request
 from authops.graph.client import Graph

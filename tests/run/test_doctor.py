@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from authops.demo import ensure, stop
-from authops.demo.permissions import DEFAULT
+from authops.demo.login.permissions import DEFAULT
 from authops.graph import connection
 from authops.run import doctor, runbook
 from authops.run.doctor import BAD, LOOK, OK, UNKNOWN

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authops.demo.permissions import DEFAULT
+from authops.demo.login.permissions import DEFAULT
 from authops.run import permissions, runbook
 from authops.run.permissions import NEEDS
 

@@ -1,0 +1,4 @@
+"""The part of OData that Graph understands: one call, its options, `$filter`, `$search`, pages.
+
+Nothing here knows what a user or a method is.
+"""

@@ -1,0 +1,206 @@
+"""The registration report. Source: authenticationmethodsroot-list-userregistrationdetails, -usersregisteredbymethod,
+-usersregisteredbyfeature.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from authops.demo.login.permissions import REPORT_REFUSAL
+from authops.demo.odata import query as odata
+from authops.demo.odata.calls import Answer, no_such, paged, refuse_options
+from authops.demo.world.tenant import Refusal
+
+if TYPE_CHECKING:
+    from authops.demo.odata.calls import Call
+    from authops.demo.world.tenant import Method, User
+
+_NAMES = {
+    "email": "email",
+    "microsoftAuthenticator": "microsoftAuthenticatorPush",
+    "softwareOath": "softwareOneTimePasscode",
+    "fido2": "passKeyDeviceBound",
+    "windowsHelloForBusiness": "windowsHelloForBusiness",
+    "temporaryAccessPass": "temporaryAccessPass",
+    "platformCredential": "macOsSecureEnclaveKey",
+    "external": "externalAuthMethod",
+}
+# As the sign-in reports answer; what this report says is not confirmed.
+_NOT_PREMIUM = (
+    "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
+    "Neither tenant is B2C or tenant doesn't have premium license",
+)
+_PHONES = {"mobile": "mobilePhone", "alternateMobile": "alternateMobilePhone", "office": "officePhone"}
+_STRONG = ("passKeyDeviceBound", "windowsHelloForBusiness")
+_PREFERENCE = {
+    "passKeyDeviceBound": "fido2SecurityKey", "microsoftAuthenticatorPush": "push",
+    "softwareOneTimePasscode": "oath", "mobilePhone": "sms",
+}  # fmt: skip
+_SSPR = frozenset({"mobilePhone", "officePhone", "email", "microsoftAuthenticatorPush", "softwareOneTimePasscode"})
+_BOOLEANS = frozenset(
+    [
+        "isMfaCapable",
+        "isMfaRegistered",
+        "isPasswordlessCapable",
+        "isSsprCapable",
+        "isSsprEnabled",
+        "isSsprRegistered",
+        "isSystemPreferredAuthenticationMethodEnabled",
+    ]
+)
+_TEXTS = frozenset({"userDisplayName", "userPrincipalName"})
+_LISTS = frozenset({"methodsRegistered", "systemPreferredAuthenticationMethods"})
+
+
+def _name(method: Method) -> str | None:
+    return _PHONES[method.fields["phoneType"]] if method.kind == "phone" else _NAMES.get(method.kind)
+
+
+def row(user: User, refreshed: str, *, eligible: bool = False) -> dict[str, Any]:
+    """Return a user's row of the report: what is registered, never a number."""
+    names = [n for n in map(_name, user.methods.values()) if n]
+    mfa = any(n != "email" for n in names)
+    sspr = bool(_SSPR & set(names))
+    best = next((value for key, value in _PREFERENCE.items() if key in names), None)
+    return {
+        "id": user.id,
+        "userPrincipalName": user.profile["userPrincipalName"],
+        "userDisplayName": user.profile["displayName"],
+        "userType": "guest" if user.profile["userType"] == "Guest" else "member",
+        "isAdmin": user.admin or (eligible and user.eligible),
+        "isSsprRegistered": sspr,
+        "isSsprEnabled": True,
+        "isSsprCapable": sspr,
+        "isMfaRegistered": mfa,
+        "isMfaCapable": mfa,
+        "isPasswordlessCapable": any(n in _STRONG for n in names),
+        "methodsRegistered": names,
+        "isSystemPreferredAuthenticationMethodEnabled": user.system_preferred,
+        "systemPreferredAuthenticationMethods": [best] if best else [],
+        "userPreferredMethodForSecondaryAuthentication": user.preferred,
+        "lastUpdatedDateTime": refreshed,
+    }
+
+
+class Report:
+    """The report as it was last refreshed: it may be `lag` seconds old, as Graph's is hours old."""
+
+    def __init__(self) -> None:
+        """Begin without one."""
+        self._rows: list[dict[str, Any]] = []
+        self._made: float | None = None
+        self._version = -1
+
+    def rows(self, call: Call, lag: float) -> list[dict[str, Any]]:
+        """Return the rows: no disabled users, no soft-deleted ones."""
+        tenant, now = call.tenant, call.tenant.now()
+        if tenant.assume["tenant_licence"] == "free":
+            raise Refusal(403, *_NOT_PREMIUM)
+        if self._made is None or (now - self._made >= lag and tenant.version != self._version):
+            refreshed = tenant.stamp()
+            both = tenant.assume["report_admin"] == "active-or-eligible"
+            self._rows = [row(u, refreshed, eligible=both) for u in tenant.living() if u.profile["accountEnabled"]]
+            self._made, self._version = now, tenant.version
+        return self._rows
+
+
+class Reports:
+    """The report's requests."""
+
+    def __init__(self) -> None:
+        """Hold the report; `lag` is set by the weather."""
+        self.report, self.lag = Report(), 0.0
+
+    def list_all(self, call: Call) -> Answer:
+        """List registration details; `$skip` is not supported."""
+        if "$skip" in call.options:
+            raise Refusal(400, "badRequest", "The query option $skip is not supported.")
+        options = refuse_options(call, "$filter", "$top", "$orderby", "$select", "$skiptoken")
+        limit = call.tenant.assume["report_max_top"]
+        sizes = int(call.tenant.assume["report_page_size"]), int(limit)
+        rows = self._sorted(self._matching(call, options), options)
+        what = "reports/authenticationMethods/userRegistrationDetails"
+        return paged(call, rows, what, lambda r: _select(r, options), sizes)
+
+    def get(self, call: Call, user_id: str) -> Answer:
+        """Get one user's details."""
+        options = refuse_options(call, "$select")
+        found = next((r for r in self.report.rows(call, self.lag) if r["id"] == user_id.lower()), None)
+        if found is None:
+            raise Refusal(404, "Request_ResourceNotFound", no_such(user_id))
+        context = call.context("reports/authenticationMethods/userRegistrationDetails/$entity")
+        return Answer(body={"@odata.context": context, **_select(found, options)})
+
+    def _matching(self, call: Call, options: dict[str, str]) -> list[dict[str, Any]]:
+        rows = self.report.rows(call, self.lag)
+        if "$filter" not in options:
+            return rows
+        admin = {"isAdmin"} if call.tenant.assume["report_is_admin_filter"] == "works" else set()
+        test = odata.parse(options["$filter"], odata.Rules(_BOOLEANS | _TEXTS | admin, _TEXTS, _LISTS))
+        return [r for r in rows if test(r)]
+
+    def _sorted(self, rows: list[dict[str, Any]], options: dict[str, str]) -> list[dict[str, Any]]:
+        name, _, way = options.get("$orderby", "").partition(" ")
+        if not name:
+            return rows
+        if name not in _TEXTS or way not in ("", "asc", "desc"):
+            raise Refusal(400, "badRequest", f"The query option $orderby={name} is not supported.")
+        return sorted(rows, key=lambda r: str(r[name]).lower(), reverse=way == "desc")
+
+
+def _select(shown: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
+    if "$select" not in options:
+        return shown
+    wanted = options["$select"].split(",")
+    for name in wanted:
+        if name not in shown:
+            raise Refusal(400, "badRequest", f"Could not find a property named '{name}'.")
+    return {name: shown[name] for name in wanted}
+
+
+def by_method(reports: Reports, call: Call, users: str = "all", roles: str = "all") -> Answer:
+    """Count users by registered method (usersRegisteredByMethod)."""
+    rows = _included(reports.report.rows(call, reports.lag), users, roles)
+    counts: dict[str, int] = {}
+    for shown in rows:
+        for name in shown["methodsRegistered"]:
+            counts[name] = counts.get(name, 0) + 1
+    found = [{"authenticationMethod": name, "userCount": count} for name, count in sorted(counts.items())]
+    return _summary(call, "Method", rows, users, roles, found)
+
+
+def by_feature(reports: Reports, call: Call, users: str = "all", roles: str = "all") -> Answer:
+    """Count users by what they are capable of (usersRegisteredByFeature)."""
+    rows = _included(reports.report.rows(call, reports.lag), users, roles)
+    found = [{"feature": f, "userCount": sum(row[_FEATURES[f]] for row in rows)} for f in _FEATURES]
+    return _summary(call, "Feature", rows, users, roles, found)
+
+
+_FEATURES = {
+    "ssprRegistered": "isSsprRegistered",
+    "ssprEnabled": "isSsprEnabled",
+    "ssprCapable": "isSsprCapable",
+    "passwordlessCapable": "isPasswordlessCapable",
+    "mfaCapable": "isMfaCapable",
+}
+
+
+def _included(rows: list[dict[str, Any]], users: str, roles: str) -> list[dict[str, Any]]:
+    if users not in ("all", "member", "guest") or roles not in ("all", "privilegedAdmin", "admin", "user"):
+        raise Refusal(400, "badRequest", "Invalid value for includedUserTypes or includedUserRoles.")
+    kept = [row for row in rows if users in ("all", row["userType"])]
+    return [row for row in kept if roles == "all" or row["isAdmin"] is (roles != "user")]
+
+
+def _summary(call: Call, what: str, rows: list[Any], users: str, roles: str, found: list[dict[str, Any]]) -> Answer:
+    refuse_options(call)
+    if call.tenant.assume["registered_by_application"] == "refused":
+        raise Refusal(403, *REPORT_REFUSAL)
+    body = {
+        "@odata.context": call.context(f"microsoft.graph.userRegistration{what}Summary"),
+        "totalUserCount": len(rows),
+        "userTypes": users,
+        "userRoles": roles,
+        f"userRegistration{what}Counts": found,
+    }
+    return Answer(body=body)

@@ -1,0 +1,117 @@
+"""Putting one demo tenant together: home folder, population, clock, weather, login, application."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import gc
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from authops.demo.faults.weather import Weather
+from authops.demo.login import certificates, permissions
+from authops.demo.login.application import Login, Registration
+from authops.demo.login.application import certificates as load
+from authops.demo.wire.app import create_app
+from authops.demo.world import people
+from authops.demo.world.assumptions import Assumptions
+from authops.demo.world.store import Store
+from authops.demo.world.tenant import Tenant, revive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from starlette.applications import Starlette
+
+USERS = 500
+
+
+@dataclass(slots=True)
+class World:
+    """One demo tenant, ready to answer."""
+
+    home: Path
+    tenant: Tenant
+    login: Login
+    weather: Weather
+    app: Starlette
+
+
+def stamp() -> str:
+    """Return the time as Graph writes it."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def build(
+    home: Path,
+    roots: tuple[str, ...] = ("https://demo.localhost",),
+    *,
+    users: int | None = None,
+    seed: int | None = None,
+    granted: tuple[str, ...] = permissions.DEFAULT,
+    assume: dict[str, str] | None = None,
+    weather: dict[str, Any] | None = None,
+    stop: Callable[[], None] | None = None,
+) -> World:
+    """Return the demo tenant of `home`: as it was left, or newly populated when it is new."""
+    certificates.prepare(home, dt.datetime.now(dt.UTC))
+    store, sky = Store(home / "tenant.sqlite"), Weather(**(weather or {}))
+    with _undisturbed():
+        _populate(store, users, seed)
+        stored = _stored(store)
+    clock: dict[str, Any] = {"now": time.monotonic, "stamp": stamp, "lag": lambda: sky.settings.lag}
+    tenant = Tenant(store.meta(), stored, assume=Assumptions(assume), store=store, **clock)
+
+    def reset(users: int | None = None, seed: int | None = None) -> None:
+        known = tenant.meta
+        _fill(store, known["users"] if users is None else users, known["seed"] if seed is None else seed, known)
+        tenant.meta = store.meta()
+        tenant.populate(_stored(store))
+
+    login = _login(home, tenant, roots, granted)
+    return World(home, tenant, login, sky, create_app(tenant, login, sky, reset=reset, stop=stop))
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Make many objects that stay: looking for garbage among two hundred thousand people is most of the time."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def _populate(store: Store, users: int | None, seed: int | None) -> None:
+    known = store.meta()
+    if not known:
+        _fill(store, USERS if users is None else users, people.SEED if seed is None else seed, {})
+    elif users not in (None, known["users"]) or seed not in (None, known["seed"]):
+        held = f"{known['users']} users from seed {known['seed']}"
+        raise ValueError(f"this home already holds {held}; leave users and seed out, or take another home")
+
+
+def _fill(store: Store, users: int, seed: int, identity: dict[str, Any]) -> None:
+    facts, population = people.generate(users, seed)
+    # The app registration outlives a reset: a client keeps its connection.
+    kept: dict[str, Any] = {key: identity[key] for key in ("tenant_id", "client_id") if key in identity}
+    store.replace({**facts, **kept}, (u.document() for u in population))
+
+
+def _stored(store: Store) -> list[Any]:
+    return sorted((revive(document) for document in store.users()), key=lambda u: str(u.id))
+
+
+def _login(home: Path, tenant: Tenant, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
+    key = serialization.load_pem_private_key((home / "signing.pem").read_bytes(), None)
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError("signing.pem must hold an RSA key")
+    known = load(path.read_bytes() for path in certificates.client_files(home))
+    ids = (tenant.meta["tenant_id"], tenant.meta["client_id"])
+    return Login(Registration(*ids, known, granted, tuple(tenant.meta["domains"])), key, roots, time.time)

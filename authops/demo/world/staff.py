@@ -1,0 +1,75 @@
+"""What happens to people while time goes by: they join, leave, move, and somebody else changes their phone."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from authops.demo.world import people
+from authops.demo.world.actor import Actor
+from authops.demo.world.tenant import PHONE_IDS
+
+if TYPE_CHECKING:
+    from authops.demo.world.actor import Witness
+    from authops.demo.world.tenant import Tenant, User
+
+_VERBS = ("hire", "leave", "change", "phone")
+
+
+class Staff:
+    """The life of one tenant's people. Raises ValueError for what makes no sense."""
+
+    def __init__(self, tenant: Tenant, audits: Witness) -> None:
+        """Let `tenant` change, and `audits` know who did it."""
+        self.tenant, self.audits = tenant, audits
+
+    def turn(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Let happen what `body` lists.
+
+        `hire`: profiles with at least a displayName; `leave`: UPNs; `change`: UPN → profile properties;
+        `phone`: {user, phoneType, phoneNumber or null, by} as another administrator would change it.
+        """
+        unknown = set(body) - set(_VERBS)
+        if unknown:
+            raise ValueError(f"unknown {sorted(unknown)}; there is {', '.join(_VERBS)}")
+        hired = [self._hire(profile) for profile in body.get("hire", [])]
+        for upn in body.get("leave", []):
+            self.tenant.leave(self._user(upn))
+        for upn, profile in body.get("change", {}).items():
+            self.tenant.change_profile(self._user(upn), _known(profile))
+        for change in body.get("phone", []):
+            self._phone(**change)
+        return {"hired": [{"id": u.id, "userPrincipalName": u.profile["userPrincipalName"]} for u in hired]}
+
+    def _user(self, key: str) -> User:
+        found = self.tenant.find(key)
+        if found is None:
+            raise ValueError(f"there is no user {key!r}")
+        return found
+
+    def _hire(self, profile: dict[str, Any]) -> User:
+        user = people.newcomer(_known(profile), str(self.tenant.meta["seed"]))
+        if self.tenant.find(user.profile["userPrincipalName"]):
+            raise ValueError(f"{user.profile['userPrincipalName']} is here already")
+        self.tenant.join(user)
+        return user
+
+    def _phone(self, user: str, phoneType: str, phoneNumber: str | None, by: str = "admin@contoso.example") -> None:  # noqa: N803
+        whose, method_id = self._user(user), PHONE_IDS[phoneType]
+        earlier, self.audits.actor = self.audits.actor, Actor(str(uuid.uuid4()), person=by)
+        try:
+            if phoneNumber is None:
+                self.tenant.delete_phone(whose, method_id)
+            elif method_id in whose.methods:
+                self.tenant.change_phone(whose, method_id, None, phoneNumber)
+            else:
+                self.tenant.add_phone(whose, phoneType, phoneNumber)
+        finally:
+            self.audits.actor = earlier
+
+
+def _known(profile: dict[str, Any]) -> dict[str, Any]:
+    unknown = set(profile) - people.PROPERTIES
+    if unknown:
+        raise ValueError(f"no property {sorted(unknown)}; there is {', '.join(sorted(people.PROPERTIES))}")
+    return profile
