@@ -9,8 +9,9 @@ import ast
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,10 +107,10 @@ def effective(
     wrong: list[str] = []
     chosen: dict[str, Any] = {}
     for file in files:
-        chosen |= _beside(file, _checked(_load(file).items(), everywhere, f"in {file.name}", wrong))
+        chosen |= _beside(file, _checked(_load(file, everywhere).items(), everywhere, f"in {file.name}", wrong))
     chosen |= _checked(_parsed(pairs, here), here, "on the command line", wrong)
     defaults = {
-        rb: _beside(file, _checked(_load(file).items(), known[rb], f"in {file.name}", wrong))
+        rb: _beside(file, _checked(_load(file, known[rb]).items(), known[rb], f"in {file.name}", wrong))
         for rb, file in ((rb, _defaults(rb)) for rb in runbooks)
     }
     if wrong:
@@ -121,11 +122,23 @@ def _defaults(runbook: str) -> Path:
     return project() / "parameters" / f"{runbook}.yaml"
 
 
-def _load(path: Path) -> dict[str, Any]:
-    content = yaml_file.read(path, remedy="one `name: value` to a line, texts in quotes") or {}
+def _load(path: Path, known: Mapping[str, Parameter]) -> dict[str, Any]:
+    remedy = "one `name: value` to a line, texts in quotes"
+    content = yaml_file.read(path, remedy=remedy) or {}
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
-    return content
+    texts = yaml_file.read_texts(path, remedy=remedy)
+    return {name: as_written(value, texts.get(name), known.get(name)) for name, value in content.items()}
+
+
+def as_written(value: Any, text: Any, parameter: Parameter | None) -> Any:
+    """A value of YAML as its parameter wants it: where that is a text, `NO` and `0123` are what stands there."""
+    kind = parameter.kind if parameter else ""
+    if kind == "str" and isinstance(text, str) and text and value is not None:
+        return text
+    if kind == "list[str]" and isinstance(value, list) and isinstance(text, list):
+        return [as_written(one, said, replace(parameter, kind="str")) for one, said in zip(value, text, strict=True)]
+    return value
 
 
 def is_file(name: str, text: Any) -> bool:
@@ -187,6 +200,8 @@ def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         return f"unknown parameter {name}" + (f", did you mean {close[0]}?" if close else "")
+    if any(unicodedata.category(c) == "Cc" for text in _texts(value) for c in text):
+        return f"{name} holds a tab, a line break or the like; a path takes single quotes, or /"
     if not _fits(value, known[name].kind):
         return f"{name} must be {known[name].kind}, not {type(value).__name__}"
     if known[name].choices and str(value) not in known[name].choices:
