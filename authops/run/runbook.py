@@ -133,7 +133,9 @@ def _load(path: Path, known: Mapping[str, Parameter]) -> dict[str, Any]:
 
 def as_written(value: Any, text: Any, parameter: Parameter | None) -> Any:
     """A value of YAML as its parameter wants it: where that is a text, `NO` and `0123` are what stands there."""
-    kind = parameter.kind if parameter else ""
+    if parameter is None:
+        return value
+    kind = parameter.kind
     if kind == "str" and isinstance(text, str) and text and value is not None:
         return text
     if kind == "list[str]" and isinstance(value, list) and isinstance(text, list):

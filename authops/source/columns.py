@@ -94,7 +94,7 @@ def mapped(table: Table, export: Export, path: Path) -> tuple[Rows, int]:
     if table.lines and not any(chosen):
         rules = ", ".join(name for name in export.only if folded(name) in map(folded, table.header))
         raise SourceError(
-            f"mapping {export.name} leaves out all {len(table.lines):,} rows of {path}: none fits what it says of {rules}",
+            f"mapping {export.name} leaves out all {len(table.lines):,} rows of {path}: none fits its rule for {rules}",
             remedy="correct its `only`, or name the right file",
         )
     cells = {f: [bare(t) for t, yes in zip(ts, chosen, strict=True) if yes] for f, ts in export.cells(table).items()}
@@ -188,9 +188,9 @@ def _not_meant(table: Table, at: str, n: int, users: list[str]) -> str:
     if at in KINDS and KINDS[at].address and filled and users:
         cells = (bare(cell).casefold() for cell in table.columns[n])
         own = sum(cell == user.casefold() != "" for cell, user in zip(cells, users, strict=True))
-        if 2 * own > len(filled):
+        if 2 * own >= len(filled):
             return (
-                f"is people's own user name in {own:,} of {len(filled):,} cells, and nobody resets a password with that;"
+                f"is people's own user name in {own:,} of {len(filled):,} cells, with which nobody resets a password;"
                 f" a mapping that says {at}: {table.header[n]} reads it"
             )
     return ""

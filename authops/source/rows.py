@@ -18,11 +18,11 @@ from authops.words.redaction import mask, mask_cell
 class Rows:
     """What a source says, before it is judged: field → one text per row.
 
-    `names`: field → what the source calls it. `ragged`: lines with more cells than the header; `quoted`: lines that are
-    one quoted cell. The field `region`, where there is one, tells the country that a row's national numbers are read in.
-    `kinds`: the one method that each row speaks of, where a file has a row for each. `beside`: the name that stands
-    beside an object id. `doubts`: field → line → why its cell is not what a person sees; `formulas`: field → lines whose
-    cell was calculated. `unread`: what the source holds, and is not read, and why.
+    `names`: field → what the source calls it. `ragged`: lines with more cells than the header; `quoted`: lines that
+    are one quoted cell. The field `region`, where there is one, tells the country that a row's national numbers are
+    read in. `kinds`: the one method that each row speaks of, where a file has a row for each. `beside`: the name that
+    stands beside an object id. `doubts`: field → line → why its cell is not what a person sees; `formulas`: field →
+    lines whose cell was calculated. `unread`: what the source holds, and is not read, and why.
     """
 
     lines: Sequence[int]

@@ -58,8 +58,8 @@ _CALCULATED: Final = "calculated by a formula, and nobody can tell whether it st
 class Source:
     """What a source said: WANTED rows, PROBLEMS rows, and `facts` about how it was read (path, digest, rows, …).
 
-    `users`: USERS plus `asked` and `error` when the source is the directory itself, else empty. `beside`: object id → the
-    name that the source has beside it.
+    `users`: USERS plus `asked` and `error` when the source is the directory itself, else empty. `beside`: object id →
+    the name that the source has beside it.
     """
 
     wanted: pd.DataFrame
@@ -131,7 +131,8 @@ def _spoken_of(wanted: pd.DataFrame, rows: Rows, good: Any) -> pd.DataFrame:
     if not rows.kinds:
         return wanted
     own = _repeated(rows.kinds, good, len(rows.methods))
-    return wanted[wanted["method"].to_numpy() == own].reset_index(drop=True)
+    spoken_of: pd.DataFrame = wanted[wanted["method"].to_numpy() == own]
+    return spoken_of.reset_index(drop=True)
 
 
 def _flat(parts: Sequence[list[str]], good: Any) -> Any:
@@ -174,7 +175,7 @@ def _judge_cells(rows: Rows, formulas: str, faults: Faults) -> None:
     refused = {at: dict.fromkeys(found, _CALCULATED) for at, found in rows.formulas.items()}
     for rule, found in (("shown_otherwise", rows.doubts), ("calculated", refused if formulas == "refuse" else {})):
         for at, why in found.items():
-            for position in (n for n, line in enumerate(rows.lines) if line in why):
+            for position in (n for n, line in enumerate(rows.lines) if line in why and at != "ticket"):
                 faults.add(position, at, rule, why[rows.lines[position]])
 
 

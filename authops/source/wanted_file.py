@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from authops.source import columns, table_file
 from authops.source import mapping as mappings
+from authops.source.delimited import DELIMITERS
+from authops.source.mapping import folded
 from authops.source.rows import Rows
 from authops.source.wanted import Source, judge
 from authops.words.errors import SourceError
@@ -87,7 +89,7 @@ def read(
     facts |= {
         "user column": rows.names["user"],
         "columns": list(rows.names.values()),
-        "ignored_columns": [name for name in table.header if name and columns.folded(name) not in read],
+        "ignored_columns": [name for name in table.header if name and folded(name) not in read],
         "methods": rows.methods,
         **how,
     }
@@ -115,8 +117,9 @@ def pick(path: str | Path, lines: Iterable[int], facts: Mapping[str, Any]) -> st
 
     `facts`: how the file was read (`Source.facts`).
     """
-    names = {mark: name for name, mark in table_file.DELIMITERS.items()}
-    how = {"delimiter": names[facts.get("delimiter", "")], "sheet": facts.get("sheet", "")} | {"hidden": facts.get("hidden", "read")}
+    names = {mark: name for name, mark in DELIMITERS.items()}
+    how = {"delimiter": names[facts.get("delimiter", "")], "sheet": facts.get("sheet", "")}
+    how["hidden"] = facts.get("hidden", "read")
     export = mappings.load(facts["mapping"]) if facts.get("mapping") else None
     recognise = export.recognise if export else columns.known
     table = table_file.read(Path(path), recognise, encoding=facts.get("encoding", "auto"), **how)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 from collections import defaultdict
@@ -21,6 +22,9 @@ _MOST_PARTS: Final = 10_000
 _WIDEST: Final = 16_384
 _YES: Final = ("1", "true")
 _ANOTHER: Final = "the sheet shows it as another value than it holds; write what is meant as text"
+_STALE: Final = "the cell's formula gives another value than the one saved beside it; write what is meant as text"
+_PART: Final = re.compile(r'"([^"]*)"|([0-9]+)')
+_LITERAL: Final = re.compile(r'(?:"[^"]*"|[0-9]+)(?:\s*&\s*(?:"[^"]*"|[0-9]+))*')
 _DECIMALS: Final = "the cell is a number with decimals; write what is meant as text"
 
 
@@ -138,6 +142,8 @@ def _parser(book: Any, sheet: Any, read: _Sheet) -> Any:
                 # A formula that nobody has calculated is itself, for a blank says more.
                 value = f"={formula.text or ''}"
             text, cell["doubt"] = looks(value, cell["style_id"])
+            if formula is not None and not _agrees(formula.text or "", text):
+                cell["doubt"] = _STALE
             read.shown += text != as_text(value)
             cell["text"] = text
             return cell
@@ -152,6 +158,14 @@ def _parser(book: Any, sheet: Any, read: _Sheet) -> Any:
     )
 
 
+def _agrees(formula: str, text: str) -> bool:
+    """Whether a formula that is nothing but a text or a number gives what was saved beside it."""
+    if not _LITERAL.fullmatch(formula):
+        return True
+    given = "".join(one or other for one, other in _PART.findall(formula))
+    return text in (given, f"={formula}")
+
+
 def _looks(book: Any) -> Callable[[Any, int], tuple[str, str]]:
     """A value and its style → its text as the sheet shows it, and why it is in doubt."""
     forms: dict[int, str] = {}
@@ -159,6 +173,8 @@ def _looks(book: Any) -> Callable[[Any, int], tuple[str, str]]:
     def looks(value: Any, style: int) -> tuple[str, str]:
         if value is None:
             return "", ""
+        if isinstance(value, float) and not value.is_integer():
+            return as_text(value), _DECIMALS
         if style not in forms:
             forms[style] = _format(book, style)
         return (as_text(value), "") if not forms[style] else _seen(value, forms[style])
@@ -182,8 +198,6 @@ def _seen(value: Any, form: str) -> tuple[str, str]:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return as_text(value), ""
     text = as_text(value)
-    if value != int(value):
-        return text, _DECIMALS
     seen = number_format.shown(form, int(value))
     if seen is None or not seen.strip():
         return text, _ANOTHER

@@ -97,7 +97,8 @@ async def _straightened(graph: Graph, names: Iterable[str]) -> dict[str, dict[st
     if not changed:
         return {}
     users = await directory.find_users(graph, list(changed.values()))
-    rows = {row["asked"]: row for row in users[users["user_id"] != ""].to_dict("records")}
+    there = users[users["user_id"] != ""].to_dict("records")
+    rows = {str(row["asked"]): {str(k): v for k, v in row.items()} for row in there}
     return {name: rows[plain] for name, plain in changed.items() if plain in rows}
 
 
