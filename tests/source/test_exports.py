@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ PORTAL = (
 )
 ADMIN = (
     "Block credential,Display name,Mobile Phone,Object Id,Office,Phone number,User principal name,Usage location,"
-    f"Alternate email address\nFalse,Anna,06 12345678,{ID},Tower 3,020 6241111,anna@contoso.example,NL,anna@mail.example\n"
+    f"Alternate email address\nFalse,Anna,06 12345678,{ID},Tower 3,020 6241111,anna@contoso.example,NL,"
+    "anna@mail.example\n"
 )
 DIRECTORY = (
     '"UserPrincipalName","MobilePhone","OfficePhone","Office","EmailAddress"\n'
@@ -73,11 +75,7 @@ def test_an_export_is_read_as_it_comes(
 def test_a_room_is_no_phone_and_a_work_address_no_way_to_reset_and_both_are_said_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    text = (
-        DIRECTORY.replace('"OfficePhone",', "")
-        .replace('"+31 206241111",', "")
-        .replace('"+31 612345679","",', '"+31 612345679",')
-    )
+    text = "\n".join(",".join([*row.split(",")[:2], *row.split(",")[3:]]) for row in DIRECTORY.splitlines())
     with caplog.at_level(logging.WARNING, logger="authops"):
         got = read(tmp_path, text)
     assert got.methods == ["mobile"]
@@ -109,7 +107,8 @@ def test_an_id_column_without_object_ids_names_nobody(tmp_path: Path) -> None:
 
 
 def test_a_row_for_each_method_speaks_of_that_method_only(tmp_path: Path) -> None:
-    rows = f"anna@contoso.example,mobile,{NUMBER}\nanna@contoso.example,office,+31 206241111\nbert@contoso.example,Mobile,\n"
+    rows = f"anna@contoso.example,mobile,{NUMBER}\nanna@contoso.example,office,+31 206241111\n"
+    rows += "bert@contoso.example,Mobile,\n"
     got = read(tmp_path, "UPN,PhoneType,PhoneNumber\n" + rows, on_blank="remove")
     assert got.problems.empty
     assert list(got.wanted[["line", "method", "intent"]].itertuples(index=False, name=None)) == [
@@ -152,11 +151,7 @@ def test_a_file_without_a_header_is_said_to_have_none_and_no_cell_is_repeated(
         read(tmp_path, text, mapping=mapping)
     shown = str(refused.value).replace(str(tmp_path), "")
     assert "@" not in shown
-    assert not any(
-        cell.strip() in shown
-        for line in text.splitlines()
-        for cell in line.replace("\t", ",").replace(";", ",").split(",")
-    )
+    assert not any(cell in shown for cell in re.split(r"[\n\t;,]", text) if cell)
 
 
 def test_a_line_in_quotes_is_named_so_and_shows_nothing(tmp_path: Path) -> None:
@@ -169,7 +164,7 @@ def test_a_line_in_quotes_is_named_so_and_shows_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "above",
-    ["#TYPE Selected.Microsoft.ActiveDirectory.Management.ADUser\n", "sep=,\n#TYPE System.Object\n", "sep=,,\r\n"],
+    ["#TYPE Selected.ADUser\n", "sep=,\n#TYPE System.Object\n", "sep=,,\r\n"],
 )
 def test_lines_that_programs_write_above_the_header_are_passed_over(tmp_path: Path, above: str) -> None:
     assert said(read(tmp_path, above + f"UPN,Mobile\nanna@contoso.example,{NUMBER}\n")) == {"mobile": NUMBER}

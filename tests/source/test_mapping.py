@@ -136,7 +136,7 @@ def test_a_wrong_mapping_is_one_clear_message(tmp_path: Path, said_: str, messag
 
 
 def test_an_unknown_mapping_names_the_ready_ones() -> None:
-    with pytest.raises(SourceError, match="ready ones: entra-portal, get-aduser, .*servicenow"):
+    with pytest.raises(SourceError, match=r"ready ones: entra-portal, get-aduser, .*servicenow"):
         mapping.load("workday")
 
 
