@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -127,19 +127,24 @@ def _load(path: Path, known: Mapping[str, Parameter]) -> dict[str, Any]:
     content = yaml_file.read(path, remedy=remedy) or {}
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
-    texts = yaml_file.read_texts(path, remedy=remedy)
-    return {name: as_written(value, texts.get(name), known.get(name)) for name, value in content.items()}
+    return _as_written(content, yaml_file.read_texts(path, remedy=remedy), known)
 
 
-def as_written(value: Any, text: Any, parameter: Parameter | None) -> Any:
-    """A value of YAML as its parameter wants it: where that is a text, `NO` and `0123` are what stands there."""
-    if parameter is None:
-        return value
-    kind = parameter.kind
+def as_written(values: Mapping[str, Any], texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of any runbook out of YAML: where one is a text, `NO` and `0123` are what stands there."""
+    return _as_written(values, texts, {name: p for runbook in RUNBOOKS for name, p in declared(runbook).items()})
+
+
+def _as_written(values: Mapping[str, Any], texts: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str, Any]:
+    kinds = {name: parameter.kind for name, parameter in known.items()}
+    return {name: _written(value, texts.get(name), kinds.get(name, "")) for name, value in values.items()}
+
+
+def _written(value: Any, text: Any, kind: str) -> Any:
     if kind == "str" and isinstance(text, str) and text and value is not None:
         return text
     if kind == "list[str]" and isinstance(value, list) and isinstance(text, list):
-        return [as_written(one, said, replace(parameter, kind="str")) for one, said in zip(value, text, strict=True)]
+        return [_written(one, said, "str") for one, said in zip(value, text, strict=True)]
     return value
 
 

@@ -18,6 +18,7 @@ from authops.source import mapping as mappings
 from authops.source.delimited import DELIMITERS
 from authops.source.mapping import folded
 from authops.source.rows import Rows
+from authops.source.table import said
 from authops.source.wanted import Source, judge
 from authops.words.errors import SourceError
 
@@ -89,7 +90,7 @@ def read(
     facts |= {
         "user column": rows.names["user"],
         "columns": list(rows.names.values()),
-        "ignored_columns": [name for name in table.header if name and folded(name) not in read],
+        "ignored_columns": [said(name) for name in table.header if name and folded(name) not in read],
         "methods": rows.methods,
         **how,
     }

@@ -254,7 +254,7 @@ def _table(sheet: _Sheet, facts: dict[str, Any], path: Path, recognise: Recognis
     if unseen:
         facts[f"hidden rows {way}"] = len(unseen)
     if dark:
-        facts[f"hidden columns {way}"] = [header[n].strip() for n in dark]
+        facts[f"hidden columns {way}"] = [said(header[n].strip()) for n in dark]
     if hidden == "leave-out":
         rows = [row for row in rows if row[0] not in sheet.hidden_rows]
         header = ["" if n in dark else name for n, name in enumerate(header)]
