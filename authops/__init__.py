@@ -9,7 +9,20 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-__all__ = ["apply", "audit", "campaign", "graph", "phone", "plan", "run", "show", "source", "tenant", "words"]
+__all__ = [
+    "apply",
+    "audit",
+    "campaign",
+    "graph",
+    "methods",
+    "phone",
+    "plan",
+    "run",
+    "show",
+    "source",
+    "tenant",
+    "words",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

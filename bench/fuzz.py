@@ -8,9 +8,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from tests.unit.test_fuzz import accounted
-
 from tests.mutations import files
+from tests.source.test_fuzz import accounted
 
 
 def main(count: int = 10_000, seed: int = 1_000) -> None:

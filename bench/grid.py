@@ -96,7 +96,7 @@ def in_browser(watched: Watched, count: int) -> None:
         nbformat.v4.new_code_cell(
             f"import sys, tempfile; sys.path.insert(0, {str(ROOT)!r})\nfrom pathlib import Path\nimport authops as ao\n"
             f"from bench.grid import plan_of\nplan, people = plan_of({count})\nfolder = Path(tempfile.mkdtemp())\n"
-            "breaches, review = ao.plan.guards.breaches(plan), ao.show.review"
+            "breaches, review = ao.plan.breaches(plan), ao.show.review"
         ),
         nbformat.v4.new_code_cell("review.review_plan(plan, folder, breaches, people, by='bench')"),
     ]

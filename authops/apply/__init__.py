@@ -5,4 +5,12 @@ Writes only what a sealed plan holds.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "applier": "Applier",
+        "ends": "ending tally",
+        "breaker": "Breaker",
+        "verification": "verified_ending verify witnessed",
+    },
+)

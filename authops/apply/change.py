@@ -9,9 +9,8 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.graph import requests
 from authops.graph.answer import Answer, Request
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS
 from authops.words.errors import FrameError
 from authops.words.frames import WRITES
 from authops.words.redaction import mask
@@ -43,11 +42,11 @@ class Change:
 
     def done_by(self, found: str) -> bool:
         """Whether `found` is what this change wants."""
-        return fold(found) == fold(self.after)
+        return KINDS[self.method].same(found, self.after)
 
     def drifted_from(self, found: str) -> bool:
         """Whether `found` is materially different from what the plan saw."""
-        return fold(found) != fold(self.before)
+        return not KINDS[self.method].same(found, self.before)
 
 
 def of_rows(rows: pd.DataFrame) -> list[Change]:
@@ -70,23 +69,21 @@ def in_groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
 
 def request_of(change: Change) -> Request:
     """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
-    if change.action == "add":
-        return requests.add_method(change.user_id, change.method, change.after)
-    if change.action == "update":
-        return requests.update_method(change.user_id, change.method, change.after)
-    return requests.delete_method(change.user_id, change.method)
+    return KINDS[change.method].writing(change.action, change.user_id, change.after)
 
 
-def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
+def became(change: Change, answer: Answer, found: str | None, *, sent_before: bool = False) -> tuple[str, str]:
     """What became of a write, from Graph's answer and the value it shows now (None = unreadable): (outcome, detail).
 
-    `again` means: nothing happened, and it is safe to write once more.
+    `again` means: nothing happened, and it is safe to write once more. `sent_before`: an earlier try may have happened.
     """
     said = str(answer.error) if answer.error else ""
     if found is None:
         return "unknown", f"written, but the value could not be read back. {said}".strip()
     if change.done_by(found):
         return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
+    if change.drifted_from(found) and answer.happened in ("again", "refused") and not sent_before:
+        return "drifted", f"the value is no longer what the plan saw; nothing was written. {said}".strip()
     if change.drifted_from(found):
         return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
     if answer.happened == "refused" or answer.status == CONFLICT:

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.methods.kinds import reported_phones
 from authops.words.figures import percent
 from authops.words.frames import COVERAGE, PEOPLE, REGISTRATIONS, USERS, check
 
 FIGURES: Final = ("measure", "users", "share", "population", "kind")
-PHONES: Final = frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})
 NOT_LASTING: Final = frozenset({"email", "securityQuestion", "temporaryAccessPass"})
 STANDINGS: Final = {
     "passwordless": "can sign in without a password: passkey, Windows Hello, phone sign-in …",
@@ -88,7 +88,7 @@ def _standing(registered: str) -> str:
         return "nothing"
     if not factors:
         return "no lasting factor"
-    return "phone only" if factors <= PHONES else "app or key"
+    return "phone only" if factors <= reported_phones() else "app or key"
 
 
 def by(coverage: pd.DataFrame, dimension: str) -> pd.DataFrame:

@@ -5,4 +5,9 @@ Touches no person's methods.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "registration": "REASONS Kept carry_out changed compare ending guard names read reasons restored seal tally",
+    },
+)

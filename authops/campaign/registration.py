@@ -21,6 +21,7 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
+from authops.methods.kinds import reported_phones
 from authops.tenant import directory
 from authops.words.errors import GraphError, GuardStop, ParameterError, PlanError
 from authops.words.frames import COVERAGE, NUDGES, check
@@ -41,7 +42,6 @@ REASONS: Final = {
     "unknown": "not in the registration report, so nothing is known",
     "campaign off": "the campaign is switched off",
 }
-_PHONES: Final = frozenset({"mobilePhone", "alternateMobilePhone", "officePhone"})
 _NO_FACTOR: Final = ("nothing", "no lasting factor")
 _WHEN: Final = {"now": "before", "then": "after"}
 _NOT_DONE: Final = ("refused", "again")
@@ -197,7 +197,7 @@ def _reason(
         return "has it"
     if row["standing"] in _NO_FACTOR:
         return "no second factor"
-    if state == "default" and not methods & _PHONES:
+    if state == "default" and not methods & reported_phones():
         return "no phone"
     return "asked" if missing != ["microsoftAuthenticator"] or allowed(user) else "not allowed"
 
@@ -262,12 +262,14 @@ async def apply(
 
     Only what changes is not enough: a list of targets is replaced whole, so the whole campaign is sent.
     """
+    request = requests.change_campaign(after)
+    # The turn first, however long it takes; what is read then is fresh.
+    _, sent_at = await graph.pace.turn([request])
     now = (await read(graph)).settings
     if now != _plain(before):
+        graph.pace.give_back("writes", 1)
         return Outcome("drifted", now, "somebody changed the campaign since it was read; nothing was written")
     intend()
-    request = requests.change_campaign(after)
-    _, sent_at = await graph.pace.turn([request])
     (answer,) = await graph.write([request], sent_at)
     detail = str(answer.error or "")
     try:

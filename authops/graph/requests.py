@@ -13,12 +13,6 @@ from urllib.parse import quote
 
 from authops.graph.answer import Request
 
-METHOD_IDS: Final = {
-    "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
-    "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
-    "office": "e37fc753-ff3b-4958-9484-eaa9425c82bc",
-    "email": "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
-}
 _USER_FIELDS: Final = [
     "id",
     "userPrincipalName",
@@ -175,54 +169,29 @@ def change_campaign(campaign: Mapping[str, Any]) -> Request:
     return Request("PATCH", methods_policy().path, json.dumps(body))
 
 
-def audits(since: str) -> Request:
+def audits(since: str, top: int | None = 999) -> Request:
     """Changes of methods since a moment (UTC, ISO 8601), as the service that made them tells (Graph: list
-    directoryAudits); the directory's own record of the same change is left out."""
+    directoryAudits); the directory's own record of the same change is left out.
+
+    Five requests in ten seconds are allowed, so pages are large; 999 is practice, not documented. `top` None: as many
+    as Graph itself likes.
+    """
     from msgraph.generated.audit_logs.directory_audits import directory_audits_request_builder as module
 
     clause = f"activityDateTime ge {since} and loggedByService eq 'Authentication Methods'"
     kind = module.DirectoryAuditsRequestBuilder.DirectoryAuditsRequestBuilderGetQueryParameters
     builder = _api().audit_logs.directory_audits
-    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause)))))
-
-
-def phone_methods(user_id: str) -> Request:
-    """A user's phones."""
-    return Request("GET", _for_user(_authentication_path("phone_methods"), user_id))
-
-
-def email_methods(user_id: str) -> Request:
-    """A user's e-mail method."""
-    return Request("GET", _for_user(_authentication_path("email_methods"), user_id))
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause, top=top)))))
 
 
 def authentication_methods(user_id: str) -> Request:
     """All methods of a user, of every kind."""
-    return Request("GET", _for_user(_authentication_path("methods"), user_id))
+    return Request("GET", authentication(user_id, "methods"))
 
 
-def add_method(user_id: str, method: str, value: str) -> Request:
-    """POST of one phone or e-mail method."""
-    return Request("POST", _collection(user_id, method), _body(method, value))
-
-
-def update_method(user_id: str, method: str, value: str) -> Request:
-    """PATCH of one phone or e-mail method; its id is the same for every user."""
-    return Request("PATCH", f"{_collection(user_id, method)}/{METHOD_IDS[method]}", _body(method, value))
-
-
-def delete_method(user_id: str, method: str) -> Request:
-    """DELETE of one phone or e-mail method."""
-    return Request("DELETE", f"{_collection(user_id, method)}/{METHOD_IDS[method]}")
-
-
-def _collection(user_id: str, method: str) -> str:
-    return _for_user(_authentication_path("email_methods" if method == "email" else "phone_methods"), user_id)
-
-
-def _body(method: str, value: str) -> str:
-    fields = {"emailAddress": value} if method == "email" else {"phoneNumber": value, "phoneType": method}
-    return json.dumps(fields)
+def authentication(user_id: str, collection: str) -> str:
+    """The path of one collection of a user's methods, such as `phoneMethods`."""
+    return f"{_for_user(_authentication_path(), user_id)}/{collection}"
 
 
 def _for_user(path: str, name: str) -> str:
@@ -246,9 +215,8 @@ def _profile_phones_path() -> str:
 
 
 @cache
-def _authentication_path(collection: str) -> str:
-    authentication = _api().users.by_user_id(_STAND_IN).authentication
-    return _path(getattr(authentication, collection).to_get_request_information())
+def _authentication_path() -> str:
+    return _path(_api().users.by_user_id(_STAND_IN).authentication.to_get_request_information()).partition("?")[0]
 
 
 def _with(query: Any) -> Any:

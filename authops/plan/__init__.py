@@ -5,4 +5,11 @@ No network, no write to a tenant.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "plan": "HOLDS REASONS ending make part",
+        "plan_file": "approve approved decide load save seal until utc_now",
+        "guards": "breaches enforce held_counts hold sign_in",
+    },
+)

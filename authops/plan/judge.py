@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS
 from authops.plan.notes import noted
-from authops.words.frames import CHANGES, METHODS, columns
+from authops.words.frames import CHANGES, columns
 
 _KEEP, _ADD, _UPDATE, _REMOVE, _BLOCKED = range(5)
 _ACTIONS: Final = np.array(["keep", "add", "update", "remove", "blocked"], dtype=object)
@@ -27,15 +27,6 @@ _REASONS: Final = np.array(
     dtype=object,
 )  # fmt: skip
 _REASON: Final = {str(reason): code for code, reason in enumerate(_REASONS)}
-_MOBILE, _ALTERNATE, _OFFICE, _EMAIL = range(len(METHODS))
-# Adds and updates first, so that nobody is left with less than before; an alternate mobile lives only beside a mobile.
-_ORDER: Final = np.array([
-    [0, 0, 0, 0],
-    [0, 2, 4, 6],
-    [1, 3, 5, 7],
-    [11, 8, 9, 10],
-    [0, 0, 0, 0],
-])  # fmt: skip
 _DEFAULT_LAST: Final = 100
 
 
@@ -54,7 +45,7 @@ def judge(wanted: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, plac
     """CHANGES for wanted rows (WANTED) of users found; `places`: the position of each row's user in `users`."""
     person, who = pd.factorize(places)
     method = _codes(wanted["method"])
-    slot = person * len(METHODS) + method
+    slot = person * len(KINDS) + method
     now = _now(current, users["user_id"].iloc[who])
     before = _taken(current["value"], now.row_at[slot], now.known_at[slot])
     action, reason = _actions(wanted, before, now, slot)
@@ -86,15 +77,15 @@ def judge(wanted: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, plac
 
 
 def _codes(methods: pd.Series[str]) -> Any:
-    return pd.Categorical(methods, categories=list(METHODS)).codes.astype(np.int64)
+    return pd.Categorical(methods, categories=list(KINDS)).codes.astype(np.int64)
 
 
 def _now(current: pd.DataFrame, ids: pd.Series[str]) -> _Now:
     """The present state of these people. A slot nobody read is not known."""
-    size = len(ids) * len(METHODS)
+    size = len(ids) * len(KINDS)
     at = pd.Index(ids).get_indexer(pd.Index(current["user_id"]))
     ours = np.flatnonzero(at >= 0)
-    slots = at[ours] * len(METHODS) + _codes(current["method"])[ours]
+    slots = at[ours] * len(KINDS) + _codes(current["method"])[ours]
     row_at = np.full(size, -1, dtype=np.int64)
     row_at[slots] = ours
     read = row_at >= 0
@@ -121,7 +112,7 @@ def _actions(wanted: pd.DataFrame, before: pd.Series[str], now: _Now, slot: Any)
     """(action, reason) of each row, before the rules that look at the whole user."""
     known, there = now.known_at[slot], now.present_at[slot] & now.known_at[slot]
     sets, removes = (wanted["intent"] == "set").to_numpy(), (wanted["intent"] == "remove").to_numpy()
-    same = _same(before, wanted["value"], sets & there)
+    same = _same(before, wanted, sets & there)
     allowed = wanted["overwrite"].to_numpy()
     cases = [
         (~known, _BLOCKED, "current_unknown"),
@@ -137,39 +128,41 @@ def _actions(wanted: pd.DataFrame, before: pd.Series[str], now: _Now, slot: Any)
     return action, np.select(masks, [_REASON[case[2]] for case in cases], _REASON["overwrite_not_allowed"])
 
 
-def _same(before: pd.Series[str], value: pd.Series[str], asked: Any) -> Any:
-    """Where two values are equal, however they are spelled."""
+def _same(before: pd.Series[str], wanted: pd.DataFrame, asked: Any) -> Any:
+    """Where what is there and what is wanted are equal, however they are spelled."""
+    value = wanted["value"]
     same = (before == value).to_numpy() & asked
     differ = np.flatnonzero(asked & ~same)
-    pairs = zip(before.iloc[differ].tolist(), value.iloc[differ].tolist(), strict=True)
-    same[differ] = [fold(one) == fold(other) for one, other in pairs]
+    pairs = zip(wanted["method"].iloc[differ], before.iloc[differ], value.iloc[differ], strict=True)
+    same[differ] = [KINDS[method].same(one, other) for method, one, other in pairs]
     return same
 
 
 def _hold_default(action: Any, reason: Any, slot: Any, method: Any, left_at: Any, now: _Now) -> None:
     """Removing the default is refused while other second factors remain (Graph: delete phoneAuthenticationMethod).
 
-    Others are the further phones the user ends with, and what there is besides phones; not knowing counts as having.
-    An alternate mobile always has the mobile beside it, for the mobile may only go after it. E-mail serves password
-    reset only.
+    Others are the further factors the user ends with, and what there is of kinds that are not ours; not knowing counts
+    as having. What lives beside another kind (an alternate mobile) always has that one, for it may only go after it.
     """
     rows = np.flatnonzero((action == _REMOVE) & now.default_at[slot])
-    phones = left_at.reshape(-1, len(METHODS))[slot[rows] // len(METHODS)].copy()
-    phones[:, _EMAIL] = False
-    phones[np.arange(len(rows)), method[rows]] = False
-    held = phones.any(axis=1) | (method[rows] == _ALTERNATE) | (now.others_at[slot[rows]] != 0)
+    factors = left_at.reshape(-1, len(KINDS))[slot[rows] // len(KINDS)].copy()
+    factors[:, [not kind.factor for kind in KINDS.values()]] = False
+    factors[np.arange(len(rows)), method[rows]] = False
+    beside = np.array([bool(kind.beside) for kind in KINDS.values()])[method[rows]]
+    held = factors.any(axis=1) | beside | (now.others_at[slot[rows]] != 0)
     _block(rows[held], "default_method", action, reason, slot, left_at, now)
 
 
 def _hold_pair(action: Any, reason: Any, slot: Any, method: Any, left_at: Any, now: _Now) -> None:
-    """An alternate mobile lives only beside a mobile."""
-    left, first = left_at.reshape(-1, len(METHODS)), slot - method
+    """What lives beside another kind (an alternate mobile beside a mobile) neither comes nor stays without it."""
+    left, first, names = left_at.reshape(-1, len(KINDS)), slot - method, list(KINDS)
     added_at = np.zeros(len(left_at), dtype=bool)
     added_at[slot[action == _ADD]] = True
-    held = (method == _MOBILE) & (action == _REMOVE) & left_at[first + _ALTERNATE] & ~added_at[first + _ALTERNATE]
-    _block(np.flatnonzero(held), "mobile_held_by_alternate", action, reason, slot, left_at, now)
-    lone = (method == _ALTERNATE) & ((action == _ADD) | (action == _UPDATE)) & ~left[slot // len(METHODS), _MOBILE]
-    _block(np.flatnonzero(lone), "alternate_needs_mobile", action, reason, slot, left_at, now)
+    for lone, needed in [(names.index(k.name), names.index(k.beside)) for k in KINDS.values() if k.beside]:
+        held = (method == needed) & (action == _REMOVE) & left_at[first + lone] & ~added_at[first + lone]
+        _block(np.flatnonzero(held), "mobile_held_by_alternate", action, reason, slot, left_at, now)
+        alone = (method == lone) & ((action == _ADD) | (action == _UPDATE)) & ~left[slot // len(KINDS), needed]
+        _block(np.flatnonzero(alone), "alternate_needs_mobile", action, reason, slot, left_at, now)
 
 
 def _block(rows: Any, why: str, action: Any, reason: Any, slot: Any, left_at: Any, now: _Now) -> None:
@@ -182,7 +175,8 @@ def _steps(action: Any, method: Any, person: Any, default: Any) -> Any:
     steps = np.zeros(len(action), dtype=np.int64)
     writes = np.flatnonzero((action != _KEEP) & (action != _BLOCKED))
     last = _DEFAULT_LAST * ((action[writes] == _REMOVE) & default[writes])
-    order = writes[np.lexsort((_ORDER[action[writes], method[writes]] + last, person[writes]))]
+    ranks = np.array([[kind.order.ranks.get(str(name), 0) for kind in KINDS.values()] for name in _ACTIONS])
+    order = writes[np.lexsort((ranks[action[writes], method[writes]] + last, person[writes]))]
     starts = np.flatnonzero(np.r_[True, np.diff(person[order]) != 0]) if len(order) else order
     sizes = np.diff(np.r_[starts, len(order)])
     steps[order] = np.arange(len(order)) - np.repeat(starts, sizes) + 1

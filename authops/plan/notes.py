@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from authops.methods.kinds import KINDS, of
 from authops.phone.numbering import calling_code
 
 ABROAD: Final = "a number of another country than the user's"
@@ -26,9 +27,10 @@ def noted(changes: pd.DataFrame, current: pd.DataFrame, countries: Any) -> pd.Da
     `current`: CURRENT. `countries`: each row's usageLocation, "" when not known.
     """
     written = changes["action"].isin(("add", "update"))
-    email = changes["method"] == "email"
+    email = changes["method"].isin(of(KINDS, address=True))
     add(changes, _abroad(changes["after"], written & ~email, countries), ABROAD)
-    add(changes, written & changes["method"].isin(("mobile", "alternateMobile")) & _twice(changes, current), TWICE)
+    for pair in ((kind.twin, kind.name) for kind in KINDS.values() if kind.twin):
+        add(changes, written & changes["method"].isin(pair) & _twice(changes, current, pair), TWICE)
     own, ours = _within(changes, np.flatnonzero(written & email))
     add(changes, own, OWN)
     add(changes, ours, OURS)
@@ -58,11 +60,12 @@ def _abroad(values: pd.Series[str], asked: pd.Series[bool], countries: Any) -> A
     return found
 
 
-def _twice(changes: pd.DataFrame, current: pd.DataFrame) -> Any:
-    """Rows of users whose mobile and alternate mobile will be one number."""
-    ends = {method: _ends(changes, current, method) for method in ("mobile", "alternateMobile")}
+def _twice(changes: pd.DataFrame, current: pd.DataFrame, pair: tuple[str, str]) -> Any:
+    """Rows of users whose two methods (mobile and alternate mobile) will be one number."""
+    one, other = pair
+    ends = {method: _ends(changes, current, method) for method in pair}
     both = pd.concat(ends, axis="columns", join="inner")
-    same = both.index[(both["mobile"] == both["alternateMobile"]) & (both["mobile"] != "")]
+    same = both.index[(both[one] == both[other]) & (both[one] != "")]
     return changes["user_id"].isin(same)
 
 

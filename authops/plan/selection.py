@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from authops.methods.kinds import KINDS
 from authops.plan.plan import REASONS
-from authops.words.frames import ACTIONS, CHANGES, METHODS, PROBLEMS, WRITES, check
+from authops.words.frames import ACTIONS, CHANGES, PROBLEMS, WRITES, check
 
 Positions = npt.NDArray[np.intp]
 STATES: Final = ("open", "approved", "excluded")
@@ -24,7 +25,6 @@ ACTS: Final = {"reopen": 0, "approve": 1, "exclude": 2}
 FACETS: Final = ("action", "method", "reason", "domain", "department", "attention", "decision")
 COLUMNS: Final = ("decision", "action", "line", "user", "department", "method", "before", "after", "reason")
 PROBLEM: Final = "problem"
-_FIRST: Final = {"action": [*ACTIONS, PROBLEM], "method": [*METHODS, ""], "attention": ["remark", PROBLEM, ""]}
 _SEARCHED: Final = ("action", "user", "name", "department", "method", "meaning", "remark", "ticket")
 
 
@@ -55,7 +55,8 @@ class Selection:
         self.history: list[Decision] = []
         self.filters: dict[str, list[str]] = {}
         self.words, self.sorted_by, self.descending = "", "", False
-        self._codes = {name: _codes(self.rows[name], _FIRST.get(name)) for name in FACETS if name != "decision"}
+        first = {"action": [*ACTIONS, PROBLEM], "method": [*KINDS, ""], "attention": ["remark", PROBLEM, ""]}
+        self._codes = {name: _codes(self.rows[name], first.get(name)) for name in FACETS if name != "decision"}
         self._ranks: dict[str, npt.NDArray[Any]] = {}
         self._hay: pd.Series[str] | None = None
         self._clear()

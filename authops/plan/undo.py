@@ -8,11 +8,12 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.methods.kinds import KINDS
 from authops.phone.number import fold
 from authops.plan import plan
 from authops.plan.plan import Plan
 from authops.words.errors import ParameterError
-from authops.words.frames import CURRENT, METHODS, OUTCOME_ROWS, PROBLEMS, WANTED, check, empty, frame
+from authops.words.frames import CURRENT, OUTCOME_ROWS, PROBLEMS, WANTED, check, empty, frame
 
 _WRITTEN: Final = ("applied", "applied_with_note", "unknown")
 
@@ -35,9 +36,10 @@ def written(recorded: pd.DataFrame, *, users: Iterable[str] = (), until: str = "
 
 
 def beside(methods: Iterable[str]) -> tuple[str, ...]:
-    """What has to be read to judge these methods: phones depend on each other, e-mail on nothing."""
+    """What has to be read to judge these methods: second factors depend on each other, the rest on nothing."""
     wanted = set(methods)
-    return tuple(m for m in METHODS if m in wanted or (m != "email" and wanted - {"email"}))
+    factors = any(kind.factor for name, kind in KINDS.items() if name in wanted)
+    return tuple(name for name, kind in KINDS.items() if name in wanted or (kind.factor and factors))
 
 
 def _moment(text: str) -> pd.Timestamp:

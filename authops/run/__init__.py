@@ -5,4 +5,9 @@ Decides nothing about people.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "run": "open_run earlier",
+    },
+)

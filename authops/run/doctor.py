@@ -22,9 +22,9 @@ from authops.graph import requests
 from authops.graph.answer import NO_PREMIUM, Request
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
-from authops.run import outcome
+from authops.run import outcome, permissions
 from authops.tenant import directory
-from authops.words import disk, permissions
+from authops.words import disk
 from authops.words.errors import AuthopsError, GraphError
 
 OK, LOOK, BAD, UNKNOWN = "ok", "look", "bad", "unknown"

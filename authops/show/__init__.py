@@ -5,4 +5,14 @@ Shows what it is given, masked; decides nothing.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "report": "Progress breaches changes counts coverage_chart facts holds outcomes problems reasons witness",
+        "pictures": "details differences dimension dimensions nudges quality settings standings to_look_at trend "
+        "unknown",
+        "explore": "DrillDown",
+        "stop_button": "StopButton",
+        "review": "review_plan",
+    },
+)

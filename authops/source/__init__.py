@@ -5,4 +5,9 @@ Nothing here writes.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "wanted_file": "read",
+    },
+)

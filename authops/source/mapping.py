@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import yaml
 
+from authops.methods.kinds import KINDS
 from authops.source.table_file import Table
 from authops.words.errors import SourceError
 from authops.words.places import project
 
-FIELDS: Final = ("user", "mobile", "alternateMobile", "office", "email", "overwrite", "remove", "ticket", "region")
 _PARTS: Final = {"columns": dict, "constants": dict, "rewrite": dict, "only": dict}
 _PLACE: Final = re.compile(r"\{([^{}]+)\}")
 Rewrite = tuple[re.Pattern[str], str]
@@ -70,6 +70,11 @@ class Export:
                 remedy="rename or delete those that are not meant",
             )
         return dict(zip(names, table.columns, strict=True))
+
+
+def fields() -> tuple[str, ...]:
+    """What a mapping may name: the user, each kind of method, and how a row is meant."""
+    return ("user", *KINDS, "overwrite", "remove", "ticket", "region")
 
 
 def folded(name: str) -> str:
@@ -130,9 +135,10 @@ def _wrong(said: Any) -> str:
     odd = [name for name, part in said.items() if name not in _PARTS or not isinstance(part, _PARTS[name])]
     if odd:
         return f"{', '.join(map(str, odd))}: not one of {', '.join(_PARTS)}, or not a list of names"
-    fields = [f for part in ("columns", "constants", "rewrite") for f in said.get(part, {}) if f not in FIELDS]
-    if fields:
-        return f"{', '.join(map(str, fields))}: not one of {', '.join(FIELDS)}"
+    known = fields()
+    odd = [f for part in ("columns", "constants", "rewrite") for f in said.get(part, {}) if f not in known]
+    if odd:
+        return f"{', '.join(map(str, odd))}: not one of {', '.join(known)}"
     return "" if "user" in said["columns"] else "columns: user is missing"
 
 

@@ -16,17 +16,12 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
+from authops.methods.kinds import KINDS
 from authops.source.wanted_file import Rows, Source, judge
 from authops.tenant import directory
 from authops.words.errors import ParameterError
-from authops.words.frames import METHODS, USERS
+from authops.words.frames import USERS
 
-PROPERTIES: Final = {
-    "mobilePhone": ("mobile", "alternateMobile", "office"),
-    "businessPhones": ("mobile", "alternateMobile", "office"),
-    "mail": ("email",),
-    "otherMails": ("email",),
-}
 OWN_COUNTRY: Final = "usageLocation"
 _DAYS: Final = re.compile(r"([0-9]{1,4})d")
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -53,7 +48,7 @@ async def read(
     ticket: str = "",
     tick: Tick = _nothing,
 ) -> Source:
-    """Read profiles. `fields`: `mobile from mobilePhone`, say (PROPERTIES); of a list the first is taken.
+    """Read profiles. `fields`: `mobile from mobilePhone`, say (`properties`); of a list the first is taken.
 
     All scopes that are given must hold: `group` (name or object id, members at any depth), `filter` (OData on users),
     `departments`, `licence` (sku part number or id), `new_since` (a date, or `7d`: created in the last seven days).
@@ -93,20 +88,26 @@ async def read(
     return Source(wanted, problems, facts, _users(saying))
 
 
+def properties() -> dict[str, list[str]]:
+    """Property of a directory profile → the methods it may feed."""
+    names = dict.fromkeys(name for kind in KINDS.values() for name in kind.profile)
+    return {name: [m for m, kind in KINDS.items() if name in kind.profile] for name in names}
+
+
 def _chosen(fields: Sequence[str]) -> dict[str, str]:
-    """Method → property, in METHODS order."""
+    """Method → property, in the order of KINDS."""
     found = {}
     for said in fields:
         method, _, name = (part.strip() for part in said.partition(" from "))
-        if method not in METHODS or method not in PROPERTIES.get(name, ()):
-            ready = "; ".join(f"{name} for {', '.join(methods)}" for name, methods in PROPERTIES.items())
+        if method not in properties().get(name, ()):
+            ready = "; ".join(f"{name} for {', '.join(methods)}" for name, methods in properties().items())
             raise ParameterError(f"profile_fields: {said!r} is not method from property", remedy=f"there are: {ready}")
         if method in found:
             raise ParameterError(f"profile_fields names {method} twice", remedy="name each method once")
         found[method] = name
     if not found:
         raise ParameterError("profile_fields is empty", remedy="write mobile from mobilePhone, say")
-    return {m: found[m] for m in METHODS if m in found}
+    return {m: found[m] for m in KINDS if m in found}
 
 
 def _moment(text: str, now: datetime) -> datetime | None:

@@ -19,8 +19,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from authops.methods.kinds import KINDS, numbers
 from authops.phone.number import PhoneProblem
-from authops.phone.number import read as read_number
 from authops.phone.numbering import calling_code
 from authops.plan.notes import add as add_note
 from authops.source import mapping as mappings
@@ -28,15 +28,11 @@ from authops.source import table_file
 from authops.source.mapping import folded
 from authops.source.table_file import Table
 from authops.words.errors import ParameterError, SourceError
-from authops.words.frames import METHODS, PROBLEMS, USERS, WANTED, columns, empty, frame
+from authops.words.frames import PROBLEMS, USERS, WANTED, columns, empty, frame
 from authops.words.redaction import mask, mask_cell
 
-ALIASES: Final = {
+_ALIASES: Final = {
     "user": ("upn", "userprincipalname", "user", "username", "id", "userid", "objectid"),
-    "mobile": ("mobile", "mobilephone"),
-    "alternateMobile": ("alternatemobile", "alternatemobilephone"),
-    "office": ("officephone", "office"),
-    "email": ("email", "emailaddress", "alternateemail"),
     "overwrite": ("forcedupdate",),
     "remove": ("forcedremoval",),
     "ticket": ("ticket", "ticketnumber", "changenumber"),
@@ -72,11 +68,12 @@ jan@contoso.example,,,,,,TRUE,,what is blank is removed
 kim@contoso.example,,,,kim@mail.example,,,,an address for password reset
 """
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-# RFC 5321 without quoted names and addresses of machines, which nobody resets a password with.
-_WORD: Final = r"[\w!#$%&*+/=?^`{|}~-][\w!#$%&'*+/=?^`{|}~-]*"
-_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-_ADDRESS: Final = re.compile(rf"(?=.{{1,254}}$)(?=[^@]{{1,64}}@){_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
 _SHARED: Final = "the same number for several users of this source"
+
+
+def aliases() -> dict[str, tuple[str, ...]]:
+    """Field → the columns (folded) that mean it."""
+    return {"user": _ALIASES["user"]} | {name: kind.columns for name, kind in KINDS.items()} | _ALIASES
 
 
 @dataclass(frozen=True)
@@ -123,8 +120,8 @@ class Rows:
 
     @property
     def methods(self) -> list[str]:
-        """The methods there is a field for, in METHODS order."""
-        return [m for m in METHODS if m in self.cells]
+        """The methods there is a field for, in the order of KINDS."""
+        return [m for m in KINDS if m in self.cells]
 
 
 @dataclass
@@ -144,7 +141,7 @@ class _Faults:
         cells = self.rows.cells
         who = {"line": self.rows.lines[position], "user": mask_cell(cells["user"][position])}
         value = cells[at][position] if at in cells else ""
-        what = {"column": self.rows.names.get(at, ""), "value": mask_cell(mask(value) if at in METHODS else value)}
+        what = {"column": self.rows.names.get(at, ""), "value": mask_cell(mask(value) if at in KINDS else value)}
         return who | what | {"rule": rule, "message": message}
 
 
@@ -249,7 +246,7 @@ def _plain(table: Table, path: Path) -> Rows:
 def _mapped(table: Table, export: mappings.Export, path: Path) -> tuple[Rows, int]:
     """The rows of another system's export, and how many it leaves out."""
     found = export.found(table.header)
-    if "user" not in found or not any(m in found for m in METHODS):
+    if "user" not in found or not any(m in found for m in KINDS):
         raise SourceError(
             f"{path} does not look like {export.name}: its columns are {', '.join(filter(None, table.header))[:200]}",
             remedy=f"the mapping wants one of {', '.join(export.columns['user'])}, and one with numbers or addresses",
@@ -271,7 +268,7 @@ def _columns(header: Sequence[str], path: Path, *, strict: bool) -> dict[str, in
     """Field → position in the header."""
     found: dict[str, int] = {}
     for position, name in enumerate(header):
-        at = next((f for f, names in ALIASES.items() if folded(name) in names), None)
+        at = next((f for f, names in aliases().items() if folded(name) in names), None)
         if at and at in found and strict:
             raise SourceError(
                 f"{path}: columns {header[found[at]]!r} and {name!r} both mean {at}", remedy="rename or delete one"
@@ -283,7 +280,7 @@ def _columns(header: Sequence[str], path: Path, *, strict: bool) -> dict[str, in
             f"{path} has no user column; its columns are: {', '.join(h for h in header if h)[:200]}",
             remedy="name the column UPN (or UserPrincipalName, Id); another system's export needs a `mapping`",
         )
-    if strict and not any(m in found for m in METHODS):
+    if strict and not any(m in found for m in KINDS):
         raise SourceError(f"{path} has no method column", remedy="add Mobile, AlternateMobile, OfficePhone or Email")
     return found
 
@@ -340,31 +337,21 @@ def _regions(rows: Rows, default: str) -> Sequence[str]:
 def _values(rows: Rows, method: str, regions: Sequence[str], faults: _Faults) -> tuple[list[str], list[str]]:
     """(values, notes) of one method; "" for a blank cell and for one that is wrong."""
     values, notes = [""] * len(rows.lines), [""] * len(rows.lines)
-    kind = "office" if method == "office" else "mobile"
     for position, text in enumerate(rows.cells[method]):
         if not text:
             continue
         try:
-            if method == "email":
-                values[position] = _address(text)
-            else:
-                number = read_number(text, region=regions[position], method=kind)
-                values[position], notes[position] = number.value, number.note
+            number = KINDS[method].parse(text, regions[position])
+            values[position], notes[position] = number.value, number.note
         except PhoneProblem as problem:
             faults.add(position, method, problem.rule, f"{problem}; correct it")
     return values, notes
 
 
-def _address(text: str) -> str:
-    if not _ADDRESS.fullmatch(text):
-        raise PhoneProblem("not_an_address", "not an e-mail address")
-    return text
-
-
 def _shared(wanted: pd.DataFrame) -> pd.DataFrame:
     """Notes on numbers that several users would get."""
-    numbers = wanted[(wanted["intent"] == "set") & (wanted["method"] != "email")]
-    often = numbers[numbers.duplicated("value", keep=False)]
+    held = wanted[(wanted["intent"] == "set") & wanted["method"].isin(numbers())]
+    often = held[held.duplicated("value", keep=False)]
     users = often.groupby("value")["user"].nunique()
     many = often.index[often["value"].map(users) > 1]
     add_note(wanted, wanted.index.get_indexer(many), _SHARED)

@@ -5,4 +5,10 @@ Reads only, and never decides an action.
 
 from authops.words.rooms import offered
 
-__getattr__ = offered(__name__)
+__getattr__ = offered(
+    __name__,
+    {
+        "directory": "current defaults details find_users people profile_phones registrations role_holders "
+        "role_holders_if_allowed",
+    },
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -15,20 +16,15 @@ import pandas as pd
 from authops.graph import requests
 from authops.graph.answer import Answer, Request
 from authops.graph.client import Graph
+from authops.methods.kind import Kind
+from authops.methods.kinds import collections, default_names, numbers
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 
 _log = logging.getLogger(__name__)
-_DEFAULTS: Final = {
-    "sms": "mobile",
-    "voiceMobile": "mobile",
-    "voiceAlternateMobile": "alternateMobile",
-    "voiceOffice": "office",
-}
 # A method that is there while its value is not shown: as good as masked.
 _UNSHOWN: Final = "*"
 _ENOUGH_REFUSED: Final = 20
-_METHODS: Final = {method_id: method for method, method_id in requests.METHOD_IDS.items()}
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
 # Statuses that say: this is not to be had here, with this permission or this licence.
@@ -95,38 +91,37 @@ async def current(
     graph: Graph,
     user_ids: Iterable[str],
     *,
-    methods: Sequence[str] = ("mobile", "alternateMobile", "office"),
+    methods: Sequence[str] | None = None,
     defaults: pd.DataFrame | None = None,
     tick: Tick = _nothing,
+    patience: float = math.inf,
 ) -> pd.DataFrame:
-    """The present methods of just those users (CURRENT), one row per user and method asked for.
+    """The present methods of just those users (CURRENT), one row per user and method asked for (else every phone).
 
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
-    else they have is read too (`others`, -1 when unknown).
+    else they have is read too (`others`, -1 when unknown). `patience`: as in `Graph.send`; who takes longer is unread.
     """
     ids = [user for user in dict.fromkeys(user_ids) if user]
     told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
     preferred = {user.casefold(): method for user, method in told}
-    default_of = {user: _DEFAULTS.get(preferred.get(user.casefold(), ""), "") for user in ids}
+    methods, defaulting = numbers() if methods is None else methods, default_names()
+    default_of = {user: defaulting.get(preferred.get(user.casefold(), ""), "") for user in ids}
     others = await _others(graph, [user for user in ids if default_of[user]])
-    kinds = [k for k, wanted in (("phone", set(methods) - {"email"}), ("email", "email" in methods)) if wanted]
+    kinds = collections(methods)
     rows = Gathered(CURRENT)
-    async for answer in _answers(graph, (_methods_request(user, kind) for user in ids for kind in kinds), tick):
-        user, email = _whose(answer.request), answer.request.path.endswith("/emailMethods")
-        values, why = await _values(graph, answer)
-        for method in (m for m in methods if (m == "email") == email):
+    async for answer in _answers(graph, (k[0].reading(user) for user in ids for k in kinds.values()), tick, patience):
+        user, read_here = _whose(answer.request, kinds)
+        values, why = await _values(graph, answer, read_here)
+        for method in (kind.name for kind in read_here):
             known = {"is_default": default_of[user] == method, "others": others.get(user, -1)}
             rows.add(_state(user, method, values, why) | known)
     return _in_order(rows.frame(), ids, methods)
 
 
-def _methods_request(user_id: str, kind: str) -> Request:
-    return requests.phone_methods(user_id) if kind == "phone" else requests.email_methods(user_id)
-
-
-def _whose(request: Request) -> str:
-    """The user a request is about: `/users/ID/…`."""
-    return unquote(request.path.split("/", 3)[2])
+def _whose(request: Request, kinds: Mapping[str, list[Kind]]) -> tuple[str, list[Kind]]:
+    """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`."""
+    _, _, user, _, collection = request.path.split("/", 4)
+    return unquote(user), kinds[collection]
 
 
 def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
@@ -136,14 +131,13 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
     return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
 
 
-async def _values(graph: Graph, answer: Answer) -> tuple[dict[str, str], str]:
+async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[dict[str, str], str]:
     """Method → value, and why they are not known: an answer that is no list is not "none"."""
     try:
         items = await graph.items(answer)
     except GraphError as error:
         return {}, str(error)
-    values = {_METHODS.get(str(i.get("id")).lower(), str(i.get("phoneType") or "email")): i for i in items}
-    return {m: str(i.get("phoneNumber") or i.get("emailAddress") or _UNSHOWN) for m, i in values.items()}, ""
+    return {kind.name: kind.value(item) or _UNSHOWN for item in items for kind in kinds if kind.is_in(item)}, ""
 
 
 def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
@@ -164,12 +158,14 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
+async def _answers(
+    graph: Graph, asked: Iterable[Request], tick: Tick, patience: float = math.inf
+) -> AsyncIterator[Answer]:
     """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
     whom only others may look at (delegated sign-in) is refused alone.
     """
     done, all_refused, held = 0, True, list[Answer]()
-    async for answer in graph.send(asked):
+    async for answer in graph.send(asked, patience=patience):
         done += 1
         tick(done)
         held.append(answer)
@@ -336,12 +332,12 @@ async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFram
     async for answer in _answers(graph, asked, tick):
         user = asked[answer.request]
         who = {"user_id": user, "user_principal_name": names[user]}
-        for row in await _details(graph, answer, _DEFAULT_KINDS.get(preferred.get(user, ""), "")):
+        for row in await _details(graph, answer, (default_names() | _DEFAULT_KINDS).get(preferred.get(user, ""), "")):
             rows.add(who | row)
     return rows.frame().sort_values("user_principal_name", kind="stable", ignore_index=True)
 
 
-_DEFAULT_KINDS: Final = _DEFAULTS | {"push": "microsoftAuthenticator", "oath": "softwareOath"}
+_DEFAULT_KINDS: Final = {"push": "microsoftAuthenticator", "oath": "softwareOath"}
 _NO_METHOD: Final = {
     "method": "", "known": True, "value": "", "is_default": False, "sms_sign_in": "", "created_at": "", "error": ""
 }  # fmt: skip

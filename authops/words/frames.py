@@ -23,7 +23,6 @@ def _shape(**columns: tuple[str, str]) -> Shape:
     return MappingProxyType(columns)
 
 
-METHODS: Final = ("mobile", "alternateMobile", "office", "email")
 ACTIONS: Final = ("add", "update", "remove", "keep", "blocked")
 WRITES: Final = ("add", "update", "remove")
 OUTCOMES: Final = ("applied", "applied_with_note", "rejected", "drifted", "skipped", "unknown")
@@ -31,7 +30,7 @@ OUTCOMES: Final = ("applied", "applied_with_note", "rejected", "drifted", "skipp
 WANTED: Final = _shape(
     line=("count", "line of the source file, 1 = header"),
     user=("text", "what the source calls the user: UPN or object id"),
-    method=("text", "one of METHODS"),
+    method=("text", "a kind of methods.kinds"),
     intent=("text", "set, remove or leave"),
     value=("text", "the wanted value as Graph spells it; only with set"),
     overwrite=("flag", "may replace a different value (ForcedUpdate)"),
@@ -57,7 +56,7 @@ USERS: Final = _shape(
 )
 CURRENT: Final = _shape(
     user_id=("text", "object id"),
-    method=("text", "one of METHODS"),
+    method=("text", "a kind of methods.kinds"),
     known=("flag", "False when this could not be read: unread is never none"),
     value=("text", "as Graph spells it, empty = no such method"),
     is_default=("flag", "this method is the user's default for second factor, as far as the report knows"),
@@ -70,7 +69,7 @@ CHANGES: Final = _shape(
     user_id=("text", "object id, empty when the user was not found"),
     user_principal_name=("text", "label"),
     display_name=("text", ""),
-    method=("text", "one of METHODS"),
+    method=("text", "a kind of methods.kinds"),
     action=("text", "one of ACTIONS"),
     before=("text", "value now, empty = none"),
     after=("text", "value after the change, empty = none"),
@@ -97,13 +96,13 @@ OUTCOME_ROWS: Final = _shape(
 )
 HELD: Final = _shape(
     user_id=("text", "object id"),
-    method=("text", "one of METHODS, empty = all of them"),
+    method=("text", "a kind of methods.kinds, empty = all of them"),
     reason=("text", "one of plan.HOLDS: why nothing may be written"),
 )
 AUDITS: Final = _shape(
     at=("time", "UTC, ISO 8601"),
     user_id=("text", "whose method was changed"),
-    method=("text", "one of METHODS, empty = another kind or not told"),
+    method=("text", "a kind of methods.kinds, empty = another kind or not told"),
     activity=("text", "Graph's activityDisplayName"),
     before=("text", "old value, as far as told"),
     after=("text", "new value, as far as told"),
@@ -157,7 +156,10 @@ COVERAGE: Final = _shape(
 DETAILS: Final = _shape(
     user_id=("text", "object id"),
     user_principal_name=("text", "the label"),
-    method=("text", "one of METHODS, or Graph's name of another kind; empty = none besides a password, or not known"),
+    method=(
+        "text",
+        "a kind of methods.kinds, else Graph's name of it; empty = none besides a password, or not known",
+    ),
     known=("flag", "False when this person could not be read: unread is never none"),
     value=("text", "number or address as Graph spells it"),
     is_default=("flag", "the person's default for second factor, as far as the report knows"),

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
-from authops.apply import verify
-from authops.apply.verify import Witness
+from authops.apply import verification as verify
+from authops.apply.verification import Witness
 from authops.demo.world.staff import Staff
 from authops.tenant import audit_log
 from tests.apply.conftest import Stage, user_id

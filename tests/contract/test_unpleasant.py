@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from authops.demo.wire.server import Threaded
-from authops.graph import connection, requests
+from authops.graph import connection
 from authops.graph.client import Graph
+from authops.methods.kinds import KINDS
 from authops.tenant import directory
 
 
@@ -143,7 +144,7 @@ def test_spans_of_the_sdk_are_left_working(server) -> None:
 
     async def done() -> None:
         async with Graph.connect(profile(server)) as graph:
-            async for _ in graph.send([requests.phone_methods("00000000-0000-0000-0000-000000000000")]):
+            async for _ in graph.send([KINDS["mobile"].reading("00000000-0000-0000-0000-000000000000")]):
                 pass
 
     asyncio.run(done())

@@ -8,8 +8,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authops.methods.kinds import KINDS
 from authops.plan import plan
-from authops.words.frames import CURRENT, METHODS, PROBLEMS, USERS, WANTED, WRITES, empty, frame
+from authops.words.frames import CURRENT, PROBLEMS, USERS, WANTED, WRITES, empty, frame
 
 NUMBERS = ("+31 612345678", "+31612345678", "+31 687654321", "+31 206241111x7")
 ORDER = [
@@ -23,9 +24,9 @@ wants = st.one_of(
     st.just(("leave", "")), st.just(("remove", "")), st.sampled_from(NUMBERS).map(lambda number: ("set", number))
 )
 people = st.fixed_dictionaries({
-    "wants": st.dictionaries(st.sampled_from(METHODS), wants, min_size=1),
-    "has": st.dictionaries(st.sampled_from(METHODS), st.sampled_from(NUMBERS)),
-    "unread": st.sets(st.sampled_from(METHODS), max_size=1),
+    "wants": st.dictionaries(st.sampled_from(list(KINDS)), wants, min_size=1),
+    "has": st.dictionaries(st.sampled_from(list(KINDS)), st.sampled_from(NUMBERS)),
+    "unread": st.sets(st.sampled_from(list(KINDS)), max_size=1),
     "default": st.sampled_from(("", "mobile", "alternateMobile", "office")),
     "others": st.sampled_from((-1, 0, 0, 1)),
     "force": st.booleans(),
@@ -86,7 +87,7 @@ def planned(everybody: list[Person]) -> plan.Plan:
             "others": person["others"],
         }
         for user, person in zip(ids, everybody, strict=True)
-        for m in METHODS
+        for m in KINDS
     ]
     users = [{"user_id": user, "user_principal_name": user, "account_enabled": True} for user in ids]
     found = frame(USERS, users).assign(asked=ids, error="")

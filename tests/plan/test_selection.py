@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from authops.plan.selection import ACTS, STATES, Decision, Selection
 from authops.words.frames import PROBLEMS, empty, frame
-from tests.unit.reviewed import changes
+from tests.show.reviewed import changes
 
 
 def problems() -> pd.DataFrame:

@@ -259,7 +259,7 @@ def test_the_answer_stands_before_what_the_page_says_about_itself(tmp_path: Path
 
 def test_what_broke_is_said_under_the_title_and_the_traceback_is_folded(tmp_path: Path) -> None:
     words = f"HTTP 403 {EVIL}\n  \u2192 ask somebody"
-    trace = ["\x1b[31mGraphError\x1b[39m Traceback", "in ao.tenant.directory.registrations"]
+    trace = ["\x1b[31mGraphError\x1b[39m Traceback", "in ao.tenant.registrations"]
     error = nbformat.v4.new_output("error", ename="GraphError", evalue=words, traceback=trace)
     loud = {"tags": ["papermill-error-cell-tag"]}
     cells = [
@@ -275,7 +275,7 @@ def test_what_broke_is_said_under_the_title_and_the_traceback_is_folded(tmp_path
     body = page[page.index("<main>") :]
     assert body.index("Who?") < body.index("It broke: GraphError: HTTP 403") < body.index("About this page")
     assert body.count("ask somebody") == 2
-    assert body.index("<details><summary>traceback") < body.index("ao.tenant.directory.registrations")
+    assert body.index("<details><summary>traceback") < body.index("ao.tenant.registrations")
     assert not re.search(r"An Exception|Never reached|<img|\x1b|ansi", body)
 
 

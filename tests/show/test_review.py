@@ -18,7 +18,7 @@ from authops.show import review as module
 from authops.show.grid import Grid
 from authops.show.review import review_plan
 from authops.words.frames import PROBLEMS, USERS, empty, frame
-from tests.unit.reviewed import HOSTILE, changes
+from tests.show.reviewed import HOSTILE, changes
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
-from authops.graph import requests
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
+from authops.methods.kinds import KINDS
 from authops.source import profile
 from authops.tenant import audit_log, directory, protection
 from authops.words.errors import GraphError
@@ -69,7 +69,7 @@ def ask(rule: Rule, question: Callable[[Graph], Awaitable[Any]]) -> Any:
 
 
 def phone(number: Any, kind: str = "mobile", **more: Any) -> dict[str, Any]:
-    return {"id": requests.METHOD_IDS[kind], "phoneType": kind, "phoneNumber": number, **more}
+    return {"id": KINDS[kind].method_id, "phoneType": kind, "phoneNumber": number, **more}
 
 
 def mobile(rule: Rule) -> tuple[bool, str]:
@@ -162,7 +162,7 @@ def two_pages(first: Sequence[Any], second: Sequence[Any]) -> Rule:
 
 
 def test_an_audit_record_on_two_pages_is_one_change_and_records_without_an_id_are_all_kept() -> None:
-    target = {"id": ONE, "modifiedProperties": [{"oldValue": None, "newValue": requests.METHOD_IDS["mobile"]}]}
+    target = {"id": ONE, "modifiedProperties": [{"oldValue": None, "newValue": KINDS["mobile"].method_id}]}
     named, nameless = ({"id": i, "activityDateTime": "2026-11-25T10:00:00Z"} for i in ("a1", None))
     pages = two_pages(
         [named | {"targetResources": [target]}],

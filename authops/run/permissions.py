@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from authops.methods.kinds import KINDS
+
 
 @dataclass(frozen=True)
 class Need:
@@ -31,16 +33,28 @@ class Need:
 
 
 _DIRECTORY: Final = ("Directory.Read.All", "Directory.ReadWrite.All")
-_METHODS: Final = ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All")
-_PHONES: Final = ("UserAuthMethod-Phone.Read.All", "UserAuthMethod-Phone.ReadWrite.All")
-_EMAILS: Final = ("UserAuthMethod-Email.Read.All", "UserAuthMethod-Email.ReadWrite.All")
 
+
+def _kinds(verb: str) -> tuple[Need, ...]:
+    """To read or write each sort of method; a runbook does nothing without second factors, and little less without
+    the others.
+    """
+    found = {}
+    for kind in KINDS.values():
+        less = (
+            f"a column {kind.name.capitalize()} cannot be judged"
+            if verb == "read"
+            else f"changes of {kind.sort} are rejected"
+        )
+        any_of = kind.reads if verb == "read" else kind.writes
+        found[kind.sort] = Need(f"{verb} {kind.sort}", any_of, "" if kind.factor else less)
+    return tuple(found.values())
+
+
+READS: Final = _kinds("read")
+WRITES: Final = _kinds("write")
 PEOPLE: Final = Need("read people", ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY))
 REPORT: Final = Need("read the registration report", ("AuditLog.Read.All",))
-READ_PHONES: Final = Need("read phones", (*_METHODS, *_PHONES))
-READ_EMAILS: Final = Need("read e-mail methods", (*_METHODS, *_EMAILS), "a column Email cannot be judged")
-WRITE_PHONES: Final = Need("write phones", (_METHODS[1], _PHONES[1]))
-WRITE_EMAILS: Final = Need("write e-mail methods", (_METHODS[1], _EMAILS[1]), "changes of e-mail are rejected")
 ADMINS: Final = Need(
     "see who is an administrator",
     ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All", REPORT.ask),
@@ -70,7 +84,7 @@ LICENCES: Final = Need(
 
 SHOW_LICENCES: Final = replace(LICENCES, without="licences are shown by their ids", rarely=False)
 SHOW_ADMINS: Final = replace(ADMINS, without="the report alone says who is an administrator, not who is eligible")
-IN_SCOPE: Final = replace(READ_PHONES, what="read the phones of a scope", without="no scope can be read", rarely=True)
+IN_SCOPE: Final = replace(READS[0], what="read the phones of a scope", without="no scope can be read", rarely=True)
 GROUP_IN_SCOPE: Final = replace(GROUPS, without="no scope can be a group", rarely=True)
 CAMPAIGN: Final = replace(POLICY, what="read the campaign", without="")
 WRITE_CAMPAIGN: Final = Need(
@@ -78,13 +92,13 @@ WRITE_CAMPAIGN: Final = Need(
 )
 CAMPAIGN_GROUPS: Final = replace(GROUPS, without="targets that are groups cannot be told person by person")
 
-_JUDGE: Final = (PEOPLE, READ_PHONES, READ_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS)
+_JUDGE: Final = (PEOPLE, *READS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "tour": (),
     "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
-    "apply": (PEOPLE, WRITE_PHONES, WRITE_EMAILS, ADMINS, POLICY, GROUPS, DEFAULTS),
-    "verify": (READ_PHONES, READ_EMAILS, WITNESS),
+    "apply": (PEOPLE, *WRITES, ADMINS, POLICY, GROUPS, DEFAULTS),
+    "verify": (*READS, WITNESS),
     "undo": _JUDGE,
     "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),
 }

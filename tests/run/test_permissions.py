@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from authops.demo.login.permissions import DEFAULT
-from authops.run import runbook
-from authops.words import permissions
-from authops.words.permissions import NEEDS
+from authops.run import permissions, runbook
+from authops.run.permissions import NEEDS
 
 NAME = re.compile(r"`((?:\w|-)+\.\w+(?:\.\w+)?)`")
 
@@ -30,7 +29,7 @@ def test_a_notebooks_first_table_agrees(name: str) -> None:
     accepted = {permission for need in NEEDS[name] for permission in need.any_of}
     told = named(name)
     if name == "apply":  # what preview reads, apply may read by its own broader permission
-        told -= {need.ask for need in (permissions.READ_PHONES, permissions.READ_EMAILS)}
+        told -= {need.ask for need in (*permissions.READS,)}
     assert told <= accepted
     assert [need.what for need in NEEDS[name] if not told & set(need.any_of)] == []
 
@@ -43,8 +42,8 @@ def test_the_demo_tenant_grants_what_is_needed(name: str) -> None:
 @pytest.mark.parametrize("either", ["UserAuthenticationMethod.ReadWrite.All", "UserAuthMethod-Phone.ReadWrite.All"])
 def test_the_granular_and_the_broad_permission_are_both_accepted(either: str) -> None:
     lacking = permissions.missing("apply", [*DEFAULT, either])
-    assert permissions.WRITE_PHONES not in lacking
-    assert permissions.READ_PHONES not in permissions.missing("preview", ["User.Read.All", either])
+    assert permissions.WRITES[0] not in lacking
+    assert permissions.READS[0] not in permissions.missing("preview", ["User.Read.All", either])
 
 
 def test_what_is_missing_is_said_with_what_to_ask_for() -> None:

@@ -1,0 +1,55 @@
+"""The e-mail address: for resetting a password only, never a second factor (Graph: emailAuthenticationMethod)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from authops.methods.kind import Kind, Order, Policy
+from authops.phone.number import Number, PhoneProblem
+
+# RFC 5321 without quoted names and addresses of machines, which nobody resets a password with.
+_WORD: Final = r"[\w!#$%&*+/=?^`{|}~-][\w!#$%&'*+/=?^`{|}~-]*"
+_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_ADDRESS: Final = re.compile(rf"(?=.{{1,254}}$)(?=[^@]{{1,64}}@){_WORD}(?:\.{_WORD})*@(?:{_LABEL}\.)+(?!\d+$){_LABEL}")
+
+
+def _parse(text: str, _: str) -> Number:
+    if not _ADDRESS.fullmatch(text):
+        raise PhoneProblem("not_an_address", "not an e-mail address")
+    return Number(text)
+
+
+def _body(value: str) -> Mapping[str, Any]:
+    return {"emailAddress": value}
+
+
+def _value(item: Mapping[str, Any]) -> str:
+    return str(item.get("emailAddress") or "")
+
+
+KIND: Final = Kind(
+    "email",
+    "e-mail address",
+    "e-mail methods",
+    "#microsoft.graph.emailAuthenticationMethod",
+    "3ddfcfc8-9383-446f-83cc-3ab9be4be18f",
+    "emailMethods",
+    _parse,
+    _body,
+    _value,
+    ("email", "emailaddress", "alternateemail"),
+    Order(add=6, update=7, remove=10),
+    (Policy("Email"),),
+    (
+        "UserAuthenticationMethod.Read.All",
+        "UserAuthenticationMethod.ReadWrite.All",
+        "UserAuthMethod-Email.Read.All",
+        "UserAuthMethod-Email.ReadWrite.All",
+    ),
+    ("UserAuthenticationMethod.ReadWrite.All", "UserAuthMethod-Email.ReadWrite.All"),
+    profile=("mail", "otherMails"),
+    report="email",
+    address=True,
+)

@@ -1,0 +1,110 @@
+"""What every kind of method says of itself: the face that plan, apply, verify, audit and the documentation rely on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from authops.graph import requests
+from authops.graph.answer import Request
+from authops.phone.number import Number, fold
+
+# One slot a person, undone exactly · a code that exists once · many a person, removed for good · a value to move.
+FAMILIES: Final = ("value", "pass", "device", "state")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A configuration of the tenant's methods policy that lets a method be used.
+
+    `flag`: a property of it that has to be true as well, such as `isOfficePhoneAllowed`; "" for none.
+    """
+
+    configuration: str
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Where the writes of a kind stand among all writes of one person: adds and updates first, then what is removed."""
+
+    add: int
+    update: int
+    remove: int
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """Action → rank."""
+        return {"add": self.add, "update": self.update, "remove": self.remove}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of method.
+
+    `label`: what people call it, `sort`: it and its like, as permissions know them.
+    `method_id`: Graph's id of it, the same for everybody. `collection`: its segment under `/users/{id}/authentication`.
+    `parse`: a source's text and the country of national numbers → the value as Graph spells it; raises `PhoneProblem`.
+    `body`: a value → what is sent. `value`: an item of Graph's answer → its value, "" when the answer does not show it.
+    `columns`: a source's columns (folded) that mean it. `profile`: properties of a directory profile that may feed it.
+    `beside`: the kind it lives only beside. `policies`: of which one has to allow it. `report`: its name in the
+    registration report, `defaults`: the report's names of it as default method.
+    `factor`: satisfies MFA. `retires`: Microsoft stops delivering it (message centre MC1426371). `resists`: phishing.
+    `signs_in`: the policy may make it a first factor, and then it must be nobody else's.
+    `address`: an e-mail address, else a phone number. `twin`: a kind that should not hold the same number.
+    `reads`, `writes`: application permissions of which any one opens it, least first.
+    """
+
+    name: str
+    label: str
+    sort: str
+    graph_type: str
+    method_id: str
+    collection: str
+    parse: Callable[[str, str], Number]
+    body: Callable[[str], Mapping[str, Any]]
+    value: Callable[[Mapping[str, Any]], str]
+    columns: tuple[str, ...]
+    order: Order
+    policies: tuple[Policy, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    family: str = "value"
+    profile: tuple[str, ...] = ()
+    beside: str = ""
+    twin: str = ""
+    report: str = ""
+    defaults: tuple[str, ...] = ()
+    factor: bool = False
+    retires: bool = False
+    resists: bool = False
+    address: bool = False
+    signs_in: bool = False
+    undone: bool = True
+    secret: bool = False
+    version: str = "v1.0"
+
+    def reading(self, user_id: str) -> Request:
+        """GET of what a person has of it, and of the kinds that stand beside it."""
+        return Request("GET", self._collection(user_id))
+
+    def writing(self, action: str, user_id: str, value: str) -> Request:
+        """The one request of an add (POST), update (PATCH) or remove (DELETE)."""
+        path, body = self._collection(user_id), json.dumps(self.body(value))
+        if action == "add":
+            return Request("POST", path, body)
+        one = f"{path}/{self.method_id}"
+        return Request("PATCH", one, body) if action == "update" else Request("DELETE", one)
+
+    def _collection(self, user_id: str) -> str:
+        return requests.authentication(user_id, self.collection)
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two values are equal, however they are spelled."""
+        return fold(one) == fold(other)
+
+    def is_in(self, item: Mapping[str, Any]) -> bool:
+        """Whether an item of Graph's answer is of this kind."""
+        return str(item.get("id") or "").casefold() == self.method_id

@@ -1,0 +1,46 @@
+"""What the three phones have in common (Graph: phoneAuthenticationMethod)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from authops.methods.kind import Kind, Order, Policy
+from authops.phone.number import Number, read
+
+GRAPH_TYPE: Final = "#microsoft.graph.phoneAuthenticationMethod"
+READS: Final = (
+    "UserAuthenticationMethod.Read.All",
+    "UserAuthenticationMethod.ReadWrite.All",
+    "UserAuthMethod-Phone.Read.All",
+    "UserAuthMethod-Phone.ReadWrite.All",
+)
+WRITES: Final = ("UserAuthenticationMethod.ReadWrite.All", "UserAuthMethod-Phone.ReadWrite.All")
+PROFILE: Final = ("mobilePhone", "businessPhones")
+
+
+def phone(
+    name: str,
+    label: str,
+    method_id: str,
+    columns: tuple[str, ...],
+    order: Order,
+    policies: tuple[Policy, ...],
+    **more: Any,
+) -> Kind:
+    """A phone of this `phoneType`: a second factor that Microsoft stops delivering to."""
+
+    def parse(text: str, region: str) -> Number:
+        return read(text, region=region, method="office" if name == "office" else "mobile")
+
+    def body(value: str) -> Mapping[str, Any]:
+        return {"phoneNumber": value, "phoneType": name}
+
+    return Kind(
+        name, label, "phones", GRAPH_TYPE, method_id, "phoneMethods", parse, body, _value, columns, order, policies,
+        READS, WRITES, profile=PROFILE, factor=True, retires=True, **more,
+    )  # fmt: skip
+
+
+def _value(item: Mapping[str, Any]) -> str:
+    return str(item.get("phoneNumber") or "")
