@@ -1,7 +1,7 @@
 """Drive real Graph clients against the demo tenant, and write the table into docs/demo-tenant.md.
 
-`python -m bench.clients.drive FOLDER` makes `FOLDER` the clients' environment (npm and pip; minutes the first time), or uses
-what is there. Not part of the tests: it needs npm.
+`python -m bench.clients.drive FOLDER` makes `FOLDER` the clients' environment, or uses it (npm and pip; minutes at
+first). Not part of the tests: it needs npm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Python's Graph clients in an environment of their own: one JSON line for each operation. `python python_clients.py NAME`."""
+"""Python's Graph clients, by name, in an environment of their own: one JSON line for each operation."""
 
 from __future__ import annotations
 

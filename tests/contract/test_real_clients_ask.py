@@ -342,7 +342,8 @@ def test_the_organization_and_its_domains(inside) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/users?$top=1", "/groups", "/users/{ben}/authentication/methods", "/users/{ben}/authentication/phoneMethods",
-     DETAILS, "/policies/authenticationMethodsPolicy", "/auditLogs/directoryAudits", "/roleManagement/directory/roleAssignments",
+     DETAILS, "/policies/authenticationMethodsPolicy", "/auditLogs/directoryAudits",
+     "/roleManagement/directory/roleAssignments",
      "/users/{ben}/authentication", "/organization", "/directoryRoles", "/subscribedSkus"],
 )  # fmt: skip
 def test_beta_serves_what_v1_serves(inside, path) -> None:
