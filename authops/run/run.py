@@ -28,9 +28,7 @@ from authops.run.outcome import author
 from authops.run.runlog import log_to
 from authops.show.views import View, box, show
 from authops.source import wanted_file
-from authops.words import disk
-from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError, UsageError
-from authops.words.errors import JournalError, ParameterError, PlanError
+from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request
 from authops.graph.client import Graph
 from authops.methods.kind import Kind
-from authops.methods.kinds import collections, default_names, numbers
+from authops.methods.kinds import KINDS, collections, default_names, numbers
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 
@@ -142,7 +142,7 @@ async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[
 
 def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
     value = values.get(method, "")
-    if "*" in value:
+    if value and (value == _UNSHOWN or not KINDS[method].whole(value)):
         error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
     return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
 
@@ -356,7 +356,9 @@ def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
     kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
     method = str(item.get("phoneType") or kind)
     value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
-    error = "Graph showed a masked number" if "*" in value else ""
+    ours = next((one for one in KINDS.values() if one.is_in(item)), None)
+    masked = value == _UNSHOWN or (ours is not None and bool(value) and not ours.whole(value))
+    error = "Graph showed a masked number" if masked else ""
     return {
         "method": method,
         "known": not error,
