@@ -17,7 +17,7 @@ import pandas as pd
 from authops.graph import requests
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
-from authops.source.wanted_file import Rows, Source, judge
+from authops.source.wanted_file import Rows, Source, as_their_column, judge
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS
@@ -82,6 +82,7 @@ async def read(
         "users whose profile says something": len(saying),
         **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
         "methods": rows.methods,
+        **as_their_column(wanted),
         "default_region": default_region,
         **how,
     }

@@ -29,6 +29,7 @@ _HINT: Final = re.compile(
 )
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
+_PAIRS: Final = re.compile(r"(?<![\w.+*/:-])0[1-9]\d{0,3}([ .-])\d{2,4}(?:\1\d{2,4}){1,3}(?![\w.:*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
 _ALONE: Final = re.compile(r"['+]?[0-9][0-9 ().\-/]{4,}")
 _LONGEST: Final = 120
@@ -55,7 +56,8 @@ def mask(value: str) -> str:
 
 def mask_numbers(words: str) -> str:
     """A sentence with every phone number in it masked: +CC, 00CC, or with a national zero."""
-    return _NATIONAL.sub(_national, _INTERNATIONAL.sub(lambda match: mask(match[0]), words))
+    words = _INTERNATIONAL.sub(lambda match: mask(match[0]), words)
+    return _PAIRS.sub(_national, _NATIONAL.sub(_national, words))
 
 
 def mask_cell(cell: str) -> str:
@@ -113,7 +115,7 @@ class Scanner:
             return shape.sub(one, text)
 
         words = counted(_INTERNATIONAL, lambda match: mask(match[0]), words)
-        words = counted(_NATIONAL, _national, words)
+        words = counted(_PAIRS, _national, counted(_NATIONAL, _national, words))
         return counted(_DIGITS, known, words) if self.numbers else words
 
     def _known(self, digits: str) -> bool:

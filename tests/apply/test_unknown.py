@@ -84,7 +84,8 @@ class Road:
         """The guards that stopped it (BREACHES), empty when it went on."""
 
         async def done(graph: Graph) -> pd.DataFrame:
-            seen = await protection.again(graph, approved, self.rules)
+            people = await directory.find_users(graph, approved["user_id"].unique())
+            seen = await protection.again(graph, people, approved, self.rules)
             part = plan.Plan(approved, pd.DataFrame(), {})
             broken = guards.breaches(part, unread=seen.unread, held=seen.held)
             if broken.empty:
@@ -318,4 +319,135 @@ def test_what_is_not_known_when_it_is_applied_is_held_or_stops_the_plan(stage: S
     with suppress(GraphError):
         road.apply(made.writes)
     assert road.transport.altered
+    assert ANN not in road.written()
+
+
+def signs_in(stage: Stage, *names: str) -> None:
+    """Everybody may use a mobile; these sign in by SMS as well."""
+    in_a_group(stage)
+    groups(stage)[GROUP].members = [user_id(name) for name in names]
+    everybody = target("all_users", isUsableForSignIn=False)
+    policy(stage, Sms={"includeTargets": [everybody, target(GROUP, isUsableForSignIn=True)]})
+
+
+def test_a_number_of_somebody_outside_the_file_who_signs_in_by_sms_is_held(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={"mobile": A})
+    signs_in(stage, "ann", "bob", "eve")
+    made, _ = Road(stage).preview()
+    assert dict(zip(made.changes["user_id"], made.changes["reason"], strict=True)) == {
+        ANN: "shared_sign_in", BOB: "no_method"
+    }  # fmt: skip
+
+
+def test_splitting_a_file_does_not_give_one_number_to_two_who_sign_in_by_sms(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    signs_in(stage, "ann", "bob")
+    road = Road(stage)
+    first, second = (road.preview(f"{name}@contoso.example,{A},,,,\n")[0] for name in ("ann", "bob"))
+    assert road.apply(first.writes, "first").empty
+    (said,) = road.apply(second.writes, "second")["message"]
+    assert "shared_sign_in" in said
+    assert road.written() == {ANN}
+
+
+def test_undo_does_not_give_a_number_back_that_is_somebody_elses_by_now(stage: Stage) -> None:
+    stage.people(ann={"mobile": A}, bob={}, eve={})
+    signs_in(stage, "ann", "bob")
+    road = Road(stage)
+    assert road.apply(road.preview(f"ann@contoso.example,{C},,,TRUE,\n")[0].writes).empty
+    bob = stage.world.tenant.find(BOB)
+    assert bob
+    stage.world.tenant.add_phone(bob, "mobile", A)
+    assert list(road.undo().changes["reason"]) == ["shared_sign_in"]
+
+
+@pytest.mark.parametrize("fault", ["403", "500", "empty", "left out"])
+def test_that_somebody_elses_number_could_not_be_looked_at_is_said(stage: Stage, fault: str) -> None:
+    stage.people(ann={}, bob={}, eve={"mobile": A})
+    signs_in(stage, "ann", "eve")
+    road = Road(stage)
+    road.transport.which, road.transport.fault = (lambda path: path.startswith(f"/users/{EVE}/")), ALWAYS[fault]
+    notes = road.preview()[0].changes.set_index("user_id")["note"]
+    assert "not known whether somebody else" in notes[ANN]
+    assert "not known" not in notes[BOB]
+
+
+def test_nobody_else_is_read_where_nobody_signs_in_by_sms(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={"mobile": A})
+    policy(stage, Sms={"includeTargets": [target("all_users", isUsableForSignIn=False)]})
+    Road(stage).preview()
+    assert not [row for row in stage.log() if EVE in row["path"]]
+
+
+@pytest.mark.parametrize(
+    ("rules", "guard", "named"),
+    [
+        (Rules(protect_users=["an@contoso.example"]), "protect_users", "an@contoso.example"),
+        (Rules(protect_users=["ann@contoso.example", GROUP]), "protect_users", GROUP),
+        (Rules(protect_users=[" "]), "protect_users", "empty"),
+        (Rules(protect_groups=["Glas"]), "protect_groups", "Glas"),
+        (Rules(protect_groups=["Twice"]), "protect_groups", "Twice"),
+        (Rules(protect_groups=[ANN]), "protect_groups", ANN),
+    ],
+)
+def test_a_name_that_nobody_has_or_two_have_stops_the_plan(stage: Stage, rules: Rules, guard: str, named: str) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    policy(stage)
+    in_a_group(stage)
+    for twin in ("1", "2"):
+        groups(stage)[twin * 8 + GROUP[8:]] = Group(twin * 8 + GROUP[8:], "Twice", "")
+    _, broken = Road(stage, rules).preview()
+    assert list(broken["guard"]) == [guard]
+    assert named in broken["message"].iloc[0]
+    assert "correct the name" in broken["message"].iloc[0]
+
+
+@pytest.mark.parametrize("fault", ["403", "500", "empty", "left out"])
+def test_a_protected_person_who_cannot_be_read_stops_the_plan(stage: Stage, fault: str) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    policy(stage)
+    road = Road(stage, Rules(protect_users=["eve@contoso.example"]))
+    road.transport.which, road.transport.fault = (lambda path: "eve@" in path), ALWAYS[fault]
+    assert list(road.preview()[1]["guard"]) == ["protect_users"]
+
+
+def test_a_tenant_without_a_licence_for_it_has_nobody_eligible(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    policy(stage)
+    road = Road(stage)
+    road.transport.which = ends("/roleEligibilityScheduleInstances")
+    road.transport.fault = lambda _, __: (400, {"error": {"code": "AadPremiumLicenseRequired", "message": "P2"}})
+    made, broken = road.preview()
+    assert (len(made.writes), len(broken)) == (2, 0)
+
+
+def test_one_group_that_cannot_be_read_takes_nothing_from_what_was(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    policy(stage)
+    role_of_a_group(stage)
+    role(stage, BOB, "_eligible")
+    road = Road(stage)
+    road.transport.which, road.transport.fault = ends(f"/groups/{GROUP}/transitiveMembers"), ALWAYS["403"]
+    made, broken = road.preview()
+    assert (list(made.held["user_id"]), list(broken["guard"])) == ([BOB], ["allow_admins"])
+
+
+METHOD_FAULTS: Mapping[str, Fault] = LISTS | {
+    "no id": without("id", "phoneType"), "id a number": with_(id=7, phoneType=None), "number null": with_(phoneNumber=None),
+    "number a number": with_(phoneNumber=31612345678), "another type": with_(phoneType="office"),
+    "another id": with_(id=GROUP), "twice": lambda _, body: (200, {**body, "value": body["value"] * 2}),
+    "somebody else's": lambda _, body: (200, {**body, "@odata.context": f"x/$metadata#users('{EVE}')/authentication"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", {**ALWAYS, **METHOD_FAULTS})
+def test_a_mobile_that_is_not_plainly_told_is_never_written_over(stage: Stage, fault: str) -> None:
+    stage.people(ann={"mobile": C}, bob={"mobile": C}, eve={})
+    policy(stage)
+    road = Road(stage)
+    before = road.preview()[0]
+    road.transport.which, road.transport.fault = methods_of_ann, {**ALWAYS, **METHOD_FAULTS}[fault]
+    made, _ = road.preview()
+    assert made.changes.set_index("user_id").loc[ANN, "reason"] == "current_unknown"
+    road.apply(before.writes)
     assert ANN not in road.written()
