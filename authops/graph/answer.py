@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from authops.words.errors import GraphError, GraphUnreachable
+from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
 READ: Final = "GET"
 # Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
 _NOT_DONE: Final = (401, 424)
+_SOME_FAILED: Final = 424
 _REMEDIES: Final = {
     401: "sign in again; check the certificate and the tenant of the connection",
     403: "ask the administrator for the permission that the notebook's first table names, with consent",
@@ -93,16 +94,22 @@ def batch(by_id: Mapping[str, Request], names: Mapping[str, str]) -> Request:
 
 
 def batch_answers(outer: Answer, by_id: Mapping[str, Request], names: Mapping[str, str]) -> list[Answer]:
-    """The answer to each request of a batch, in their order; all share it when the batch as a whole failed."""
-    if outer.error:
-        return [Answer(request, outer.status, outer.headers, {}, outer.error) for request in by_id.values()]
+    """The answer to each request of a batch, in their order; all share it when the batch as a whole failed.
+
+    A batch answered 424 (Graph: throttling), or as another failure, can hold the answers to its requests all the same.
+    """
     said = outer.body.get("responses")
     parts = [part for part in said if isinstance(part, dict)] if isinstance(said, list) else []
     times = Counter(str(part.get("id")) for part in parts)
     # An answer to nothing that was asked, or a second one, tells nothing.
     once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
+    if outer.error and not once:
+        # Of the batch itself 424 does not say that nothing was done: some of it was, and the rest was throttled.
+        sent = not isinstance(outer.error, GraphNotSent)
+        status = 0 if outer.status == _SOME_FAILED and sent else outer.status
+        return [Answer(request, status, outer.headers, {}, outer.error) for request in by_id.values()]
     found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
-    return [found.get(name) or _unanswered(request, names[name]) for name, request in by_id.items()]
+    return [found.get(name) or _unanswered(request, names[name], outer.headers) for name, request in by_id.items()]
 
 
 def answer_of(request: Request, status: int, headers: Mapping[str, str], body: Any, name: str = "") -> Answer:
@@ -129,13 +136,14 @@ def _inner(request: Request, part: Mapping[str, Any], name: str) -> Answer:
     status, headers = str(part.get("status")), part.get("headers")
     told = {str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
     if not (status.isascii() and status.isdigit()):
-        return _unanswered(request, name)
+        return _unanswered(request, name, told)
     return answer_of(request, int(status), told, part.get("body"), name)
 
 
-def _unanswered(request: Request, name: str) -> Answer:
+def _unanswered(request: Request, name: str, headers: Mapping[str, str]) -> Answer:
+    """No answer; how long to wait, and Graph's id, are those of the batch."""
     error = GraphUnreachable("the $batch answer left this request out", client_request_id=name, request=str(request))
-    return Answer(request, 0, {}, {}, error)
+    return Answer(request, 0, headers, {}, error)
 
 
 def collection(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:

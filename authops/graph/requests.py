@@ -187,15 +187,19 @@ def change_campaign(campaign: Mapping[str, Any]) -> Request:
     return Request("PATCH", methods_policy().path, json.dumps(body))
 
 
-def audits(since: str) -> Request:
+def audits(since: str, top: int | None = 999) -> Request:
     """Changes of methods since a moment (UTC, ISO 8601), as the service that made them tells (Graph: list
-    directoryAudits); the directory's own record of the same change is left out."""
+    directoryAudits); the directory's own record of the same change is left out.
+
+    Five requests in ten seconds are allowed, so pages are large; 999 is practice, not documented. `top` None: as many
+    as Graph itself likes.
+    """
     from msgraph.generated.audit_logs.directory_audits import directory_audits_request_builder as module
 
     clause = f"activityDateTime ge {since} and loggedByService eq 'Authentication Methods'"
     kind = module.DirectoryAuditsRequestBuilder.DirectoryAuditsRequestBuilderGetQueryParameters
     builder = _api().audit_logs.directory_audits
-    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause)))))
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause, top=top)))))
 
 
 def authentication_methods(user_id: str) -> Request:

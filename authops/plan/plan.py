@@ -41,7 +41,7 @@ REASONS: Final = {
     "not_as_written": "the present value is not what the run wrote that is to be undone",
 } | HOLDS
 # What judges a plan: counted up whenever the same inputs would be judged otherwise.
-RULES_VERSION: Final = 4
+RULES_VERSION: Final = 5
 
 
 @dataclass(frozen=True)

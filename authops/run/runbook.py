@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
@@ -98,9 +99,15 @@ def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
 
 
 def effective(
-    runbooks: Sequence[str], files: Sequence[Path] = (), pairs: Sequence[tuple[str, str]] = ()
+    runbooks: Sequence[str],
+    files: Sequence[Path] = (),
+    pairs: Sequence[tuple[str, str]] = (),
+    kept: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """Runbook → its parameters, all checked. Raises one `ParameterError` that lists everything wrong."""
+    """Runbook → its parameters, all checked. Raises one `ParameterError` that lists everything wrong.
+
+    `kept`: runbook → what an earlier attempt in its run was given, which a resume goes on with.
+    """
     known = {runbook: declared(runbook) for runbook in RUNBOOKS}
     everywhere = {name: p for ps in known.values() for name, p in ps.items() if name not in _SET_BY_RUNNER}
     here = {name: p for rb in runbooks for name, p in known.get(rb, declared(rb)).items() if name not in _SET_BY_RUNNER}
@@ -115,7 +122,8 @@ def effective(
     }
     if wrong:
         raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
-    return {rb: defaults[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
+    before = {rb: {k: v for k, v in kept.get(rb, {}).items() if k in known[rb]} for rb in runbooks}
+    return {rb: defaults[rb] | before[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
 
 
 def _defaults(runbook: str) -> Path:

@@ -18,7 +18,7 @@ from authops.graph import requests
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
 from authops.source.rows import Rows
-from authops.source.wanted import Source, judge
+from authops.source.wanted import Source, as_their_column, judge
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS
@@ -83,6 +83,7 @@ async def read(
         "users whose profile says something": len(saying),
         **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
         "methods": rows.methods,
+        **as_their_column(wanted),
         "default_region": default_region,
         **how,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from authops.methods.kinds import KINDS, numbers
-from authops.phone.number import PhoneProblem
+from authops.phone.column import AS_ITS_COLUMN
 from authops.phone.numbering import calling_code
+from authops.phone.spelling import PhoneProblem
 from authops.plan.notes import add as add_note
 from authops.source import countries
 from authops.source.rows import Faults, Rows
@@ -34,7 +36,8 @@ RULES: Final = {
     "not_an_address": "the e-mail address cannot be one",
     "not_a_number": "the text cannot be read as a number",
     "number_mangled": "a spreadsheet turned the number into 1.23E+10",
-    "plus_lost": "a spreadsheet took the + away: the digits begin with a country code",
+    "plus_lost": "the digits begin with a country code; a spreadsheet may have taken the + away",
+    "two_readings": "the same characters can be two numbers: a code that stands there twice, an exit code, a zero",
     "number_masked": "the number is masked",
     "no_country_code": "the number has no country code and no default region is set",
     "extension_not_allowed": "only an office phone may have an extension",
@@ -226,17 +229,30 @@ def _regions(rows: Rows, default: str) -> Sequence[str]:
 def _values(rows: Rows, method: str, regions: Sequence[str], faults: Faults) -> tuple[list[str], list[str]]:
     """(values, notes) of one method; "" for a blank cell and for one that is wrong."""
     values, notes = [""] * len(rows.lines), [""] * len(rows.lines)
-    for position, text in enumerate(rows.cells[method]):
-        if not text:
-            continue
-        try:
-            number = KINDS[method].parse(text, regions[position])
-            values[position], notes[position] = number.value, number.note
-        except PhoneProblem as problem:
-            if problem.rule == "no_country_code" and "region" in rows.cells and rows.cells["region"][position]:
-                faults.add(position, "region", "unknown_country", _NO_COUNTRY)
-            faults.add(position, method, problem.rule, f"{problem}; correct it")
+    filled = [position for position, text in enumerate(rows.cells[method]) if text]
+    texts = [rows.cells[method][n] for n in filled]
+    # A country code from a column of its own is an assumption.
+    joined = len(re.findall(r"\{.+?\}", rows.names.get(method, ""))) > 1
+    read_ = KINDS[method].parse(texts, [regions[n] for n in filled], joined)
+    for position, found in zip(filled, read_, strict=True):
+        if isinstance(found, PhoneProblem):
+            _add_problem(rows, position, method, found, faults)
+        else:
+            values[position], notes[position] = found.value, found.note
     return values, notes
+
+
+def _add_problem(rows: Rows, position: int, method: str, problem: PhoneProblem, faults: Faults) -> None:
+    """A number that lacks its country is the fault of the country's column, where that says something."""
+    if problem.rule == "no_country_code" and "region" in rows.cells and rows.cells["region"][position]:
+        faults.add(position, "region", "unknown_country", _NO_COUNTRY)
+    faults.add(position, method, problem.rule, f"{problem}; {problem.remedy}")
+
+
+def as_their_column(wanted: pd.DataFrame) -> dict[str, int]:
+    """A fact about how numbers were read: how many were read as the rest of their column, if any."""
+    count = int(wanted["note"].str.contains(AS_ITS_COLUMN, regex=False).sum())
+    return {"numbers read as the rest of their column": count} if count else {}
 
 
 def _shared(wanted: pd.DataFrame) -> pd.DataFrame:

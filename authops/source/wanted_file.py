@@ -19,7 +19,7 @@ from authops.source.delimited import DELIMITERS
 from authops.source.mapping import folded
 from authops.source.rows import Rows
 from authops.source.table import said
-from authops.source.wanted import Source, judge
+from authops.source.wanted import Source, as_their_column, judge
 from authops.words.errors import SourceError
 
 _log = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ def read(
         "columns": list(rows.names.values()),
         "ignored_columns": [said(name) for name in table.header if name and folded(name) not in read],
         "methods": rows.methods,
+        **as_their_column(wanted),
         **how,
     }
     return Source(wanted, problems, facts, beside=rows.beside)

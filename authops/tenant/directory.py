@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request
 from authops.graph.client import Graph
 from authops.methods.kind import Kind
-from authops.methods.kinds import collections, default_names, numbers
+from authops.methods.kinds import KINDS, collections, default_names, numbers
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 
@@ -93,11 +94,12 @@ async def current(
     methods: Sequence[str] | None = None,
     defaults: pd.DataFrame | None = None,
     tick: Tick = _nothing,
+    patience: float = math.inf,
 ) -> pd.DataFrame:
     """The present methods of just those users (CURRENT), one row per user and method asked for (else every phone).
 
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
-    else they have is read too (`others`, -1 when unknown).
+    else they have is read too (`others`, -1 when unknown). `patience`: as in `Graph.send`; who takes longer is unread.
     """
     ids = [user for user in dict.fromkeys(user_ids) if user]
     told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
@@ -107,7 +109,7 @@ async def current(
     others = await _others(graph, [user for user in ids if default_of[user]])
     kinds = collections(methods)
     rows = Gathered(CURRENT)
-    async for answer in _answers(graph, (k[0].reading(user) for user in ids for k in kinds.values()), tick):
+    async for answer in _answers(graph, (k[0].reading(user) for user in ids for k in kinds.values()), tick, patience):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
         for method in (kind.name for kind in read_here):
@@ -140,7 +142,7 @@ async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[
 
 def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
     value = values.get(method, "")
-    if "*" in value:
+    if value and (value == _UNSHOWN or not KINDS[method].whole(value)):
         error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
     return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
 
@@ -156,12 +158,14 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
+async def _answers(
+    graph: Graph, asked: Iterable[Request], tick: Tick, patience: float = math.inf
+) -> AsyncIterator[Answer]:
     """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
     whom only others may look at (delegated sign-in) is refused alone.
     """
     done, all_refused, held = 0, True, list[Answer]()
-    async for answer in graph.send(asked):
+    async for answer in graph.send(asked, patience=patience):
         done += 1
         tick(done)
         held.append(answer)
@@ -352,7 +356,9 @@ def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
     kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
     method = str(item.get("phoneType") or kind)
     value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
-    error = "Graph showed a masked number" if "*" in value else ""
+    ours = next((one for one in KINDS.values() if one.is_in(item)), None)
+    masked = value == _UNSHOWN or (ours is not None and bool(value) and not ours.whole(value))
+    error = "Graph showed a masked number" if masked else ""
     return {
         "method": method,
         "known": not error,

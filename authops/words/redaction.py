@@ -29,10 +29,8 @@ _HINT: Final = re.compile(
     r"eyJ|-----BEGIN|Q~|https://|(?i:bearer\s|password=|[?&](?:sig|code|token|access_|client_))|://"
 )
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
-_NATIONAL: Final = re.compile(
-    r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8}|"
-    r"(?!\d\d[ .\-]\d\d[ .\-](?:19|20)\d\d)0[1-9](?:[ .\-]\d{2,4}){3,4})(?![\w.*-])"
-)
+_NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
+_PAIRS: Final = re.compile(r"(?<![\w.+*/:-])0[1-9]\d{0,3}([ .-])\d{2,4}(?:\1\d{2,4}){1,3}(?![\w.:*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
 _ALONE: Final = re.compile(r"['+]?[0-9][0-9 ().\-/]{4,}")
 _RUN: Final = re.compile(r"(?<!\*)\d(?:[ \u00a0().\-/]{0,2}\d){6,}")
@@ -62,7 +60,8 @@ def mask(value: str) -> str:
 
 def mask_numbers(words: str) -> str:
     """A sentence with every phone number in it masked: +CC, 00CC, or with a national zero."""
-    return _NATIONAL.sub(_national, _INTERNATIONAL.sub(lambda match: mask(match[0]), words))
+    words = _INTERNATIONAL.sub(lambda match: mask(match[0]), words)
+    return _PAIRS.sub(_national, _NATIONAL.sub(_national, words))
 
 
 def mask_cell(cell: str) -> str:
@@ -126,7 +125,7 @@ class Scanner:
             return shape.sub(one, text)
 
         words = counted(_INTERNATIONAL, lambda match: mask(match[0]), words)
-        words = counted(_NATIONAL, _national, words)
+        words = counted(_PAIRS, _national, counted(_NATIONAL, _national, words))
         return counted(_DIGITS, known, words) if self.numbers else words
 
     def _known(self, digits: str) -> bool:

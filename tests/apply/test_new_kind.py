@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from authops.apply.verification import verify
 from authops.graph.client import Graph
 from authops.methods.kind import Kind, Order, Policy
 from authops.methods.kinds import KINDS
-from authops.phone.number import Number, PhoneProblem
+from authops.phone.number import Number
+from authops.phone.spelling import PhoneProblem
 from authops.plan import plan, plan_file, undo
 from authops.source import wanted_file
 from authops.tenant import directory, protection
@@ -28,10 +29,13 @@ from tests.apply.conftest import Stage, Token, user_id
 ID = "aaaaaaaa-0000-4000-8000-00000000badc"
 
 
-def parse(text: str, _: str) -> Number:
-    if not text.isdigit():
-        raise PhoneProblem("not_a_number", "a badge has digits only")
-    return Number(f"B-{text}")
+def parse(texts: Sequence[str], _regions: Sequence[str], _joined: bool) -> Iterator[Number | PhoneProblem]:
+    for text in texts:
+        yield Number(f"B-{text}") if text.isdigit() else PhoneProblem("not_a_number", "a badge has digits only")
+
+
+def whole(value: str) -> bool:
+    return value.startswith("B-")
 
 
 def body(value: str) -> Mapping[str, Any]:
@@ -44,7 +48,7 @@ def shown(item: Mapping[str, Any]) -> str:
 
 BADGE = Kind(
     "badge", "badge", "badges", "#microsoft.graph.badgeAuthenticationMethod", ID, "badgeMethods", parse, body, shown,
-    ("badge", "badgenumber"), Order(add=20, update=21, remove=22), (Policy("Badge"),), ("Badge.Read.All",),
+    whole, ("badge", "badgenumber"), Order(add=20, update=21, remove=22), (Policy("Badge"),), ("Badge.Read.All",),
     ("Badge.ReadWrite.All",), address=True,
 )  # fmt: skip
 

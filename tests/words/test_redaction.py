@@ -40,7 +40,15 @@ def test_a_secret_is_known_by_its_shape_and_masked(text: str, kind: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["+31612345678", "+31 6 1234 5678", "0031612345678", "0612345678", "06-12345678", "(06) 12345678"],
+    [
+        "+31612345678",
+        "+31 6 1234 5678",
+        "0031612345678",
+        "0612345678",
+        "06-12345678",
+        "(06) 12345678",
+        "06 12 34 56 78",
+    ],
 )
 def test_a_number_is_masked_however_it_is_spelled(text: str) -> None:
     found: Counter[str] = Counter()
@@ -59,6 +67,8 @@ def test_a_number_the_run_knows_is_masked_in_any_spelling(text: str) -> None:
     [
         "2026-11-25 10:00:00",
         "09-12-2026 10:00",
+        "09.12.2026 10:00:00",
+        "02 of 03 10 11",
         "2026-11-25T03:54:04+00:00",
         "0.0123456789",
         "01234567-1234-1234-1234-123456789012",
