@@ -144,7 +144,9 @@ def group_named(name: str) -> Request:
     from msgraph.generated.groups.groups_request_builder import GroupsRequestBuilder as Builder
 
     escaped = name.replace("'", "''")
-    query = Builder.GroupsRequestBuilderGetQueryParameters(filter=f"displayName eq '{escaped}'", select=["id"])
+    query = Builder.GroupsRequestBuilderGetQueryParameters(
+        filter=f"displayName eq '{escaped}'", select=["id", "displayName"]
+    )
     return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-from authops.words import yaml_file
+from authops.words import limits, yaml_file
 from authops.words.errors import ParameterError, UsageError
 from authops.words.places import project
 from authops.words.redaction import mask_numbers, secret
@@ -34,6 +34,7 @@ RUNBOOKS: Final = {
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
+_NUMBERS: Final = ("int", "float", "Optional[int]", "Optional[float]")
 # Parameters that may be paths; what else they may be.
 FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "connection": lambda text: text.endswith((".yaml", ".yml")),
@@ -219,6 +220,8 @@ def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
         return f"{name} holds a tab, a line break or the like; a path takes single quotes, or /"
     if not _fits(value, known[name].kind):
         return f"{name} must be {known[name].kind}, not {type(value).__name__}"
+    if known[name].kind in _NUMBERS and (said := limits.wrong(name, value)):
+        return said
     if known[name].choices and str(value) not in known[name].choices:
         return f"{name} must be one of {', '.join(known[name].choices)}"
     return ""

@@ -169,4 +169,4 @@ def _digest(rows: Rows) -> str:
 def _users(people: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """USERS plus `asked` and `error`, as `directory.find_users` gives them."""
     rows = [directory.user_row(user) | {"asked": user["userPrincipalName"], "error": ""} for user in people]
-    return pd.DataFrame(rows, columns=[*USERS, "asked", "error"]).astype({"account_enabled": bool})
+    return pd.DataFrame(rows, columns=[*USERS, "asked", "error"]).astype({"account_enabled": "boolean"})

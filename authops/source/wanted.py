@@ -50,6 +50,7 @@ RULES: Final = {
     "ambiguous_user": "more than one person has this address",
     "user_unreadable": "the user could not be read, so nothing is known of them",
 }
+_PLACE: Final = re.compile(r"\{.+?\}")
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _SHARED: Final = "the same number for several users of this source"
 _NO_COUNTRY: Final = "no country that is known, so the row's national number cannot be read; write its two letters"
@@ -232,21 +233,16 @@ def _values(rows: Rows, method: str, regions: Sequence[str], faults: Faults) -> 
     filled = [position for position, text in enumerate(rows.cells[method]) if text]
     texts = [rows.cells[method][n] for n in filled]
     # A country code from a column of its own is an assumption.
-    joined = len(re.findall(r"\{.+?\}", rows.names.get(method, ""))) > 1
+    joined = len(_PLACE.findall(rows.names.get(method, ""))) > 1
     read_ = KINDS[method].parse(texts, [regions[n] for n in filled], joined)
     for position, found in zip(filled, read_, strict=True):
-        if isinstance(found, PhoneProblem):
-            _add_problem(rows, position, method, found, faults)
-        else:
+        if not isinstance(found, PhoneProblem):
             values[position], notes[position] = found.value, found.note
+            continue
+        if found.rule == "no_country_code" and "region" in rows.cells and rows.cells["region"][position]:
+            faults.add(position, "region", "unknown_country", _NO_COUNTRY)
+        faults.add(position, method, found.rule, f"{found}; {found.remedy}")
     return values, notes
-
-
-def _add_problem(rows: Rows, position: int, method: str, problem: PhoneProblem, faults: Faults) -> None:
-    """A number that lacks its country is the fault of the country's column, where that says something."""
-    if problem.rule == "no_country_code" and "region" in rows.cells and rows.cells["region"][position]:
-        faults.add(position, "region", "unknown_country", _NO_COUNTRY)
-    faults.add(position, method, problem.rule, f"{problem}; {problem.remedy}")
 
 
 def as_their_column(wanted: pd.DataFrame) -> dict[str, int]:
