@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from authops.graph.answer import text
 from authops.methods.kind import Kind, Order, Policy
 from authops.phone.number import Number
 from authops.phone.spelling import PhoneProblem
@@ -34,7 +35,7 @@ def _body(value: str) -> Mapping[str, Any]:
 
 
 def _value(item: Mapping[str, Any]) -> str:
-    return str(item.get("emailAddress") or "")
+    return text(item, "emailAddress")
 
 
 KIND: Final = Kind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from authops.graph.answer import text
 from authops.methods.kind import Kind, Order, Policy
 from authops.phone.column import read_all
 from authops.phone.number import Number, shown_whole
@@ -45,4 +46,4 @@ def phone(
 
 
 def _value(item: Mapping[str, Any]) -> str:
-    return str(item.get("phoneNumber") or "")
+    return text(item, "phoneNumber")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -152,10 +153,22 @@ def test_a_new_kind_goes_from_a_source_to_undo(stage: Stage, badges: WithBadges,
     assert sorted(verb for verb, _ in badges.writes) == ["DELETE", "PATCH", "PATCH", "POST"]
 
 
-def test_a_policy_that_does_not_know_a_kind_forbids_nothing_of_it(stage: Stage, badges: WithBadges) -> None:
-    async def held() -> pd.DataFrame:
+def held(stage: Stage, badges: WithBadges) -> pd.DataFrame:
+    async def read() -> pd.DataFrame:
         async with graph(stage, badges) as way:
             users = await directory.find_users(way, ["anna@contoso.example"])
             return (await protection.read(way, users, protection.Rules())).held
 
-    assert "badge" not in set(asyncio.run(held())["method"])
+    return asyncio.run(read())
+
+
+def test_a_kind_whose_configuration_the_policy_leaves_out_is_held(stage: Stage, badges: WithBadges) -> None:
+    rows = held(stage, badges)
+    assert list(rows.loc[rows["method"] == "badge", "reason"]) == ["policy_unknown"]
+
+
+def test_a_kind_that_no_configuration_rules_is_not_held(
+    stage: Stage, badges: WithBadges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "badge", replace(BADGE, policies=()))
+    assert held(stage, badges).empty

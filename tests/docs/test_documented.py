@@ -24,7 +24,7 @@ from authops.demo.world.groups import Memberships
 from authops.demo.world.tenant import Tenant
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
-from authops.source import wanted_file
+from authops.source import wanted
 from authops.words import frames
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
@@ -64,7 +64,7 @@ def table(heading: str) -> set[str]:
         ("Outcomes", set(frames.OUTCOMES)),
         ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
-        ("Problem rules", set(wanted_file.RULES)),
+        ("Problem rules", set(wanted.RULES)),
         ("Standings", set(coverage.STANDINGS)),
         ("Who a campaign asks", set(registration.REASONS)),
     ],
