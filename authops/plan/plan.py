@@ -163,10 +163,16 @@ def part(plan: Plan, changes: pd.DataFrame) -> Plan:
     return Plan(changes, plan.problems.iloc[:0], plan.header)
 
 
+def _left_out(source: Mapping[str, Any]) -> dict[str, int]:
+    """What the source holds and was never judged: rows that a mapping or a hidden row left out."""
+    return {what: count for what, count in source.items() if "rows left out" in what and count}
+
+
 def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
     """(status, headline) of a preview."""
     said = ", ".join(f"{plan.counts.get(action, 0):,} {action}" for action in WRITES)
     aside = f"; {len(plan.problems):,} rows with a problem, left alone" if len(plan.problems) else ""
+    aside += "".join(f"; {count:,} {what}" for what, count in _left_out(plan.header.get("source", {})).items())
     if len(broken):
         return "stopped", f"a guard stopped it ({', '.join(broken['guard'])}): {said}{aside}"
     if not plan.applicable:

@@ -17,7 +17,8 @@ import pandas as pd
 from authops.graph import requests
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
-from authops.source.wanted_file import Rows, Source, as_their_column, judge
+from authops.source.rows import Rows
+from authops.source.wanted import Source, as_their_column, judge
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS
