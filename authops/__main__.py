@@ -31,7 +31,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except AuthopsError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo(console.harmless(f"{type(error).__name__}: {error}"), err=True)
             ctx.exit(error.exit_code)
 
 
@@ -83,7 +83,8 @@ def run(
         if resume:
             run_dir, given = _resumed(resume), [("mode", "apply"), *given]
         limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
-        parameters = runbook.effective(runbooks, files, _absolute(given))
+        kept = _given(run_dir, runbooks) if resume and run_dir else {}
+        parameters = runbook.effective(runbooks, files, _absolute(given), kept)
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
 
@@ -121,6 +122,12 @@ def _resumed(name: str) -> Path:
     return find(name)
 
 
+def _given(folder: Path, runbooks: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    from authops.run import outcome
+
+    return outcome.given(folder, runbooks)
+
+
 @main.command()
 @click.option("--limit", default=20, show_default=True, help="How many, the latest first; 0 for all.")
 def runs(limit: int) -> None:
@@ -128,7 +135,7 @@ def runs(limit: int) -> None:
     from authops.run import runs as earlier
 
     found = earlier.runs(runs_folder())
-    click.echo(earlier.listing(found[:limit] if limit else found))
+    click.echo(console.harmless(earlier.listing(found[:limit] if limit else found)))
 
 
 @main.command()

@@ -1,7 +1,8 @@
-"""Which run an apply goes on with, and how far it came: read from the journals that are there."""
+"""How far an apply came that did not end: read from the journals that are there. Offered in words, never chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from authops.apply.journal import Journal
@@ -28,12 +29,6 @@ def unfinished(folder: Path) -> dict[str, str]:
     return {"goes on with": f"{said}{unsure}, the others still to do"}
 
 
-def to_apply(plans: list[Path]) -> Path:
-    """Of run folders that hold a plan, oldest first, the one to apply: the latest.
-
-    But when nobody approved that one yet, a run that began and did not end goes first, the latest of them.
-    """
-    latest = plans[-1]
-    if (latest / "approval.json").exists():
-        return latest
-    return next((folder for folder in reversed(plans) if unfinished(folder)), latest)
+def offered(folders: Iterable[Path]) -> list[str]:
+    """Names of the runs among these whose apply began and did not end, oldest first."""
+    return [folder.name for folder in folders if unfinished(folder)]

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from authops.apply.applier import failed
+from authops.apply.ends import failed
 from authops.graph.client import Graph
 from authops.phone.number import fold
 from authops.tenant import audit_log, directory

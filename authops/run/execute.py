@@ -112,6 +112,8 @@ class _Job:
         begun, log = time.monotonic(), self.folder / "log.jsonl"
         position = log.stat().st_size if log.exists() else 0
         outcome.start(self.folder, runbook)
+        outcome.keep_given(self.folder, runbook, self.parameters[runbook])
+        _put_aside(self.folder, source.stem)
         problem = self._papermill(source, runbook)
         status, headline = self._ended(runbook, source, problem)
         self._publish(runbook, self.folder / source.name, position)
@@ -171,6 +173,14 @@ class _Job:
         if +found:
             outcome.add(self.folder, runbook, masked=dict(+found))
             self.say(f"  ! masked before publishing: {redaction.said(found)}; no cell should show them, see {out.name}")
+
+
+def _put_aside(folder: Path, stem: str) -> None:
+    """An earlier attempt's notebook and page stay, under a number of their own."""
+    number = next(n for n in range(1, 10_000) if not any(folder.glob(f"{stem}-{n}.*")))
+    for path in (folder / f"{stem}.ipynb", folder / f"{stem}.html"):
+        if path.exists():
+            path.rename(folder / f"{stem}-{number}{path.suffix}")
 
 
 def _executed(

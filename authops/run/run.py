@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.apply import applier, resume
+from authops.apply import ends, resume
 from authops.apply.journal import Journal
 from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
@@ -28,7 +28,7 @@ from authops.run.outcome import author
 from authops.run.runlog import log_to
 from authops.show.views import View, box, show
 from authops.source import wanted_file
-from authops.words.errors import JournalError, ParameterError, PlanError
+from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
 
 _log = logging.getLogger(__name__)
@@ -114,7 +114,8 @@ class Run:
             )
         self._journal = self._journal or Journal(path)
         began = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
-        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=began, by=author())
+        about = {"plan": str(plan.header["digest"]), "tenant_id": self.tenant_id, "graph": self._address}
+        self._journal.note(**about, begun_at=began, by=author())
         begun(plans, plan_id)
         self._listen()
         return self._journal
@@ -127,11 +128,18 @@ class Run:
             raise PlanError(
                 f"the journal in {self.folder} is of another plan", remedy="put back the plan that it belongs to"
             )
-        if finished := facts.get("finished_at"):
+        if (wrote := facts.get("tenant_id", self.tenant_id)) != self.tenant_id:
             raise PlanError(
-                f"this plan was already applied, finished {finished}",
-                remedy="a plan is applied once; run verify on it, or preview again",
+                f"the run in {self.folder} wrote to tenant {wrote}, and tenant {self.tenant_id} answers here",
+                remedy="use the connection that it was begun with",
             )
+        if (host := facts.get("graph", self._address)) != self._address:
+            raise PlanError(
+                f"the run in {self.folder} wrote through {host}, and this connection is {self._address}",
+                remedy="use the connection that it was begun with",
+            )
+        if finished := facts.get("finished_at"):
+            raise PlanError(_applied(finished, self._journal.outcomes()), remedy=_ONCE)
         return facts
 
     def _let_go(self) -> None:
@@ -142,6 +150,19 @@ class Run:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def refuse_applied(self, plan: Plan) -> None:
+        """Before anything else is judged: raises `PlanError`, with what was written, for a plan that was applied."""
+        path = self.folder / "journal.sqlite"
+        if not path.exists():
+            return
+        journal = Journal(path)
+        try:
+            facts, done = journal.facts(), journal.outcomes()
+        finally:
+            journal.close()
+        if (finished := facts.get("finished_at")) and facts.get("plan") == plan.header["digest"]:
+            raise PlanError(_applied(finished, done), remedy=_ONCE)
 
     def goes_on(self) -> dict[str, str]:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
@@ -179,6 +200,19 @@ class Run:
     @property
     def _stop_file(self) -> Path:
         return self.folder / "stop"
+
+    @property
+    def _address(self) -> str:
+        """Where Graph is; the demo tenant moves from port to port."""
+        return self.connection.graph_url if self.connection.cloud != "demo" else "demo"
+
+    def refuse_strangers(self, plan: Plan, people: pd.DataFrame) -> None:
+        """Raises `GuardStop` where nobody of a plan is in the tenant that answers: it is another, whatever its id."""
+        if len(plan.writes) and people.empty:
+            raise GuardStop(
+                f"none of the {plan.writes['user_id'].nunique():,} people of this plan is in the tenant that answers",
+                remedy="nothing was written; use the connection that the plan was made with",
+            )
 
     @property
     def tenant_id(self) -> str:
@@ -253,7 +287,7 @@ class Run:
         ):
             self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
-        lines = {int(n) for n in [*plan.problems["line"], *applier.failed(outcomes)["line"]]}
+        lines = {int(n) for n in [*plan.problems["line"], *ends.failed(outcomes)["line"]]}
         source_facts = plan.header["source"]
         if not lines:
             return kept | {"failed.csv": "not needed: nothing to look at"}
@@ -277,6 +311,14 @@ class Run:
         if not self.headless:
             outcome.end(self.folder)
         return View(box(headline, _KINDS[status]), headline)
+
+
+_ONCE: Final = "a plan is applied once; run verify on it, or preview again"
+
+
+def _applied(finished: str, done: pd.DataFrame) -> str:
+    found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
+    return f"this plan was already applied ({found}), finished {finished}; nothing more was written"
 
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
@@ -348,4 +390,8 @@ def _latest(runbook: str) -> Path:
     fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
-    return resume.to_apply(fitting) if runbook == "apply" else fitting[-1]
+    if runbook == "apply" and (others := resume.offered(fitting[:-1])):
+        said = f"not ended, and left alone here: {', '.join(others)}; to go on: authops run apply --resume RUN"
+        _log.warning("%s", said)
+        show(View(box(f"! {said}", "update"), f"! {said}"))
+    return fitting[-1]

@@ -114,3 +114,18 @@ def test_a_ticket_goes_from_the_plan_to_the_journal(stage: Stage) -> None:
     outcomes = stage.apply(stage.plan(rows).writes.assign(ticket="CHG0001"))
     assert list(outcomes["outcome"]) == ["applied", "applied"]
     assert list(Journal(stage.folder / "journal.sqlite").recorded()["ticket"]) == ["CHG0001"] * 2
+
+
+def test_a_write_that_may_have_happened_before_somebody_else_changed_it_is_not_called_unwritten(stage: Stage) -> None:
+    """Killed after the write, then she changes it herself, then the run is resumed."""
+    stage.people(frida={"mobile": "+31 600000001"})
+    plan = stage.plan(f"frida@contoso.example,{A},,,TRUE,\n")
+    journal = Journal(stage.folder / "journal.sqlite")
+    journal.intend([plan.writes.to_dict("records")[0] | {"attempt": 1, "at": datetime.now(UTC).isoformat()}])
+    journal.close()
+    stage.people(frida={"mobile": B})
+    stage.clear_log()
+    outcomes = stage.apply(plan.writes)
+    assert list(outcomes["outcome"]) == ["unknown"]
+    assert "nothing was written" not in outcomes["detail"].iloc[0]
+    assert stage.writes() == {}

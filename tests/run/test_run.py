@@ -119,7 +119,7 @@ def test_a_refusal_lets_go_of_the_tenant(folder: Path) -> None:
     journal = Journal(folder / "journal.sqlite")
     journal.note(finished_at="yesterday")
     run = opened(folder)
-    with pytest.raises(PlanError, match="already applied, finished yesterday"):
+    with pytest.raises(PlanError, match=r"already applied .*finished yesterday"):
         run.take(made, "apply")
     journal._db.execute("delete from facts")
     journal.close()
