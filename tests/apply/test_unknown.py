@@ -15,8 +15,8 @@ import pytest
 
 from authops.apply.applier import Applier
 from authops.apply.journal import Journal
-from authops.demo.directory.groups import Group, _assignment
 from authops.demo.methods import policy as policies
+from authops.demo.world.groups import Group, _assignment
 from authops.graph.client import Graph
 from authops.plan import guards, plan, undo
 from authops.source import wanted_file
