@@ -433,7 +433,8 @@ def test_one_group_that_cannot_be_read_takes_nothing_from_what_was(stage: Stage)
 
 
 METHOD_FAULTS: Mapping[str, Fault] = LISTS | {
-    "no id": without("id", "phoneType"), "id a number": with_(id=7, phoneType=None), "number null": with_(phoneNumber=None),
+    "no id": without("id", "phoneType"), "id a number": with_(id=7, phoneType=None),
+    "number null": with_(phoneNumber=None),
     "number a number": with_(phoneNumber=31612345678), "another type": with_(phoneType="office"),
     "another id": with_(id=GROUP), "twice": lambda _, body: (200, {**body, "value": body["value"] * 2}),
     "somebody else's": lambda _, body: (200, {**body, "@odata.context": f"x/$metadata#users('{EVE}')/authentication"}),
