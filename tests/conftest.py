@@ -9,10 +9,21 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("authops", deadline=None)  # how long a case takes says something of the machine only
+settings.load_profile("authops")
 TESTS: Final = Path(__file__).parent
 # What starts a kernel, a browser or another program, or walks through very many cases: `make quick` leaves it out.
-SLOW: Final = ("notebooks", "browser", "schedule", "run/test_lab.py", "apply/test_kills.py", "house/test_wheel.py")
+SLOW: Final = (
+    "notebooks",
+    "browser",
+    "schedule",
+    "run/test_lab.py",
+    "apply/test_kills.py",
+    "house/test_wheel.py",
+    "contract/test_sdk.py",
+)
 # Half a second of every process that a test starts, where it would compile all of authops anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
