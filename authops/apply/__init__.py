@@ -12,5 +12,6 @@ __getattr__ = offered(
         "ends": "ending tally",
         "breaker": "Breaker",
         "verification": "verified_ending verify witnessed",
+        "watch": "Watch",
     },
 )

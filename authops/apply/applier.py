@@ -22,7 +22,7 @@ from authops.apply.breaker import Breaker
 from authops.apply.change import CONFLICT, Change, became, in_groups, of_rows, request_of
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.journal import Journal
-from authops.apply.reading import Now, Reader
+from authops.apply.reading import NOT_HERE, Now, Reader, gone
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.graph.pace import retry_after
@@ -238,11 +238,12 @@ class Applier:
         return made, late
 
     async def _unheld(self, wave: list[Change]) -> list[Change]:
-        """Those who may still be touched. Who must not is settled; when that cannot be told, all are left open."""
+        """Those who may still be touched. Who must not is settled; when that cannot be told, the apply stops."""
         try:
             held = await self.watch(list(dict.fromkeys(c.user_id for c in wave)))
         except GraphError as error:
-            self._leave(wave, f"who must not be touched could not be read again, so nothing was written: {error}")
+            self._end(f"who must not be touched could not be read again: {error.message}")
+            self._leave(wave, self._stopped_before())
             return []
         stopped = [c for c in wave if c.user_id in held]
         sent = [c for c in stopped if c.change_id in self._tried]
@@ -297,6 +298,7 @@ class Applier:
         ready: list[Change] = []
         rows: list[_Row] = []
         late: list[Change] = []
+        there = {c.user_id for c in changes if (value := now[c.slot]) is not None and c.done_by(value)}
         for change in changes:
             found = now[change.slot]
             outcome, detail = self._before_writing(change, found)
@@ -307,20 +309,19 @@ class Applier:
             else:
                 ready.append(change)
         self._settle(rows)
-        return ready, {row[0].user_id for row in rows if row[1].startswith("applied")}, late
+        return ready, there & {row[0].user_id for row in rows}, late
 
     async def _settle_unread(self, unread: list[Change]) -> None:
         """Who is gone is settled; who cannot be read stays open."""
-        gone = await self._reader.gone(unread)
-        self._settle([self._of_somebody_gone(c) for c in unread if c.user_id in gone])
-        for change in (c for c in unread if c.user_id not in gone):
+        left = await gone(self.graph, [c.user_id for c in unread])
+        self._settle([self._of_somebody_gone(c) for c in unread if c.user_id in left])
+        for change in (c for c in unread if c.user_id not in left):
             self._leave([change], f"could not be read, so nothing was written: {self._reader.why[change.slot]}")
 
     def _of_somebody_gone(self, change: Change) -> _Row:
-        said = "the tenant does not have this user any more"
         if change.change_id in self._tried:
-            return change, "unknown", f"its answer never came, and {said}", "", None
-        return change, "skipped", f"{said}; nothing was written", "", None
+            return change, "unknown", f"its answer never came, and {NOT_HERE}", "", None
+        return change, "skipped", f"{NOT_HERE}; nothing was written", "", None
 
     def _before_writing(self, change: Change, found: str | None) -> tuple[str, str]:
         """(outcome, detail) of a change that must not be written now; ("", "") when it may be."""
@@ -332,7 +333,9 @@ class Applier:
                 " somebody changed it since: whether ours was there in between, the audit log tells"
             )
         if found is not None and change.drifted_from(found):
-            return "drifted", "the value is no longer what the plan saw; nothing was written"
+            already = change.done_by(found)
+            said = "it is there already, since the preview" if already else "the value is no longer what the plan saw"
+            return "drifted", f"{said}; nothing was written"
         return "", ""
 
     async def _send(self, ready: list[Change], sent_at: float) -> dict[str, Answer]:

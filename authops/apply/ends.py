@@ -27,6 +27,11 @@ def _left(outcomes: pd.DataFrame) -> bool:
     return bool(outcomes["outcome"].eq("skipped").any())
 
 
+def not_made(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Of outcomes that are settled, those that somebody has to look at: what failed, and what was skipped."""
+    return outcomes[outcomes["outcome"].eq("skipped") | outcomes.index.isin(failed(outcomes).index)]
+
+
 def failed(outcomes: pd.DataFrame) -> pd.DataFrame:
     """The rows somebody has to look at: rejected, drifted or unknown."""
     assert set(outcomes["outcome"]) <= set(OUTCOMES)

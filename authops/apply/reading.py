@@ -16,6 +16,7 @@ from authops.words.errors import GraphError
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNTIL_LAG_IS_KNOWN: Final = 8.0
 _ENOUGH_SHOWN: Final = 10
+NOT_HERE: Final = "the tenant does not have this user any more"
 
 # (user, method) → value now, "" for none, None when it could not be read.
 Now = dict[tuple[str, str], str | None]
@@ -73,11 +74,12 @@ class Reader:
             now |= await self.now(open_)
         return now
 
-    async def gone(self, unread: Sequence[Change]) -> set[str]:
-        """Whom of those that could not be read the tenant does not have any more; nobody, when that is not told."""
-        ids = list(dict.fromkeys(c.user_id for c in unread))
-        try:
-            found = await directory.find_users(self.graph, ids)
-        except GraphError:
-            return set()
-        return set(ids) - set(found["asked"])
+
+async def gone(graph: Graph, unread: Iterable[str]) -> set[str]:
+    """Whom of those that could not be read the tenant does not have any more; nobody, when that is not told."""
+    ids = list(dict.fromkeys(unread))
+    try:
+        found = await directory.find_users(graph, ids)
+    except GraphError:
+        return set()
+    return set(ids) - set(found["asked"])

@@ -287,10 +287,12 @@ class Run:
         ):
             self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
-        lines = {int(n) for n in [*plan.problems["line"], *ends.failed(outcomes)["line"]]}
+        look, waiting = self._to_look_at(outcomes, mode)
+        lines = {int(n) for n in [*plan.problems["line"], *look["line"]]}
         source_facts = plan.header["source"]
         if not lines:
-            return kept | {"failed.csv": "not needed: nothing to look at"}
+            left = f"{waiting:,} changes were left open, and go on with --resume" if waiting else "nothing to look at"
+            return kept | {"failed.csv": f"not needed: {left}"}
         if "path" not in source_facts:
             return kept | {"failed.csv": "not written: this plan came from no file"}
         if wanted_file.digest(source_facts["path"]) != source_facts["digest"]:
@@ -299,6 +301,13 @@ class Run:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
             file.write(wanted_file.pick(source_facts["path"], lines, source_facts))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
+
+    def _to_look_at(self, outcomes: pd.DataFrame, mode: str) -> tuple[pd.DataFrame, int]:
+        """What did not go through, and how many were left open: these go on here, and are no next input."""
+        if mode != "apply" or self._journal is None:
+            return ends.failed(outcomes), 0
+        settled = outcomes["change_id"].isin(self._journal.outcomes()["change_id"])
+        return pd.concat([ends.not_made(outcomes[settled]), ends.failed(outcomes[~settled])]), int((~settled).sum())
 
     async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:
         """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture."""

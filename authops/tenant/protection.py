@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
@@ -23,8 +23,6 @@ from authops.words.errors import GraphError
 from authops.words.frames import HELD, frame
 
 _log = logging.getLogger(__name__)
-# Seconds for which what was judged before an apply holds.
-EVERY: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -229,28 +227,3 @@ async def tenant_size(graph: Graph) -> int | None:
         return count
     _log.warning("how many users there are is not known, so max_share cannot be judged: %s", count)
     return None
-
-
-@dataclass
-class Watch:
-    """Judges people again while an apply goes on: asked about a group, from `EVERY` seconds on.
-
-    The first judgement is the one that was made just before. Raises `GraphError` when it cannot be made.
-    """
-
-    graph: Graph
-    rules: Rules
-    _begun: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._begun = self.graph.clock()
-
-    async def __call__(self, user_ids: Sequence[str]) -> dict[str, str]:
-        """User id → the reason to hold them."""
-        if self.graph.clock() - self._begun < EVERY:
-            return {}
-        users = await directory.find_users(self.graph, user_ids)
-        found = await read(self.graph, users, self.rules, sealed=True)
-        if found.unread:
-            raise GraphError("; ".join(f"{guard}: {why}" for guard, why in found.unread.items()), status=200)
-        return {str(row["user_id"]): str(row["reason"]) for row in found.held.to_dict("records") if not row["method"]}

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +268,36 @@ def test_an_approval_that_ends_during_the_apply_stops_the_rest(stage: Stage, tmp
     assert set(outcomes["outcome"]) == {"skipped"}
     assert stage.writes() == {}
     assert "expired" in outcomes["detail"].iloc[0]
+
+
+@dataclass
+class Conflicting(Weather):
+    """Says 409 to every write; where it `stores`, the number shows some seconds later all the same."""
+
+    stores: bool = True
+    lag: float = 3.0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.happen()
+        asked = json.loads(await request.aread())["requests"] if request.url.path.endswith("/$batch") else []
+        writes = [one for one in asked if one["method"] != "GET"]
+        if not writes:
+            return await super().handle_async_request(request)
+        for one in writes:
+            self.sent += 1
+            user, number = one["url"].split("/")[2], one["body"]["phoneNumber"]
+            if self.stores:
+                self.at.append((clock() + self.lag, partial(self.shows, user, number)))
+        error = {"error": {"code": "phoneNumberNotUnique", "message": "taken"}}
+        return httpx.Response(200, json={"responses": [{"id": o["id"], "status": 409, "body": error} for o in writes]})
+
+    def shows(self, user: str, number: str) -> None:
+        self.stage.world.tenant.change_phone(self.stage.world.tenant.users[user], MOBILE, None, number)
+
+
+@pytest.mark.parametrize(("stores", "expected"), [(True, "applied_with_note"), (False, "rejected")])
+def test_after_a_conflict_it_waits_for_what_may_still_come_to_show(stage: Stage, stores: bool, expected: str) -> None:
+    changes = planned(stage, ["anna"])
+    outcomes = applied(stage, Conflicting(stage, stores=stores), changes)
+    assert list(outcomes["outcome"]) == [expected]
+    assert "phoneNumberNotUnique" in outcomes["detail"].iloc[0]

@@ -129,3 +129,48 @@ def test_a_write_that_may_have_happened_before_somebody_else_changed_it_is_not_c
     assert list(outcomes["outcome"]) == ["unknown"]
     assert "nothing was written" not in outcomes["detail"].iloc[0]
     assert stage.writes() == {}
+
+
+def interrupted(stage: Stage, plan, method: str) -> None:
+    """An earlier go was killed after the intent for this method."""
+    journal = Journal(stage.folder / "journal.sqlite")
+    row = next(row for row in plan.writes.to_dict("records") if row["method"] == method)
+    journal.intend([row | {"attempt": 1, "at": datetime.now(UTC).isoformat()}])
+    journal.close()
+
+
+def test_what_was_planned_on_top_of_a_change_that_is_there_already_goes_on(stage: Stage) -> None:
+    stage.people(frida={})
+    plan = stage.plan(ROW)
+    interrupted(stage, plan, "mobile")
+    stage.people(frida={"mobile": A})
+    outcomes = stage.apply(plan.writes)
+    assert outcome_of(outcomes, "mobile") == "applied_with_note"
+    assert outcome_of(outcomes, "alternateMobile") == "applied"
+    assert stage.phones()[user_id("frida")] == {"mobile": A, "alternateMobile": B}
+
+
+def test_what_somebody_else_made_so_already_is_not_written_and_stops_nothing(stage: Stage) -> None:
+    """Another copy of this run, under another state folder, or a colleague by hand."""
+    stage.people(frida={})
+    plan = stage.plan(ROW)
+    stage.people(frida={"mobile": A})
+    stage.clear_log()
+    outcomes = stage.apply(plan.writes).set_index("method")
+    assert outcomes.loc["mobile", ["outcome", "found"]].to_list() == ["drifted", A]
+    assert "it is there already" in outcomes.loc["mobile", "detail"]
+    assert outcomes.loc["alternateMobile", "outcome"] == "applied"
+    assert list(stage.writes()) == [user_id("frida")]
+    assert len(stage.writes()[user_id("frida")]) == 1
+
+
+def test_a_copy_of_a_run_that_knows_nothing_of_it_writes_nothing_twice(stage: Stage) -> None:
+    names = [f"user{n}" for n in range(25)]
+    stage.people(**{name: {"mobile": B} if n % 3 else {} for n, name in enumerate(names)})
+    plan = stage.plan("".join(f"{name}@contoso.example,{A},,,TRUE,\n" for name in names))
+    assert set(stage.apply(plan.writes)["outcome"]) == {"applied"}
+    stage.clear_log()
+    again = stage.apply(plan.writes, name="copy")
+    assert set(again["outcome"]) == {"drifted"}
+    assert all("it is there already" in said for said in again["detail"])
+    assert stage.writes() == {}
