@@ -15,8 +15,8 @@ import pytest
 
 from authops.apply.applier import Applier
 from authops.apply.journal import Journal
-from authops.demo.directory.groups import Group, _assignment
 from authops.demo.methods import policy as policies
+from authops.demo.world.groups import Group, _assignment
 from authops.graph.client import Graph
 from authops.plan import guards, plan, undo
 from authops.source import wanted_file
@@ -114,7 +114,7 @@ def groups(stage: Stage) -> dict[str, Group]:
 def role(stage: Stage, principal: str, which: str = "_active", scope: str = "/") -> None:
     groups(stage)
     row = _assignment("x", principal, "Global Administrator") | {"directoryScopeId": scope}
-    getattr(stage.world.app.state.wire.groups, which).append(row)
+    getattr(stage.world.app.state.wire.groups.memberships, which).append(row)
 
 
 def in_a_group(stage: Stage, *, deep: bool = False) -> None:
@@ -256,7 +256,7 @@ TABLE = [(read, fault) for read, known in READS.items() for fault in {**ALWAYS, 
 def stage(wide_stage: Stage) -> Stage:
     """The one tenant of this module, emptied."""
     wide_stage.clear_log()
-    wide_stage.world.app.state.wire.groups._made = -1
+    wide_stage.world.app.state.wire.groups.memberships._made = -1
     for left in wide_stage.folder.glob("*.sqlite*"):
         left.unlink()
     return wide_stage

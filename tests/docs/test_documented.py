@@ -14,9 +14,14 @@ from authops.audit import coverage, quality, trend
 from authops.campaign import registration
 from authops.demo.directory.groups import Groups
 from authops.demo.faults import weather
+from authops.demo.methods.policy import Policies
+from authops.demo.reports.audits import Audits
 from authops.demo.reports.registration import Reports
 from authops.demo.wire import knobs as knobs_module
 from authops.demo.wire import routes
+from authops.demo.world import people
+from authops.demo.world.groups import Memberships
+from authops.demo.world.tenant import Tenant
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
 from authops.source import wanted
