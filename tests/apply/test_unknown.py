@@ -256,7 +256,7 @@ TABLE = [(read, fault) for read, known in READS.items() for fault in {**ALWAYS, 
 def stage(wide_stage: Stage) -> Stage:
     """The one tenant of this module, emptied."""
     wide_stage.clear_log()
-    wide_stage.world.app.state.wire.groups._made = -1
+    wide_stage.world.app.state.wire.groups.memberships._made = -1
     for left in wide_stage.folder.glob("*.sqlite*"):
         left.unlink()
     return wide_stage
