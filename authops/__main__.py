@@ -31,7 +31,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except AuthopsError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo(console.harmless(f"{type(error).__name__}: {error}"), err=True)
             ctx.exit(error.exit_code)
 
 
@@ -135,7 +135,7 @@ def runs(limit: int) -> None:
     from authops.run import runs as earlier
 
     found = earlier.runs(runs_folder())
-    click.echo(earlier.listing(found[:limit] if limit else found))
+    click.echo(console.harmless(earlier.listing(found[:limit] if limit else found)))
 
 
 @main.command()

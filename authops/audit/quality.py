@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 import pandas as pd
 import phonenumbers
 
-from authops.phone.number import PhoneProblem, fold, normalise, read
+from authops.phone.number import fold, normalise, read
+from authops.phone.spelling import PhoneProblem
 from authops.words.frames import AUDITS, DETAILS, PEOPLE, PROFILES, check
 from authops.words.redaction import mask
 
@@ -27,6 +28,7 @@ RULES: Final = {
     "not_a_number": "cannot be read as a number",
     "extension_not_allowed": "an extension where only an office phone may have one",
     "plus_lost": "begins with a country code, but without +",
+    "two_readings": "can be read as two numbers",
     "number_mangled": "a spreadsheet turned it into 1.23E+10",
     "number_masked": "masked",
     "invalid_number": "not a number that the country gives out",

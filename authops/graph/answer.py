@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
@@ -20,6 +22,8 @@ _REMEDIES: Final = {
     404: "the user or method is not there (any more)",
     429: "Graph is throttling this application; try again later, or with fewer runs at once",
 }
+# Whom an answer is about, as Graph repeats it: `…$metadata#users('ID')/authentication/phoneMethods`.
+_ABOUT: Final = re.compile(r"#users\('([^']+)'\)")
 # In the code of a report's refusal where the tenant has neither Entra ID P1 nor P2; no permission helps.
 NO_PREMIUM: Final = "RequestFromNonPremiumTenant"
 _UNLICENSED: Final = "the tenant needs Entra ID P1 or P2 for this; no permission helps"
@@ -150,3 +154,21 @@ def collection(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """The items of a collection; None for what is no list of entities, and so tells nothing."""
     items = body.get("value")
     return items if isinstance(items, list) and all(isinstance(item, dict) for item in items) else None
+
+
+def text(item: Mapping[str, Any], name: str) -> str:
+    """A property that is a text; "" for one that is left out, null or anything else, and so not known."""
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def flag(item: Mapping[str, Any], name: str) -> bool | None:
+    """A property that is true or false; None for one that is left out, null or anything else, and so not known."""
+    value = item.get(name)
+    return value if isinstance(value, bool) else None
+
+
+def about(body: Mapping[str, Any], user_id: str) -> bool:
+    """Whether an answer says nothing against being this user's."""
+    named = _ABOUT.search(text(body, "@odata.context"))
+    return named is None or unquote(named[1]).casefold() == user_id.casefold()

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 import yaml
 
 from authops.graph import certificate
-from authops.words.errors import ConnectionProfileError, SignInError, UsageError
+from authops.words import yaml_file
+from authops.words.errors import ConnectionProfileError, ParameterError, SignInError, UsageError
 from authops.words.places import project
 
 # Graph: national cloud deployments.
@@ -92,15 +93,9 @@ def _find(name_or_path: str) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConnectionProfileError(
-            f"{path} cannot be read ({type(error).__name__})", remedy="check the path"
-        ) from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ConnectionProfileError(f"{path} is not valid YAML{line}", remedy="write `key: value` lines") from None
+        content = yaml_file.read(path, remedy="write `key: value` lines")
+    except ParameterError as error:
+        raise ConnectionProfileError(error.message, remedy=error.remedy) from None
     if not isinstance(content, dict):
         raise ConnectionProfileError(
             f"{path} is empty or no list of keys", remedy="see parameters/connections/example.yaml"

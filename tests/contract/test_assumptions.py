@@ -181,6 +181,7 @@ SEEN = {
         {"works": 200, "refused": 400},
     ),
     "count_without_header": (plain_counts, {"refused": {400}, "ignored": {200}}),
+    "per_user_mfa_in_users": (status("/users?$select=perUserMfaState"), {"works": 200, "refused": 400}),
     "organization_by_user_read": (status("/organization"), {"yes": 200, "no": 403}),
     "report_page_size": (
         lambda d: len(d.call("GET", DETAILS).json()["value"]),

@@ -73,6 +73,10 @@ def send(standin: Standin, wanted: list[Request]) -> dict[str, Answer]:
     return asyncio.run(done())
 
 
+def deletion(user: str) -> Request:
+    return Request("DELETE", KINDS["mobile"].reading(user).path + "/3179e48a-750b-4051-897c-87b9720928f7")
+
+
 def reads(count: int) -> list[Request]:
     return [KINDS["mobile"].reading(f"u{n}") for n in range(count)]
 
@@ -446,7 +450,7 @@ def test_a_throttled_read_drops_out_of_its_group_instead_of_holding_it() -> None
     standin = Standin(rule)
     found, ended, held = impatient(standin, reads(20), 3.0)
     assert ended == 0.0
-    assert [path for path, a in found.items() if a.status != 200] == [requests.phone_methods("u3").path]
+    assert [path for path, a in found.items() if a.status != 200] == [KINDS["mobile"].reading("u3").path]
     assert len(standin.seen) == 20
     assert held == 15.0
 
@@ -511,7 +515,7 @@ def answered(ids: list[str]) -> list[Inner]:
 def test_the_answers_inside_a_batch_that_failed_as_a_whole_are_used(status: int) -> None:
     async def done() -> list[Answer]:
         async with graph(thrown(status, answered)) as way:
-            return await way.write([requests.delete_method(f"u{n}", "mobile") for n in range(4)], 0.0)
+            return await way.write([deletion(f"u{n}") for n in range(4)], 0.0)
 
     found = asyncio.run(done())
     assert [a.status for a in found] == [200, 429, 200, 200]
@@ -523,7 +527,7 @@ def test_the_answers_inside_a_batch_that_failed_as_a_whole_are_used(status: int)
 def test_of_a_batch_that_failed_without_its_answers_no_write_is_known(status: int, responses: Any) -> None:
     async def done() -> list[Answer]:
         async with graph(thrown(status, responses)) as way:
-            return await way.write([requests.delete_method(f"u{n}", "mobile") for n in range(4)], 0.0)
+            return await way.write([deletion(f"u{n}") for n in range(4)], 0.0)
 
     assert {(a.happened, a.error and a.error.status) for a in asyncio.run(done())} == {("unknown", status)}
 
@@ -600,7 +604,7 @@ def test_an_answer_that_drips_in_for_ever_is_no_answer(method: str) -> None:
         async with graph(handler, clock=clock) as way:
             if method == "GET":
                 return [a async for a in way.send(reads(1))]
-            return await way.write([requests.delete_method("u1", "mobile")], clock())
+            return await way.write([deletion("u1")], clock())
 
     (answer,) = run(done())
     assert answer.happened == {"GET": "done", "DELETE": "unknown"}[method]

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from authops.graph import requests
 from authops.graph.answer import Request
 from authops.graph.client import Graph
+from authops.methods.kinds import KINDS
 from tests.graph.test_client import graph, reads
 from tests.virtual_time import clock, run
 
@@ -89,6 +89,14 @@ def _key(part: dict[str, Any]) -> tuple[str, str]:
     return part["method"], part["url"]
 
 
+def deletion(user: str) -> Request:
+    return Request("DELETE", KINDS["mobile"].reading(user).path + "/3179e48a-750b-4051-897c-87b9720928f7")
+
+
+def update(number: int) -> Request:
+    return Request("PATCH", f"/users/u{number}/authentication/phoneMethods/x", '{"phoneNumber": "+31 612345678"}')
+
+
 def read(tenant: Tenant, count: int) -> float:
     """Read so many people's phones; the seconds until nine of ten are read: who is turned away last waits alone."""
 
@@ -105,7 +113,7 @@ def change(tenant: Tenant, count: int, groups: int = 4) -> float:
     """Change so many people as apply does: turn, read, write, read back; one group first. The seconds it took."""
 
     async def some(way: Graph, todo: deque[int]) -> None:
-        part = [requests.update_method(f"u{todo.popleft()}", "mobile", "+31 612345678") for _ in range(20) if todo]
+        part = [update(todo.popleft()) for _ in range(20) if todo]
         while part:
             leaving, sent_at = await way.pace.turn(part)
             await shown(way, part[:leaving])
@@ -114,7 +122,7 @@ def change(tenant: Tenant, count: int, groups: int = 4) -> float:
             part = part[leaving:] + [a.request for a in answers if a.status == 429]
 
     async def shown(way: Graph, writes: list[Request]) -> None:
-        whose = [requests.phone_methods(w.path.split("/")[2]) for w in writes]
+        whose = [KINDS["mobile"].reading(w.path.split("/")[2]) for w in writes]
         assert {a.status async for a in way.send(whose)} == {200}
 
     async def line(way: Graph, todo: deque[int]) -> None:
@@ -155,7 +163,7 @@ def test_reads_and_writes_that_share_a_small_limit_use_it_and_none_comes_back_to
 def test_a_limit_that_only_writes_have_is_not_taken_for_one_of_reads() -> None:
     async def done() -> bool:
         async with graph(Tenant(1e9, 1e9), clock=clock) as way:
-            write, look = requests.delete_method("u", "mobile"), requests.phone_methods("u")
+            write, look = deletion("u"), KINDS["mobile"].reading("u")
             for _ in range(3):
                 way.pace.heard([(write, 429, {"Retry-After": "8"})], clock())
                 await asyncio.sleep(1)
@@ -169,7 +177,7 @@ def test_a_limit_that_only_writes_have_is_not_taken_for_one_of_reads() -> None:
 def test_kinds_found_to_share_a_limit_wait_together_and_part_when_they_do_not_any_more() -> None:
     async def done() -> list[float]:
         async with graph(Tenant(1e9, 1e9), clock=clock) as way:
-            write, look = requests.delete_method("u", "mobile"), requests.phone_methods("u")
+            write, look = deletion("u"), KINDS["mobile"].reading("u")
             pace, seen = way.pace, []
             pace.heard([(write, 429, {"Retry-After": "8"})], clock())
             pace.heard([(look, 429, {"Retry-After": "8"})], clock())
