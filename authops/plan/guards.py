@@ -87,9 +87,11 @@ def hold(plan: Plan, held: pd.DataFrame) -> Plan:
 
 def _with_mobiles(changes: pd.DataFrame, held: pd.Series[bool]) -> pd.DataFrame:
     """Where the mobile that an alternate mobile was planned beside is held, the alternate is blocked as well."""
-    gone = changes.loc[held & (changes["method"] == "mobile") & (changes["after"] == ""), "user_id"]
-    alone = changes["action"].isin(("add", "update")) & (changes["method"] == "alternateMobile")
-    rows = alone & changes["user_id"].isin(gone)
+    rows = pd.Series(data=False, index=changes.index)
+    for kind in (kind for kind in KINDS.values() if kind.beside):
+        gone = changes.loc[held & (changes["method"] == kind.beside) & (changes["after"] == ""), "user_id"]
+        alone = changes["action"].isin(("add", "update")) & (changes["method"] == kind.name)
+        rows |= alone & changes["user_id"].isin(gone)
     changes.loc[rows, "after"] = changes.loc[rows, "before"]
     changes.loc[rows, ["action", "reason"]] = ["blocked", "alternate_needs_mobile"]
     changes.loc[rows, "step"] = 0

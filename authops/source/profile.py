@@ -18,7 +18,7 @@ from authops.graph import requests
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
 from authops.source.rows import Rows
-from authops.source.wanted import Source, as_their_column, judge
+from authops.source.wanted import Source, as_their_column, to_wanted
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS
@@ -73,7 +73,7 @@ async def read(
     rows = _rows(saying, chosen, default_region)
     region = "" if default_region == OWN_COUNTRY else default_region
     how = {"on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
-    wanted, problems = judge(rows, default_region=region, **how)
+    wanted, problems = to_wanted(rows, default_region=region, **how)
     facts = {
         "name": "directory profiles",
         "digest": _digest(rows),

@@ -89,7 +89,7 @@ class Source:
         return bool(self.wanted["intent"].eq("remove").any())
 
 
-def judge(
+def to_wanted(
     rows: Rows,
     *,
     default_region: str = "",

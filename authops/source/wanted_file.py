@@ -19,7 +19,7 @@ from authops.source.delimited import DELIMITERS
 from authops.source.mapping import folded
 from authops.source.rows import Rows
 from authops.source.table import said
-from authops.source.wanted import Source, as_their_column, judge
+from authops.source.wanted import Source, as_their_column, to_wanted
 from authops.words.errors import SourceError
 
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def read(
         raise SourceError(f"{path}: line {line:,} looks like the header", remedy="delete what stands above it")
     rows, out = columns.mapped(table, export, path) if export else (columns.plain(table, path), 0)
     how = {"default_region": default_region, "on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
-    wanted, problems = judge(rows, formulas=formulas, **how)
+    wanted, problems = to_wanted(rows, formulas=formulas, **how)
     facts = {"path": str(path.resolve()), "digest": digest(path), **table.facts, "rows": len(rows.lines)}
     facts |= {"mapping": mapping, "rows left out by the mapping": out} if export else {}
     facts |= _calculated(rows) | ({"columns not read": list(rows.unread)} if rows.unread else {})

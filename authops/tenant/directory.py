@@ -359,18 +359,20 @@ async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str,
 
 
 def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
-    kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
-    method = str(item.get("phoneType") or kind)
-    value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
-    ours = next((one for one in KINDS.values() if one.is_in(item)), None)
-    masked = value == _UNSHOWN or (ours is not None and bool(value) and not ours.whole(value))
-    error = "Graph showed a masked number" if masked else ""
+    type_ = str(item.get("@odata.type", ""))
+    ours = next((kind for kind in KINDS.values() if kind.is_in(item)), None)
+    value = (ours.value(item) or _UNSHOWN) if ours else ""
+    # One of our types under an id that is none of its ids is not understood, so it is not known.
+    strange = ours is None and any(type_ == kind.graph_type for kind in KINDS.values())
+    masked = ours is not None and (value == _UNSHOWN or not ours.whole(value))
+    error = "Graph showed a masked number" if masked else "the answer's method is not understood" if strange else ""
+    method = ours.name if ours else type_.rpartition(".")[2].removesuffix("AuthenticationMethod")
     return {
         "method": method,
         "known": not error,
         "value": "" if error else value,
         "is_default": method == default,
-        "sms_sign_in": str(item.get("smsSignInState") or "") if method == "mobile" else "",
+        "sms_sign_in": str(item.get("smsSignInState") or "") if ours and ours.signs_in else "",
         "created_at": str(item.get("createdDateTime") or ""),
         "error": error,
     }
