@@ -238,6 +238,8 @@ def test_the_older_age_of_two_clocks_counts() -> None:
     both = Clocks(lambda: float(state["steady"]), lambda: state["wall"])  # type: ignore[arg-type, return-value]
     then = both.now()
     assert both.fresh(then)
+    state["wall"] = BEGAN + timedelta(seconds=BOUND)
+    assert both.fresh(then)
     state["wall"] = BEGAN + timedelta(seconds=BOUND + 1)
     assert not both.fresh(then)
     state.update(wall=BEGAN - timedelta(hours=1), steady=100.0 + BOUND + 1)
