@@ -194,9 +194,9 @@ def test_weather_that_is_none_is_refused(door) -> None:
 def test_revoked_tokens_get_a_challenge_that_says_from_when(tmp_path: Path) -> None:
     login = build(tmp_path, users=1).login
     able, plain = login.issue_token(capable=True), login.issue_token()
-    assert login.permissions(f"Bearer {able}") == frozenset(login.registration.permissions)
+    assert login.bearer(f"Bearer {able}").permissions == frozenset(login.registration.permissions)
     login.revoke()
-    denied = login.permissions(f"Bearer {able}")
+    denied = login.bearer(f"Bearer {able}")
     assert json.loads(base64.b64decode(denied.claims))["access_token"]["nbf"]["essential"] is True
-    assert login.permissions(f"Bearer {plain}").claims == ""
-    assert login.permissions(f"Bearer {login.issue_token()}") == frozenset(login.registration.permissions)
+    assert login.bearer(f"Bearer {plain}").claims == ""
+    assert login.bearer(f"Bearer {login.issue_token()}").permissions == frozenset(login.registration.permissions)

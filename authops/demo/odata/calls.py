@@ -13,6 +13,7 @@ from authops.demo.world.tenant import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from authops.demo.login.tokens import Bearer
     from authops.demo.world.tenant import Tenant, User
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
@@ -33,10 +34,15 @@ class Call:
     query: str
     headers: dict[str, str]
     body: Any
-    permissions: frozenset[str]
+    bearer: Bearer
     masked: bool = False
     licence: str = "P1"
     version: str = "v1.0"
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What the caller holds."""
+        return self.bearer.permissions
 
     @property
     def options(self) -> dict[str, str]:

@@ -18,12 +18,14 @@ from authops.demo.methods.policy import Policies
 from authops.demo.odata.calls import JSON_TYPE, Answer, Call, function_arguments
 from authops.demo.reports import registration
 from authops.demo.reports.audits import Audits
+from authops.demo.wire.authority import Authority, own_path
 from authops.demo.wire.routes import Route, Served, table
 from authops.demo.world.actor import Actor
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
     from authops.demo.faults.weather import Strike, Weather
+    from authops.demo.world.groups import Memberships
     from authops.demo.world.tenant import Tenant
 
 _LOG_LENGTH = 200_000
@@ -43,20 +45,20 @@ class Origin:
 class Wire:
     """Graph's front: one tenant, the routes, the weather and the log."""
 
-    def __init__(self, tenant: Tenant, weather: Weather, root: str, seed: int = 1) -> None:
+    def __init__(self, tenant: Tenant, memberships: Memberships, weather: Weather, root: str, seed: int = 1) -> None:
         """Serve `tenant` under `root`, the address that links and contexts begin with."""
         self.tenant, self.weather, self.root = tenant, weather, root
-        self.reports, self.groups, self.audits = registration.Reports(), Groups(), Audits(tenant)
+        self.reports, self.groups, self.audits = registration.Reports(), Groups(memberships), Audits(tenant)
         self.policies = Policies(tenant, self.audits)
+        self.authority, self.memberships = Authority(tenant, memberships), memberships
         self.dice = random.Random(seed)
         # Asked anew each time: a test may hand the tenant another clock.
         self.throttle = Throttle(lambda: tenant.now(), lambda: int(tenant.meta["users"]), tenant.assume)  # noqa: PLW0108
         weather.throttled_by(self.throttle)
         self.log: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
         self._routes: dict[tuple[str, str, int], list[tuple[re.Pattern[str], Route]]] = {}
-        for route in sorted(
-            table(Served(self.reports, self.groups, self.policies, self.audits)), key=lambda r: r.template.count("{}")
-        ):
+        served = Served(self.reports, self.groups, self.policies, self.audits)
+        for route in sorted(table(served), key=lambda r: r.template.count("{}")):
             pattern = re.compile(re.escape(route.template).replace(r"\{\}", "([^/]+)"), re.IGNORECASE)
             key = route.version, route.method, route.template.count("/")
             self._routes.setdefault(key, []).append((pattern, route))
@@ -85,7 +87,12 @@ class Wire:
 
     def _really(self, call: Call, request_id: str, origin: Origin) -> Answer:
         theirs = self.tenant.assume["audit_correlation"] == "client-request-id"
-        self.audits.actor = Actor(origin.client_request_id if theirs else request_id, self.tenant.meta["client_id"])
+        person = self.tenant.find(call.bearer.person)
+        correlation, upn = (
+            origin.client_request_id if theirs else request_id,
+            person.profile["userPrincipalName"] if person else "",
+        )
+        self.audits.actor = Actor(correlation, self.tenant.meta["client_id"], upn)
         try:
             return self._dispatch(call)
         except Refusal as no:
@@ -95,14 +102,12 @@ class Wire:
         call.masked, call.licence = self.weather.settings.masked, self.weather.settings.licence
         if self.weather.settings.short_pages and (empty := _empty_page(call)):
             return empty
-        path = function_arguments(call)
+        path = own_path(call, function_arguments(call))
         for pattern, route in self._routes.get((call.version, call.method, path.count("/")), ()):
             if found := pattern.fullmatch(path):
-                self._permit(route, call)
+                self._permit(route, call, found.groups())
                 return route.handler(call, *map(unquote, found.groups()))
         self._refuse_verb(call, path)
-        if path == "/me" or path.startswith("/me/"):
-            raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
         what = f"{call.method} {call.path}" if call.version == "v1.0" else f"{call.method} /{call.version}{call.path}"
         raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
 
@@ -112,16 +117,12 @@ class Wire:
         for pattern, route in (pair for routes in ours for pair in routes):
             # An external method can be registered through Graph, only not here.
             known = route.template.startswith(_METHODS) and "/external" not in route.template
-            if known and call.method in _VERBS and pattern.fullmatch(path):
-                self._permit(route, call)
+            if known and call.method in _VERBS and (found := pattern.fullmatch(path)):
+                self._permit(route, call, found.groups())
                 raise base.no_resource(call, "method_verb", path.lstrip("/"))
 
-    def _permit(self, route: Route, call: Call) -> None:
-        wanted = route.permissions
-        if route.template == "/organization" and self.tenant.assume["organization_by_user_read"] == "yes":
-            wanted = wanted | p.USERS_FULL
-        if not wanted & call.permissions:
-            raise Refusal(403, *route.refusal)
+    def _permit(self, route: Route, call: Call, keys: tuple[str, ...]) -> None:
+        self.authority.permit(route, call, keys)
         premium = call.licence != "none" or self.tenant.assume["report_without_premium"] == "answered"
         if route.template.startswith("/reports/") and not premium:
             raise Refusal(403, *p.PREMIUM_REFUSAL)
