@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 import click
@@ -32,6 +33,13 @@ def say(words: str) -> None:
         _forget()
     except RuntimeError:
         pass  # a signal came in the middle of another line; the log has this one
+
+
+def ask(words: str) -> Callable[[], None]:
+    """A line for the person at the terminal, past an output that goes into a file; it cannot be taken back."""
+    with suppress(OSError, ValueError, RuntimeError):
+        click.echo(f"  {words}", err=sys.stderr.isatty() and not sys.stdout.isatty())
+    return lambda: None
 
 
 def _forget() -> None:
