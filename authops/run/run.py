@@ -24,11 +24,11 @@ from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan.plan import Plan
 from authops.run import outcome, permissions
-from authops.run.outcome import author
 from authops.run.runlog import log_to
 from authops.show.views import View, box, passing, show
 from authops.source import wanted_file
 from authops.words import disk
+from authops.words.author import author, operator
 from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.words.places import runs_folder, state_folder
 
@@ -70,6 +70,8 @@ class Run:
         """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
         if self._graph is None:
             self.claims = connections.sign_in(self.connection, passing)
+            if who := connections.account(self.claims):
+                outcome.add(self.folder, signed_in_as=who)
             self._warn()
             self._graph = await Graph.connect(self.connection).__aenter__()
         return self._graph
@@ -189,7 +191,7 @@ class Run:
     @property
     def application_id(self) -> str:
         """Who writes, as the audit log will name it."""
-        return str(self.claims.get("appid") or self.connection.client_id)
+        return connections.account(self.claims) or str(self.claims.get("appid") or self.connection.client_id)
 
     @property
     def certificate_days(self) -> float | None:
@@ -242,7 +244,7 @@ class Run:
         """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
         read_at = datetime.now(UTC).isoformat(timespec="seconds")
         tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
-        who = {"author": self.author} | ({"operator": author()} if self.author != author() else {})
+        who = {"author": self.author, "operator": operator()}
         return tenant | {"source": dict(source_facts), "read_at": read_at, "rules": dict(rules)} | who
 
     def keep_outcomes(self, outcomes: pd.DataFrame, plan: Plan, mode: str) -> dict[str, str]:

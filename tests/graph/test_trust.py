@@ -82,7 +82,7 @@ def test_a_bundle_in_the_profile_replaces_what_the_machine_trusts(
 def test_a_bundle_that_holds_nothing_is_wrong_use(tmp_path: Path, content: str) -> None:
     path = tmp_path / "ca.pem"
     path.write_text(content)
-    with pytest.raises(ConnectionProfileError, match="ca_bundle names .* holds no certificate"):
+    with pytest.raises(ConnectionProfileError, match=r"ca_bundle names .* holds no certificate"):
         trust.context(str(path))
 
 
