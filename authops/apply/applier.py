@@ -39,15 +39,15 @@ _PATIENCE: Final = 2.0
 _READINGS: Final = 5
 
 Report = Callable[[int, Counter[str]], None]
-# User ids → who of them must not be written now, and why.
-Watch = Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]
+# Changes of some users → who of them must not be written now, and why.
+Watch = Callable[[Sequence[Change]], Awaitable[Mapping[str, str]]]
 
 
 def _silent(_done: int, _counts: Counter[str]) -> None:
     return None
 
 
-async def _nobody(_users: Sequence[str]) -> Mapping[str, str]:
+async def _nobody(_changes: Sequence[Change]) -> Mapping[str, str]:
     return {}
 
 
@@ -240,7 +240,7 @@ class Applier:
     async def _unheld(self, wave: list[Change]) -> list[Change]:
         """Those who may still be touched. Who must not is settled; when that cannot be told, the apply stops."""
         try:
-            held = await self.watch(list(dict.fromkeys(c.user_id for c in wave)))
+            held = await self.watch(wave)
         except GraphError as error:
             self._end(f"who must not be touched could not be read again: {error.message}")
             self._leave(wave, self._stopped_before())

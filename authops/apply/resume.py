@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from authops.apply import ends
 from authops.apply.journal import Journal
 
 
@@ -27,6 +28,21 @@ def unfinished(folder: Path) -> dict[str, str]:
     said = f"began {noted['begun_at']} by {noted.get('by', 'unknown')}; {settled:,} changes settled"
     unsure = f", {waiting:,} without an answer (read before anything is written again)" if waiting else ""
     return {"goes on with": f"{said}{unsure}, the others still to do"}
+
+
+def wrote(folder: Path) -> str:
+    """What an earlier attempt in this folder may have written, in one line; "" when it wrote nothing."""
+    path = folder / "journal.sqlite"
+    if not path.exists():
+        return ""
+    journal = Journal(path)
+    try:
+        done = journal.recorded()
+    finally:
+        journal.close()
+    found = ends.tally(done[done["outcome"].isin(("applied", "applied_with_note", "unknown"))])
+    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.items())
+    return f"an earlier attempt ended with {said}" if said else ""
 
 
 def offered(folders: Iterable[Path]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from authops.apply.change import Change
 from authops.apply.freshness import Clocks, Moment
 from authops.graph.client import Graph
 from authops.tenant import directory, protection
@@ -31,7 +32,7 @@ class Watch:
     rules: protection.Rules
     users: Iterable[str]
     now: Callable[[], datetime]
-    _held: dict[str, str] = field(default_factory=dict)
+    _held: dict[tuple[str, str], str] = field(default_factory=dict)
     _failed: tuple[Moment, GraphError] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -41,12 +42,18 @@ class Watch:
         self._place = {user: place for place, user in enumerate(self._order)}
         self._at: dict[str, Moment] = dict.fromkeys(self._order, self._clocks.now())
 
-    async def __call__(self, user_ids: Sequence[str]) -> dict[str, str]:
-        """User id → the reason to hold them."""
+    async def __call__(self, changes: Sequence[Change]) -> dict[str, str]:
+        """User id → the reason to hold them, of those whose change must not be written now."""
+        user_ids = [change.user_id for change in changes]
         async with self._one_at_a_time:
             if not all(self._lately(user) for user in user_ids):
                 await self._judged(self._with_those_ahead(user_ids))
-        return {user: self._held[user] for user in user_ids if user in self._held}
+        return {change.user_id: why for change in changes if (why := self._why(change))}
+
+    def _why(self, change: Change) -> str:
+        """A person's own reason, or that of the method, which never holds its removal."""
+        wholly, partly = self._held.get((change.user_id, ""), ""), self._held.get(change.slot, "")
+        return wholly or ("" if change.action == "remove" else partly)
 
     def _lately(self, user: str) -> bool:
         return user in self._at and self._clocks.age(self._at[user]) < EVERY
@@ -67,12 +74,13 @@ class Watch:
     async def _judge(self, user_ids: Sequence[str]) -> None:
         began = self._clocks.now()
         people = await directory.find_users(self.graph, user_ids)
-        found = await protection.read(self.graph, people, self.rules)
+        found = await protection.read(self.graph, people, self.rules, sealed=True)
         if found.unread:
             raise GraphError("; ".join(f"{guard}: {why}" for guard, why in found.unread.items()), status=200)
-        unread = people.loc[people["user_id"] == "", "asked"]
-        wholly = found.held[found.held["method"] == ""]
-        self._held = {user: why for user, why in self._held.items() if user not in set(user_ids)}
-        self._held |= dict.fromkeys(map(str, unread), "could not be read")
-        self._held |= dict(zip(map(str, wholly["user_id"]), map(str, wholly["reason"]), strict=True))
+        hidden = await protection.still_there(self.graph, sorted(set(user_ids) - set(people["asked"])))
+        again = set(user_ids)
+        self._held = {slot: why for slot, why in self._held.items() if slot[0] not in again}
+        self._held |= dict.fromkeys(((user, "") for user in hidden), "person_unread")
+        slots = zip(map(str, found.held["user_id"]), map(str, found.held["method"]), strict=True)
+        self._held |= dict(zip(slots, map(str, found.held["reason"]), strict=True))
         self._at |= dict.fromkeys(user_ids, began)

@@ -229,9 +229,12 @@ def _certificate(days: float | None, least: int | None) -> list[tuple[Any, ...]]
     return [("min_certificate_days", least, left, 0, said)]
 
 
-def enforce(broken: pd.DataFrame) -> None:
-    """Raise `GuardStop` when any guard is broken."""
+def enforce(broken: pd.DataFrame, *, before: str = "") -> None:
+    """Raise `GuardStop` when any guard is broken. `before`: what an earlier attempt at the plan wrote, if any."""
     if len(broken):
         rows = cast("list[dict[str, Any]]", broken.to_dict("records"))
         said = "; ".join(f"{b['guard']}: {b['message']}" for b in rows)
-        raise GuardStop(said, remedy="nothing was written; if the plan is right, raise the limit in words")
+        wrote = "nothing more was written" if before else "nothing was written"
+        raise GuardStop(
+            f"{before}; {said}" if before else said, remedy=f"{wrote}; if the plan is right, raise the limit in words"
+        )

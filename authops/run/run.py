@@ -170,6 +170,10 @@ class Run:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
         return resume.unfinished(self.folder)
 
+    def wrote(self) -> str:
+        """What an earlier apply in this folder wrote, for people; "" when it wrote nothing."""
+        return resume.wrote(self.folder)
+
     def ask_to_stop(self) -> str:
         """Ask this run to stop, as the stop button does; returns what happens now, in words."""
         if self._journal is None:

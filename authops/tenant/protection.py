@@ -95,11 +95,11 @@ async def again(graph: Graph, people: pd.DataFrame, changes: pd.DataFrame, rules
     slots = zip(shared["user_id"], shared["method"], strict=True)
     rows = [_row(user, method, "shared_sign_in") for user, method in slots]
     unknown = Unknown()
-    unknown.of(await _still_there(graph, missing), "person")
+    unknown.of(await still_there(graph, missing), "person")
     return replace(found, held=pd.concat([frame(HELD, [*unknown.held, *rows]), found.held], ignore_index=True))
 
 
-async def _still_there(graph: Graph, missing: list[str]) -> list[str]:
+async def still_there(graph: Graph, missing: list[str]) -> list[str]:
     """Who is not found as a user, and has methods all the same: nothing is known of them."""
     if not missing:
         return []

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from authops.apply.ends import ending
 from authops.apply.journal import Journal
 from tests.apply.conftest import Stage, user_id
 
@@ -22,6 +23,8 @@ def test_a_dry_run_writes_nothing(stage: Stage) -> None:
     outcomes = stage.apply(stage.plan(ROW).writes, mode="dry-run")
     assert set(outcomes["outcome"]) == {"skipped"}
     assert stage.writes() == {}
+    assert ending(outcomes, "dry-run") == ("done", "dry run, nothing was written: 2 skipped")
+    assert ending(outcomes, "apply")[0] == "attention"
 
 
 def test_a_value_that_somebody_changed_meanwhile_is_left_alone(stage: Stage) -> None:

@@ -50,3 +50,11 @@ def test_what_did_not_end_is_offered_and_what_ended_is_not(folders: list[Path]) 
     begun(folders[0], settled=1)
     begun(folders[1], settled=1, finished=True)
     assert resume.offered(folders) == [folders[0].name]
+
+
+def test_what_an_earlier_attempt_wrote_is_said_in_a_line(folders: list[Path]) -> None:
+    assert resume.wrote(folders[0]) == ""
+    begun(folders[0])
+    assert resume.wrote(folders[0]) == ""
+    begun(folders[1], settled=3, open=1)
+    assert resume.wrote(folders[1]) == "an earlier attempt ended with 3 applied, 1 unknown"

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from authops.apply.applier import Applier
+from authops.apply.change import Change, of_rows
 from authops.apply.ends import ending
 from authops.apply.journal import Journal
 from authops.apply.watch import EVERY, Watch
+from authops.demo.methods import policy as policies
 from authops.graph.client import Graph
 from authops.tenant.protection import Rules
 from tests.apply.conftest import Stage, user_id
@@ -42,6 +44,10 @@ def promote(stage: Stage, name: str) -> None:
     stage.world.tenant.users[user_id(name)].admin = True
 
 
+def of(crowd: pd.DataFrame, *names: str) -> list[Change]:
+    return of_rows(crowd[crowd["user_id"].isin([user_id(name) for name in names])])
+
+
 def watching(stage: Stage, graph: Graph, changes: pd.DataFrame, wall: Callable[[], datetime] | None = None) -> Watch:
     now = wall or (lambda: BEGAN + timedelta(seconds=stage.time))
     return Watch(graph, Rules(), changes["user_id"], now)
@@ -57,9 +63,9 @@ def test_who_became_untouchable_is_held_from_the_next_judgement_on(
         async with stage.graph() as graph:
             watch = watching(stage, graph, crowd)
             happens(stage, NAMES[5])
-            found = [await watch([user_id(NAMES[5])])]
+            found = [await watch(of(crowd, NAMES[5]))]
             stage.time += EVERY
-            return [*found, await watch([user_id(NAMES[5]), user_id(NAMES[6])])]
+            return [*found, await watch(of(crowd, NAMES[5], NAMES[6]))]
 
     assert asyncio.run(done()) == [{}, {user_id(NAMES[5]): reason}]
 
@@ -68,10 +74,10 @@ def test_roles_are_read_once_a_minute_and_not_for_each_group(stage: Stage, crowd
     async def done() -> None:
         async with stage.graph() as graph:
             watch = watching(stage, graph, crowd)
-            ids = list(crowd["user_id"])
+            changes = of_rows(crowd)
             for minute in range(3):
                 stage.time = minute * EVERY
-                await asyncio.gather(*[watch(ids[n : n + 5]) for n in range(0, 60, 5)])
+                await asyncio.gather(*[watch(changes[n : n + 5]) for n in range(0, 60, 5)])
 
     asyncio.run(done())
     assert asked(stage, "/roleManagement/directory/roleAssignment") == 2
@@ -89,7 +95,7 @@ def test_a_machine_that_slept_judges_again_whichever_clock_went_on(
             watch = watching(stage, graph, crowd, lambda: BEGAN + timedelta(seconds=slept["wall"]))
             disable(stage, NAMES[0])
             slept[clock] = 3600.0
-            return await watch([user_id(NAMES[0])])
+            return await watch(of(crowd, NAMES[0]))
 
     assert asyncio.run(done()) == {user_id(NAMES[0]): "disabled_account"}
 
@@ -129,3 +135,25 @@ def test_an_apply_writes_everybody_but_who_is_held_by_now(stage: Stage, crowd: p
     held = {user_id(NAMES[3]), user_id(NAMES[44])}
     assert set(stage.writes()) == set(crowd["user_id"]) - held
     assert set(outcomes.loc[outcomes["outcome"] == "skipped", "user_id"]) == held
+
+
+def test_a_method_that_the_policy_forbids_by_now_is_held_and_its_removal_is_not(stage: Stage) -> None:
+    stage.people(anna={}, bert={"mobile": "+31 612345678"})
+    stage.clear_log()
+    made = stage.plan("anna@contoso.example,+31 612340001,,,,\nbert@contoso.example,,,,,TRUE\n").writes
+    known = policies.defaults(str(stage.world.tenant.meta["seed"]))
+    off = {name: {**known["configurations"][name], "state": "disabled"} for name in ("Sms", "Voice")}
+    stage.world.tenant.meta["policy"] = known | {"configurations": {**known["configurations"], **off}}
+    _, outcomes = go(stage, made)
+    assert dict(zip(outcomes["user_id"], outcomes["outcome"], strict=True)) == {
+        user_id("anna"): "skipped",
+        user_id("bert"): "applied",
+    }
+    assert "unusable_method" in outcomes.set_index("user_id").loc[user_id("anna"), "detail"]
+
+
+def test_a_person_who_cannot_be_read_by_now_is_held(stage: Stage, crowd: pd.DataFrame) -> None:
+    stage.world.tenant.users[user_id(NAMES[1])].profile["accountEnabled"] = None
+    _, outcomes = go(stage, crowd)
+    assert set(stage.writes()) == set(crowd["user_id"]) - {user_id(NAMES[1])}
+    assert "unknown" in outcomes.set_index("user_id").loc[user_id(NAMES[1]), "detail"]

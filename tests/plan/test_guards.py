@@ -192,3 +192,13 @@ def test_of_whom_it_is_not_known_whether_they_sign_in_by_sms_one_number_is_block
     got = guards.sign_in(made, frozenset(), frozenset({"a", "b", "c"})).changes
     assert list(got["action"]) == ["blocked", "blocked", "add"]
     assert set(got["note"]) == {""}
+
+
+def test_a_guard_that_stops_a_later_attempt_heads_with_what_was_written() -> None:
+    broken = guards.breaches(TWO, max_changes=0)
+    with pytest.raises(GuardStop, match=r"^max_changes: ") as first:
+        guards.enforce(broken)
+    assert "nothing was written" in first.value.remedy
+    with pytest.raises(GuardStop, match=r"^50 applied; max_changes: ") as later:
+        guards.enforce(broken, before="50 applied")
+    assert "nothing more was written" in later.value.remedy
