@@ -182,7 +182,7 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
 def approve(folder: Path, note: str, yes: bool) -> None:
     """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
     from authops.plan import plan_file
-    from authops.run.outcome import author
+    from authops.words.author import author
 
     made = plan_file.load(folder)
     for name, value in (plan_file.seal(made) | {k: f"{v:,}" for k, v in made.counts.items()}).items():

@@ -11,7 +11,6 @@ import json
 import logging
 import math
 import random
-import ssl
 import time
 import uuid
 from collections import Counter
@@ -23,10 +22,12 @@ from typing import Any, Final, Self
 
 import httpx
 
+from authops.graph import trust
 from authops.graph.answer import READ, Answer, Request, answer_of, batch, batch_answers, collection
-from authops.graph.connection import Connection, access_tokens, refused
+from authops.graph.connection import Connection, access_tokens
 from authops.graph.pace import Pace, retry_after
 from authops.graph.paging import Course
+from authops.graph.refusal import refused, remedy
 from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
 _log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Graph:
     ) -> Graph:
         """A way to the connection's Graph. `transport` and `tokens` (kiota's provider) replace the network in tests."""
         root = f"{connection.graph_url}/v1.0"
-        verify: Any = ssl.create_default_context(cafile=connection.ca_bundle or None)
+        verify: Any = trust.context(connection.ca_bundle)
         client = _Client(base_url=root, timeout=_DEADLINE, transport=transport, verify=verify)
         adapter = _adapter(tokens or access_tokens(connection), client)
         adapter.base_url = root
@@ -268,7 +269,7 @@ class Graph:
                 said,
                 client_request_id=name,
                 request=str(request),
-                remedy="check the network and the connection's graph_url",
+                remedy=remedy(said),
             )
             return Answer(request, 0, {}, {}, unreachable)
         _log.debug("%s %s: %s %s", request, name, response.status_code, response.headers.get("request-id", ""))

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from authops.apply.lock import running
+from authops.graph import connection as connections
+from authops.graph.person import Desk
 from authops.run import outcome, publish, runlog, saved
 from authops.run.runbook import notebook
 from authops.run.runlog import Say
 from authops.run.stopping import Stopper
-from authops.words import disk, errors, redaction
+from authops.words import console, disk, errors, redaction
 from authops.words.errors import AuthopsError
 
 _LONGEST: Final = 70
@@ -49,6 +51,9 @@ def execute(
         known = publish.Known(folder, {*redaction.secrets_of(os.environ), *secrets})
         say = runlog.said(folder / "log.jsonl", say, lambda words: known.scanner().text(words))
         stopper = stack.enter_context(Stopper(folder, say, limit=time_limit, grace=grace))
+        if any(connections.asks_person(str(given.get("connection", ""))) for given in parameters.values()):
+            # Past the log: a code to sign in with is for whoever sits here, and for nobody later.
+            stack.enter_context(Desk(connections.ForKernels(console.ask), lambda: stopper.why).open())
         job = _Job(parameters, folder, say, stopper, known)
         try:
             outcome.begin(folder, runbooks)

@@ -25,6 +25,7 @@ from authops.run import outcome, publish, runbook
 from authops.run.tenants import Tenant, Tenants
 from authops.show.views import plain_table
 from authops.words import disk
+from authops.words.author import author
 from authops.words.errors import ParameterError, exit_code_of
 from authops.words.frames import FLEET, frame
 
@@ -49,7 +50,7 @@ def prepare(tenants: Tenants, runbooks: Sequence[str], folder: Path) -> None:
         else:
             disk.write(own / "parameters.yaml", yaml.safe_dump(dict(tenant.parameters), allow_unicode=True))
     expected = [{"tenant": t.name, "connection": t.connection, "application": t.application} for t in tenants.all]
-    began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": outcome.author()}
+    began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": author()}
     disk.write(folder / _FILE, json.dumps(began | {"tenants": expected}, indent=2, ensure_ascii=False))
 
 

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from authops.run import outcome, publish
 from authops.words import console, disk, yaml_file
+from authops.words.author import author
 from authops.words.errors import AuthopsError, UsageError
 from authops.words.redaction import Scanner, secrets_of
 
@@ -193,7 +194,7 @@ def refused(runbooks: Sequence[str], error: Exception) -> dict[str, str]:
     status = next(name for name, code in outcome.STATUSES.items() if code == exit_code)
     entries = {name: {"status": status, "headline": str(error)} for name in runbooks[:1]}
     whole = {"status": status, "exit_code": exit_code, "asked": list(runbooks), "runbooks": entries}
-    return summary(whole | {"by": outcome.author()}, "")
+    return summary(whole | {"by": author()}, "")
 
 
 def _written(entries: Mapping[str, Any]) -> int:

@@ -5,10 +5,8 @@ Exit codes: 0 done, or nothing to do · 1 a runbook broke · 2 wrong use · 3 ch
 
 from __future__ import annotations
 
-import getpass
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from authops.words import disk
+from authops.words.author import author
 from authops.words.redaction import Scanner
 
 STATUSES: Final = {
@@ -66,7 +65,9 @@ def _told(entry: Mapping[str, Any]) -> bool:
 
 def begin(folder: Path, runbooks: Sequence[str]) -> None:
     """Say that these runbooks were asked for and that nothing has ended yet."""
-    _write(folder, read(folder) | {"asked": list(runbooks), "began_at": _now(), "ended_at": None})
+    _write(
+        folder, read(folder) | {"asked": list(runbooks), "began_at": _now(), "ended_at": None} | {"signed_in_as": ""}
+    )
 
 
 def start(folder: Path, runbook: str) -> None:
@@ -127,7 +128,12 @@ def _write(folder: Path, whole: dict[str, Any]) -> dict[str, Any]:
     ended = "ended_at" not in whole or whole["ended_at"]
     status = worst([str(entry["status"]) for entry in whole["runbooks"].values()]) if ended else "unfinished"
     head = {"run": folder.name, "status": status, "exit_code": STATUSES[status]}
-    whole = head | whole | head | {"by": author(), "host": platform.node(), "versions": versions()}
+    whole = (
+        head
+        | whole
+        | head
+        | {"by": whole.get("signed_in_as") or author(), "host": platform.node(), "versions": versions()}
+    )
     disk.write(folder / "outcome.json", json.dumps(whole, indent=2, ensure_ascii=False))
     return whole
 
@@ -144,14 +150,6 @@ def rank(status: str) -> int:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def author() -> str:
-    """Who runs this, as the operating system knows them; `AUTHOPS_AUTHOR` overrides (a pipeline's requester)."""
-    try:
-        return os.environ.get("AUTHOPS_AUTHOR", "").strip() or f"{getpass.getuser()}@{platform.node()}"
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}@{platform.node()}"
 
 
 def versions() -> dict[str, str]:

@@ -24,10 +24,10 @@ from authops.graph.client import Graph
 from authops.plan.plan import Plan
 from authops.run import outcome, permissions
 from authops.run.folder import find, new_folder
-from authops.run.outcome import author
 from authops.run.runlog import log_to
-from authops.show.views import View, box, show
+from authops.show.views import View, box, passing, show
 from authops.source import wanted_file
+from authops.words.author import author, operator
 from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
 
@@ -68,7 +68,9 @@ class Run:
     async def connect(self) -> Graph:
         """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
         if self._graph is None:
-            self.claims = connections.sign_in(self.connection)
+            self.claims = connections.sign_in(self.connection, passing)
+            if who := connections.account(self.claims):
+                outcome.add(self.folder, signed_in_as=who)
             self._warn()
             self._graph = await Graph.connect(self.connection).__aenter__()
         return self._graph
@@ -103,7 +105,7 @@ class Run:
         return self._journal
 
     def _taken(self, plan: Plan) -> Journal:
-        where = {"by": author(), "run": str(self.folder.resolve())}
+        where = {"by": self.author, "run": str(self.folder.resolve())}
         self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
         path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
         facts = self._open_journal(path, plan) if path.exists() else {}
@@ -115,7 +117,7 @@ class Run:
         self._journal = self._journal or Journal(path)
         began = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
         about = {"plan": str(plan.header["digest"]), "tenant_id": self.tenant_id, "graph": self._address}
-        self._journal.note(**about, begun_at=began, by=author())
+        self._journal.note(**about, begun_at=began, by=self.author)
         begun(plans, plan_id)
         self._listen()
         return self._journal
@@ -226,7 +228,7 @@ class Run:
     @property
     def application_id(self) -> str:
         """Who writes, as the audit log will name it."""
-        return str(self.claims.get("appid") or self.connection.client_id)
+        return connections.account(self.claims) or str(self.claims.get("appid") or self.connection.client_id)
 
     @property
     def certificate_days(self) -> float | None:
@@ -272,14 +274,15 @@ class Run:
 
     @property
     def author(self) -> str:
-        """Who runs this."""
-        return author()
+        """Who runs this: the account that signed in, else whom the operating system knows."""
+        return connections.account(self.claims) or author()
 
     def plan_header(self, source_facts: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
         """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
         read_at = datetime.now(UTC).isoformat(timespec="seconds")
         tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
-        return tenant | {"source": dict(source_facts), "read_at": read_at, "author": author(), "rules": dict(rules)}
+        who = {"author": self.author, "operator": operator()}
+        return tenant | {"source": dict(source_facts), "read_at": read_at, "rules": dict(rules)} | who
 
     def keep_outcomes(self, outcomes: pd.DataFrame, plan: Plan, mode: str) -> dict[str, str]:
         """Keep the outcomes and `failed.csv`, the source rows to look at; returns what was kept, for people."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from authops.words import console
 from authops.words.figures import number
 
 _log = logging.getLogger("authops.progress")
@@ -251,6 +252,15 @@ def show(view: View) -> None:
     display = _notebook_display()
     if display:
         display(view)
+
+
+def passing(sentence: str) -> Callable[[], None]:
+    """Show a sentence until it is taken away by what is returned, so that no saved notebook holds it."""
+    display = _notebook_display()
+    if display is None:
+        return console.ask(sentence)
+    handle = display(View(box(sentence, "info"), sentence))
+    return lambda: handle.update(View("", ""))
 
 
 def _notebook_display() -> Callable[[View], Any] | None:

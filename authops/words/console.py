@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -41,6 +42,13 @@ def say(words: str) -> None:
 def harmless(words: str) -> str:
     """What a terminal only shows: nothing that it would obey, or that turns the reading direction."""
     return "".join("\ufffd" if unicodedata.category(c) in _OBEYED and c not in "\n\t" else c for c in words)
+
+
+def ask(words: str) -> Callable[[], None]:
+    """A line for the person at the terminal, past an output that goes into a file; it cannot be taken back."""
+    with suppress(OSError, ValueError, RuntimeError):
+        click.echo(f"  {words}", err=sys.stderr.isatty() and not sys.stdout.isatty())
+    return lambda: None
 
 
 def _forget() -> None:

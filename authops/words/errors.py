@@ -84,7 +84,8 @@ class GraphError(AuthopsError):
         self.request = request
 
     def __str__(self) -> str:
-        facts = [f"HTTP {self.status}" if self.status else "no answer", self.code, self.message]
+        silent = "no answer" if isinstance(self, GraphUnreachable) else ""
+        facts = [f"HTTP {self.status}" if self.status else silent, self.code, self.message]
         text = " · ".join(part for part in facts if part)
         if self.request:
             text = f"{self.request}: {text}"
