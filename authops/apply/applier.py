@@ -9,6 +9,7 @@ it reads, so that what it read is fresh when it writes. What was stopped before 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,9 +35,9 @@ _GROUPS: Final = 48
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
 # Seconds that a group waits for a reading of one of its members; who takes longer goes on alone.
-_PATIENCE: Final = 2.0
+_PATIENCE: Final = 0.5
 # Readings in a row that were too old when they came, after which a change is left open.
-_READINGS: Final = 5
+_READINGS: Final = 20
 
 Report = Callable[[int, Counter[str]], None]
 # Changes of some users → who of them must not be written now, and why.
@@ -185,15 +186,15 @@ class Applier:
             raise faults[0]
 
     async def _alone(self, queue: list[Change]) -> None:
-        """Wait until one person can be read, however long Graph asks for that; then go on as a group of one."""
-        change = queue[0]
-        if not self._may_write():
-            self._leave(queue, self._stopped_before())
-        elif (await self._reader.now([change]))[change.slot] is not None:
-            await self._some([queue])
-        else:
-            await self._settle_unread([change])
-            self._after_failure(queue[1:]) if len(queue) > 1 else None
+        """Go on with one person as a group of one, and wait as long as Graph asks for a reading."""
+        change, *rest = queue
+        go_on = self._write if self.mode == "apply" else self._rehearse
+        made, unread = await go_on([change], math.inf)
+        await self._settle_unread(unread) if unread else None
+        if rest and change.user_id in made:
+            await self._some([rest])
+        elif rest:
+            self._after_failure(rest)
 
     def _after_failure(self, queue: list[Change]) -> None:
         """The rest of a user's changes was planned on top of one that was not made, or not yet."""
@@ -205,15 +206,15 @@ class Applier:
             self._settle([(c, "skipped", "an earlier change of this user was not made", "", None) for c in queue])
         queue.clear()
 
-    async def _rehearse(self, wave: list[Change]) -> tuple[set[str], list[Change]]:
+    async def _rehearse(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
         if not self._may_write():
             self._leave(wave, f"stopped ({self.stopped})")
             return set(), []
-        ready, _, late = await self._still_as_planned(wave)
+        ready, _, late = await self._still_as_planned(wave, patience)
         self._settle([(c, "skipped", "dry run: nothing was written", c.before, None) for c in ready])
         return {c.user_id for c in ready}, late
 
-    async def _write(self, wave: list[Change]) -> tuple[set[str], list[Change]]:
+    async def _write(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
         """Write one change for each of some users; returns the users whose change Graph shows, and who was put off."""
         made: set[str] = set()
         late: list[Change] = []
@@ -224,7 +225,7 @@ class Applier:
                 self.graph.pace.give_back("writes", count)
                 break
             part, waiting = waiting[:count], waiting[count:]
-            ready, done, put_off = await self._still_as_planned(part)
+            ready, done, put_off = await self._still_as_planned(part, patience)
             stale = [c for c in ready if not self._reader.fresh([c])]
             ready = [c for c in ready if self._reader.fresh([c])]
             if not self._may_write():  # reading takes its time
@@ -286,12 +287,14 @@ class Applier:
             await self.sleep(min(max(waits), 60.0))
         return again, {row[0].user_id for row in rows if row[1].startswith("applied")}
 
-    async def _still_as_planned(self, changes: list[Change]) -> tuple[list[Change], set[str], list[Change]]:
+    async def _still_as_planned(
+        self, changes: list[Change], patience: float
+    ) -> tuple[list[Change], set[str], list[Change]]:
         """Which may be written now, the users whose change is there already, and who could not be read at once.
 
         The others are settled.
         """
-        now = await self._reader.now(changes, _PATIENCE)
+        now = await self._reader.now(changes, patience)
         earlier = [c for c in changes if c.change_id in self._interrupted and now[c.slot] is not None]
         now |= await self._reader.until_shown(earlier, now, self._may_still_show)
         self._interrupted -= {c.change_id for c in earlier}

@@ -9,7 +9,9 @@ from typing import Final
 
 from authops.apply.change import Change
 from authops.apply.freshness import Clocks, Moment
+from authops.graph.answer import Request
 from authops.graph.client import Graph
+from authops.methods.kinds import KINDS
 from authops.tenant import directory
 from authops.words.errors import GraphError
 
@@ -37,18 +39,23 @@ class Reader:
     async def now(self, changes: Sequence[Change], patience: float = math.inf) -> Now:
         """The values of these changes. Who could not be read within `patience` seconds is None; `why` tells."""
         methods = list(dict.fromkeys(c.method for c in changes))
-        asked = self.clocks.now()
         users = [c.user_id for c in changes]
-        seen = await directory.current(self.graph, users, methods=methods, patience=patience)
+        left: dict[str, Moment] = {}
+
+        def leaving(requests: Sequence[Request]) -> None:
+            left.update(dict.fromkeys((request.path for request in requests), self.clocks.now()))
+
+        seen = await directory.current(self.graph, users, methods=methods, patience=patience, leaving=leaving)
         slots = list(zip(seen["user_id"], seen["method"], strict=True))
         self.why |= {slot: why for slot, why in zip(slots, seen["error"], strict=True) if why}
         rows = zip(slots, seen["known"], seen["value"], strict=True)
         found: Now = {slot: value if known else None for slot, known, value in rows}
-        self._at |= dict.fromkeys((slot for slot, value in found.items() if value is not None), asked)
+        asked = {c.slot: left.get(KINDS[c.method].reading(c.user_id).path) for c in changes}
+        self._at |= {slot: at for slot, at in asked.items() if at is not None and found.get(slot) is not None}
         return found
 
     def fresh(self, changes: Iterable[Change]) -> bool:
-        """Whether each of these was read just now; the moment of a reading is when it was asked for."""
+        """Whether each of these was read just now; the moment of a reading is when it left."""
         return all(self.clocks.fresh(self._at.get(c.slot)) for c in changes)
 
     def early(self, waited: float) -> bool:

@@ -42,6 +42,7 @@ _DEADLINE: Final = 100.0
 
 
 # Asked just before a request leaves, after a token was fetched for it: whether it still may.
+Leaving = Callable[[Sequence[Request]], None]
 _MAY_LEAVE: ContextVar[Callable[[], bool] | None] = ContextVar("may_leave", default=None)
 
 
@@ -102,14 +103,17 @@ class Graph:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.client.aclose()
 
-    async def send(self, requests: Iterable[Request], *, patience: float = math.inf) -> AsyncIterator[Answer]:
+    async def send(
+        self, requests: Iterable[Request], *, patience: float = math.inf, leaving: Leaving | None = None
+    ) -> AsyncIterator[Answer]:
         """Every request's answer, in any order; memory holds a few times `concurrency` batches at most.
 
         One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
         A batch that waits because it was turned away holds no other up.
         `patience`: the seconds that a request may wait for its turn or another try. Who would wait longer drops out at
         once and holds nobody: its answer is the failure it last had, or a 429 whose Retry-After says how long when it
-        was never asked. `pace.held(request)` tells the seconds until it may be asked again.
+        was never asked. `pace.held(request)` tells the seconds until it may be asked again. `leaving` hears of requests
+        just before they leave, each time.
         """
         chunks = _chunks(requests)
         running: dict[asyncio.Task[list[Answer]], list[Request]] = {}
@@ -117,7 +121,7 @@ class Graph:
         try:
             while True:
                 while self._more_may_run(running.values(), width) and (chunk := next(chunks, None)):
-                    running[asyncio.ensure_future(self._settled(chunk, self.clock() + patience))] = chunk
+                    running[asyncio.ensure_future(self._settled(chunk, self.clock() + patience, leaving))] = chunk
                 if not running:
                     return
                 done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -200,7 +204,7 @@ class Graph:
                 raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
             await self._before_asking_again([answer], tried)
 
-    async def _settled(self, waiting: list[Request], until: float) -> list[Answer]:
+    async def _settled(self, waiting: list[Request], until: float, leaving: Leaving | None = None) -> list[Answer]:
         """Send up to twenty; reads that were throttled or failed are asked again, alone, as long as there is time.
 
         `waiting` holds at any moment what still waits.
@@ -213,6 +217,8 @@ class Graph:
             if not count:
                 settled += [failed.get(r) or self._not_asked(r) for r in waiting]
                 break
+            if leaving:
+                leaving(waiting[:count])
             answers = await self._once(waiting[:count], sent_at)
             again: list[Answer] = []
             for answer in answers:

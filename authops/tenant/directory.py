@@ -15,7 +15,7 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.answer import Answer, Request, about, flag, text
-from authops.graph.client import Graph
+from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
 from authops.methods.kinds import KINDS, by_id, collections, default_names, named, numbers
 from authops.words.errors import GraphError
@@ -101,11 +101,13 @@ async def current(
     defaults: pd.DataFrame | None = None,
     tick: Tick = _nothing,
     patience: float = math.inf,
+    leaving: Leaving | None = None,
 ) -> pd.DataFrame:
     """The present methods of just those users (CURRENT), one row per user and method asked for (else every phone).
 
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
-    else they have is read too (`others`, -1 when unknown). `patience`: as in `Graph.send`; who takes longer is unread.
+    else they have is read too (`others`, -1 when unknown). `patience`, `leaving`: as in `Graph.send`; who takes longer
+    is unread.
     """
     ids = [user for user in dict.fromkeys(user_ids) if user]
     told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
@@ -116,7 +118,7 @@ async def current(
     kinds = collections(methods)
     rows = Gathered(CURRENT)
     asked = (k[0].reading(user) for user in ids for k in kinds.values())
-    async for answer in _answers(graph, asked, _people(tick, len(kinds)), patience):
+    async for answer in _answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
         for method in (kind.name for kind in read_here):
@@ -200,13 +202,17 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
 
 
 async def _answers(
-    graph: Graph, asked: Iterable[Request], tick: Tick, patience: float = math.inf
+    graph: Graph,
+    asked: Iterable[Request],
+    tick: Tick,
+    patience: float = math.inf,
+    leaving: Leaving | None = None,
 ) -> AsyncIterator[Answer]:
     """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
     whom only others may look at (delegated sign-in) is refused alone.
     """
     done, all_refused, held = 0, True, list[Answer]()
-    async for answer in graph.send(asked, patience=patience):
+    async for answer in graph.send(asked, patience=patience, leaving=leaving):
         done += 1
         tick(done)
         held.append(answer)
