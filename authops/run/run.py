@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from authops.graph.client import Graph
 from authops.plan.plan import Plan
 from authops.run import outcome, permissions
 from authops.run.runlog import log_to
-from authops.show.views import View, box, passing, show
+from authops.show.views import View, box, notebook_shell, passing, show
 from authops.source import wanted_file
 from authops.words import disk
 from authops.words.author import author, operator
@@ -51,7 +52,7 @@ class Run:
         self._graph: Graph | None = None
         self._journal: Journal | None = None
         self._lock: TenantLock | None = None
-        self._again = self._signalled = False
+        self._again = self._signalled = self._watches = False
         self.claims: dict[str, Any] = {}
 
     @property
@@ -92,6 +93,7 @@ class Run:
         """
         self._again = self._again or self._journal is not None
         self._let_go()
+        self._let_go_when_a_cell_fails()
         self._forget_an_old_stop()
         try:
             return self._taken(plan) if mode == "apply" else self._rehearsed()
@@ -146,6 +148,17 @@ class Run:
             self._lock.release()
             self._lock = None
 
+    def _let_go_when_a_cell_fails(self) -> None:
+        """The kernel lives on, and nobody else could apply to the tenant until it ends."""
+        if (shell := notebook_shell()) is not None and not self._watches:
+            self._watches, me = True, weakref.ref(self)
+
+            def over(result: Any) -> None:
+                if (run := me()) is not None and not result.success:
+                    run._let_go()
+
+            shell.events.register("post_run_cell", over)
+
     def goes_on(self) -> dict[str, str]:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
         return resume.unfinished(self.folder)
@@ -170,10 +183,21 @@ class Run:
 
     def _listen(self) -> None:
         """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._hear)
+        if threading.current_thread() is not threading.main_thread():
+            return
+        # By a weak reference: a run that nobody uses any more is not kept, and the tenant's lock with it.
+        me, before = weakref.ref(self), signal.getsignal(signal.SIGTERM)
 
-    def _hear(self, *_: object) -> None:
+        def heard(number: int, _: object) -> None:
+            if (run := me()) is not None:
+                run._hear()
+            else:
+                signal.signal(number, before)
+                os.kill(os.getpid(), number)
+
+        signal.signal(signal.SIGTERM, heard)
+
+    def _hear(self) -> None:
         """Whatever it comes in between of, a full disk as well, it only asks."""
         self._signalled = True
         with suppress(OSError):
@@ -223,7 +247,7 @@ class Run:
         """Write a frame as Parquet, readable by its owner only."""
         path = self.folder / f"{name}.parquet"
         new = path.with_suffix(".new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(disk.fresh(new), "wb") as file:
             data.to_parquet(file, compression="zstd", index=False)
         new.replace(path)
         return path
@@ -266,7 +290,7 @@ class Run:
         if wanted_file.digest(source_facts["path"]) != source_facts["digest"]:
             return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
         path = self.folder / "failed.csv"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
+        with open(disk.fresh(path), "w", encoding="utf-8-sig") as file:
             file.write(wanted_file.pick(source_facts["path"], lines, source_facts))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
 
@@ -289,6 +313,7 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():
         raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
+    disk.ours(folder)
     log_to(folder)
     return Run(runbook, folder, profile)
 
