@@ -122,6 +122,11 @@ class Journal:
         with self._faults("read"):
             return pd.DataFrame(self._db.execute(sql).fetchall(), columns=list(_INTENT))
 
+    def left(self, change_ids: Iterable[str]) -> int:
+        """How many changes an apply of these has still to settle: also what was sent and is no more approved."""
+        to_do = {*change_ids, *self.open_intents()["change_id"]}
+        return len(to_do - set(self.outcomes()["change_id"]))
+
     def attempts(self) -> dict[str, int]:
         """How often each change was meant to be written so far; a change that never was is not in it."""
         with self._faults("read"):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.source.table_file import spreadsheet_safe
+from authops.source.safe_csv import spreadsheet_safe
 from authops.words import disk
 from authops.words.errors import ParameterError
 

@@ -263,12 +263,14 @@ async def apply(
 
     Only what changes is not enough: a list of targets is replaced whole, so the whole campaign is sent.
     """
+    request = requests.change_campaign(after)
+    # The turn first, however long it takes; what is read then is fresh.
+    _, sent_at = await graph.pace.turn([request])
     now = (await read(graph)).settings
     if now != _plain(before):
+        graph.pace.give_back("writes", 1)
         return Outcome("drifted", now, "somebody changed the campaign since it was read; nothing was written")
     intend()
-    request = requests.change_campaign(after)
-    _, sent_at = await graph.pace.turn([request])
     (answer,) = await graph.write([request], sent_at)
     detail = str(answer.error or "")
     try:

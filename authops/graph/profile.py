@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import yaml
-
-from authops.words.errors import ConnectionProfileError
+from authops.words import yaml_file
+from authops.words.errors import ConnectionProfileError, ParameterError
 from authops.words.places import project
 
 # Graph: national cloud deployments.
@@ -70,15 +69,9 @@ def find(name_or_path: str) -> Path:
 def read(path: Path) -> dict[str, Any]:
     """The keys and values of a profile, none of which looks like a secret. Raises `ConnectionProfileError`."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConnectionProfileError(
-            f"{path} cannot be read ({type(error).__name__})", remedy="check the path"
-        ) from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ConnectionProfileError(f"{path} is not valid YAML{line}", remedy="write `key: value` lines") from None
+        content = yaml_file.read(path, remedy="write `key: value` lines")
+    except ParameterError as error:
+        raise ConnectionProfileError(error.message, remedy=error.remedy) from None
     if not isinstance(content, dict):
         raise ConnectionProfileError(
             f"{path} is empty or no list of keys", remedy="see parameters/connections/example.yaml"

@@ -17,6 +17,7 @@ from authops.phone.numbering import calling_code
 ABROAD: Final = "a number of another country than the user's"
 TWICE: Final = "mobile and alternate mobile are the same number"
 SIGN_IN: Final = "will be registered for signing in by SMS, too"
+SHARED_UNSEEN: Final = "not known whether somebody else signs in by SMS with this number"
 OWN: Final = "the user's own address: of no use while the mailbox cannot be opened"
 OURS: Final = "an address in one of the tenant's own domains: of no use while its mailboxes cannot be opened"
 

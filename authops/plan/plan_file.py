@@ -186,8 +186,7 @@ def approved(
         )
     if approval.get("plan_digest") != plan.header["digest"]:
         raise PlanError("the approval belongs to another plan", remedy=_REMEDY)
-    until = datetime.fromisoformat(approval["until"])
-    if now > min(until, datetime.fromisoformat(plan.header["expires_at"])):
+    if now > until(plan, folder):
         raise PlanError(f"the plan expired at {approval['until']}", remedy=_REMEDY)
     begun = max(datetime.fromisoformat(plan.header["made_at"]), datetime.fromisoformat(approval["at"]))
     if now < begun - _SKEW:
@@ -199,6 +198,12 @@ def approved(
         _two_people(plan.header, approval, folder)
     writes = plan.writes
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
+
+
+def until(plan: Plan, folder: Path) -> datetime:
+    """When the approval of a plan ends."""
+    approval = _read_json(folder / "approval.json", "approval")
+    return min(datetime.fromisoformat(approval["until"]), datetime.fromisoformat(plan.header["expires_at"]))
 
 
 def _two_people(made: Mapping[str, Any], approval: Mapping[str, Any], folder: Path) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from authops.run import outcome, publish
-from authops.words import disk, yaml_file
+from authops.words import console, disk, yaml_file
 from authops.words.author import author
 from authops.words.errors import AuthopsError, UsageError
 from authops.words.redaction import Scanner, secrets_of
@@ -220,8 +220,13 @@ def tell(
     secrets = {secret for way in ways for secret in way.secrets}
     base = scanner or Scanner()
     clean = Scanner(base.numbers, (*base.secrets, *sorted(secrets, key=len, reverse=True)))
-    words = {name: clean.text(value) for name, value in told.items()}
+    words = {name: _plain(clean.text(value)) for name, value in told.items()}
     return [_told(way, words, clean, say, sleep) for way in ways if due(way.on, words)]
+
+
+def _plain(words: str) -> str:
+    """Without what a terminal obeys, and without a link that Markdown would make of a file's or a group's name."""
+    return console.harmless(words).replace("](", "] (")
 
 
 def after(

@@ -34,6 +34,7 @@ EXIT_CODES: Final = {
     4: "a guard stopped it before any write",
 }
 _RANK: Final = ("nothing to do", "done", "attention", "stopped", "wrong use", "broke", "unfinished")
+_GIVEN: Final = "parameters.json"
 _PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
 
 
@@ -70,11 +71,34 @@ def begin(folder: Path, runbooks: Sequence[str]) -> None:
 
 
 def start(folder: Path, runbook: str) -> None:
-    """Say that a runbook has begun; what an earlier attempt at it recorded no longer counts."""
+    """Say that a runbook has begun; what an earlier attempt recorded is kept in `earlier`, and counts no more."""
     whole = read(folder)
+    if before := whole["runbooks"].get(runbook):
+        whole["earlier"] = [*whole.get("earlier", []), {"runbook": runbook, **before}]
     headline = "it is running, or was killed: its end was never written down"
     whole["runbooks"][runbook] = {"status": "unfinished", "headline": headline, "counts": {}, "began_at": _now()}
     _write(folder, whole)
+
+
+def keep_given(folder: Path, runbook: str, parameters: Mapping[str, Any]) -> None:
+    """Keep what a runbook was given, for a resume that goes on with it."""
+    told = _given(folder) | {runbook: dict(parameters)}
+    disk.write(folder / _GIVEN, json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _given(folder: Path) -> dict[str, dict[str, Any]]:
+    try:
+        told = json.loads((folder / _GIVEN).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in told.items() if isinstance(v, dict)} if isinstance(told, dict) else {}
+
+
+def given(folder: Path, runbooks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Runbook → the parameters it was given in this run; one that has not run yet gets the connection of the others."""
+    told = _given(folder)
+    common = next(({"connection": p["connection"]} for p in told.values() if "connection" in p), {})
+    return {runbook: dict(told.get(runbook, common)) for runbook in runbooks}
 
 
 def record(folder: Path, runbook: str, status: str, headline: str, counts: Mapping[str, Any] | None = None) -> None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import secrets
-import signal
-import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,19 +14,20 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.apply import applier, resume
+from authops.apply import ends, resume
 from authops.apply.journal import Journal
 from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan.plan import Plan
-from authops.run import outcome, permissions
+from authops.run import kernel, outcome, permissions
+from authops.run.folder import find, new_folder
 from authops.run.runlog import log_to
-from authops.show.views import View, box, notebook_shell, passing, show
+from authops.show.views import View, box, passing, show
 from authops.source import wanted_file
 from authops.words import disk
 from authops.words.author import author, operator
-from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
+from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
 
 _log = logging.getLogger(__name__)
@@ -93,7 +90,9 @@ class Run:
         """
         self._again = self._again or self._journal is not None
         self._let_go()
-        self._let_go_when_a_cell_fails()
+        if not self._watches:
+            self._watches = True
+            kernel.on_failed_cell(self._let_go)
         self._forget_an_old_stop()
         try:
             return self._taken(plan) if mode == "apply" else self._rehearsed()
@@ -119,9 +118,10 @@ class Run:
             )
         self._journal = self._journal or Journal(path)
         began = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
-        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=began, by=self.author)
+        about = {"plan": str(plan.header["digest"]), "tenant_id": self.tenant_id, "graph": self._address}
+        self._journal.note(**about, begun_at=began, by=self.author)
         begun(plans, plan_id)
-        self._listen()
+        kernel.on_sigterm(self._hear)
         return self._journal
 
     def _open_journal(self, path: Path, plan: Plan) -> dict[str, str]:
@@ -132,11 +132,18 @@ class Run:
             raise PlanError(
                 f"the journal in {self.folder} is of another plan", remedy="put back the plan that it belongs to"
             )
-        if finished := facts.get("finished_at"):
+        if (wrote := facts.get("tenant_id", self.tenant_id)) != self.tenant_id:
             raise PlanError(
-                f"this plan was already applied, finished {finished}",
-                remedy="a plan is applied once; run verify on it, or preview again",
+                f"the run in {self.folder} wrote to tenant {wrote}, and tenant {self.tenant_id} answers here",
+                remedy="use the connection that it was begun with",
             )
+        if (host := facts.get("graph", self._address)) != self._address:
+            raise PlanError(
+                f"the run in {self.folder} wrote through {host}, and this connection is {self._address}",
+                remedy="use the connection that it was begun with",
+            )
+        if finished := facts.get("finished_at"):
+            raise PlanError(_applied(finished, self._journal.outcomes()), remedy=_ONCE)
         return facts
 
     def _let_go(self) -> None:
@@ -148,20 +155,26 @@ class Run:
             self._lock.release()
             self._lock = None
 
-    def _let_go_when_a_cell_fails(self) -> None:
-        """The kernel lives on, and nobody else could apply to the tenant until it ends."""
-        if (shell := notebook_shell()) is not None and not self._watches:
-            self._watches, me = True, weakref.ref(self)
-
-            def over(result: Any) -> None:
-                if (run := me()) is not None and not result.success:
-                    run._let_go()
-
-            shell.events.register("post_run_cell", over)
+    def refuse_applied(self, plan: Plan) -> None:
+        """Before anything else is judged: raises `PlanError`, with what was written, for a plan that was applied."""
+        path = self.folder / "journal.sqlite"
+        if not path.exists():
+            return
+        journal = Journal(path)
+        try:
+            facts, done = journal.facts(), journal.outcomes()
+        finally:
+            journal.close()
+        if (finished := facts.get("finished_at")) and facts.get("plan") == plan.header["digest"]:
+            raise PlanError(_applied(finished, done), remedy=_ONCE)
 
     def goes_on(self) -> dict[str, str]:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
         return resume.unfinished(self.folder)
+
+    def wrote(self) -> str:
+        """What an earlier apply in this folder wrote, for people; "" when it wrote nothing."""
+        return resume.wrote(self.folder)
 
     def ask_to_stop(self) -> str:
         """Ask this run to stop, as the stop button does; returns what happens now, in words."""
@@ -181,22 +194,6 @@ class Run:
         if not self.headless and stop.exists() and (self._again or stop.stat().st_mtime < self.started.timestamp()):
             stop.unlink(missing_ok=True)
 
-    def _listen(self) -> None:
-        """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
-        if threading.current_thread() is not threading.main_thread():
-            return
-        # By a weak reference: a run that nobody uses any more is not kept, and the tenant's lock with it.
-        me, before = weakref.ref(self), signal.getsignal(signal.SIGTERM)
-
-        def heard(number: int, _: object) -> None:
-            if (run := me()) is not None:
-                run._hear()
-            else:
-                signal.signal(number, before)
-                os.kill(os.getpid(), number)
-
-        signal.signal(signal.SIGTERM, heard)
-
     def _hear(self) -> None:
         """Whatever it comes in between of, a full disk as well, it only asks."""
         self._signalled = True
@@ -206,6 +203,19 @@ class Run:
     @property
     def _stop_file(self) -> Path:
         return self.folder / "stop"
+
+    @property
+    def _address(self) -> str:
+        """Where Graph is; the demo tenant moves from port to port."""
+        return self.connection.graph_url if self.connection.cloud != "demo" else "demo"
+
+    def refuse_strangers(self, plan: Plan, people: pd.DataFrame) -> None:
+        """Raises `GuardStop` where nobody of a plan is in the tenant that answers: it is another, whatever its id."""
+        if len(plan.writes) and people.empty:
+            raise GuardStop(
+                f"none of the {plan.writes['user_id'].nunique():,} people of this plan is in the tenant that answers",
+                remedy="nothing was written; use the connection that the plan was made with",
+            )
 
     @property
     def tenant_id(self) -> str:
@@ -281,10 +291,12 @@ class Run:
         ):
             self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
-        lines = {int(n) for n in [*plan.problems["line"], *applier.failed(outcomes)["line"]]}
+        look, waiting = self._to_look_at(outcomes, mode)
+        lines = {int(n) for n in [*plan.problems["line"], *look["line"]]}
         source_facts = plan.header["source"]
         if not lines:
-            return kept | {"failed.csv": "not needed: nothing to look at"}
+            left = f"{waiting:,} changes were left open, and go on with --resume" if waiting else "nothing to look at"
+            return kept | {"failed.csv": f"not needed: {left}"}
         if "path" not in source_facts:
             return kept | {"failed.csv": "not written: this plan came from no file"}
         if wanted_file.digest(source_facts["path"]) != source_facts["digest"]:
@@ -293,6 +305,13 @@ class Run:
         with open(disk.fresh(path), "w", encoding="utf-8-sig") as file:
             file.write(wanted_file.pick(source_facts["path"], lines, source_facts))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
+
+    def _to_look_at(self, outcomes: pd.DataFrame, mode: str) -> tuple[pd.DataFrame, int]:
+        """What did not go through, and how many were left open: these go on here, and are no next input."""
+        if mode != "apply" or self._journal is None:
+            return ends.failed(outcomes), 0
+        settled = outcomes["change_id"].isin(self._journal.outcomes()["change_id"])
+        return pd.concat([ends.not_made(outcomes[settled]), ends.failed(outcomes[~settled])]), int((~settled).sum())
 
     async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:
         """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture."""
@@ -307,6 +326,14 @@ class Run:
         return View(box(headline, _KINDS[status]), headline)
 
 
+_ONCE: Final = "a plan is applied once; run verify on it, or preview again"
+
+
+def _applied(finished: str, done: pd.DataFrame) -> str:
+    found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
+    return f"this plan was already applied ({found}), finished {finished}; nothing more was written"
+
+
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
     profile = connections.load(connection)
@@ -316,32 +343,6 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
     disk.ours(folder)
     log_to(folder)
     return Run(runbook, folder, profile)
-
-
-def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError`."""
-    root = root or runs_folder()
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    try:
-        disk.make(root)
-        while True:
-            folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                return folder
-    except OSError as error:
-        raise UsageError(
-            f"no run folder can be made in {root} ({error.strerror}); nothing was run",
-            remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
-        ) from error
-
-
-def find(name: str) -> Path:
-    """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
-    folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
-    if folder is None:
-        raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
-    return folder.resolve()
 
 
 @dataclass(frozen=True)
@@ -403,4 +404,8 @@ def _latest(runbook: str) -> Path:
     fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
-    return resume.to_apply(fitting) if runbook == "apply" else fitting[-1]
+    if runbook == "apply" and (others := resume.offered(fitting[:-1])):
+        said = f"not ended, and left alone here: {', '.join(others)}; to go on: authops run apply --resume RUN"
+        _log.warning("%s", said)
+        show(View(box(f"! {said}", "update"), f"! {said}"))
+    return fitting[-1]

@@ -93,6 +93,22 @@ def test_a_device_waits_until_somebody_enters_its_code(login) -> None:
     assert refused(login.redeem(begun)) == (400, "bad_verification_code", 70018)
 
 
+def test_a_device_redeems_its_code_by_the_shorter_name_of_the_grant_too(login) -> None:
+    begun = login.begin()
+    assert login.enter(begun, "Hugo Admin").status_code == 200
+    answer = login.oauth("token", grant_type="device_code", device_code=begun["device_code"])
+    assert claims(answer.json()["access_token"])["upn"] == login.upn("Hugo Admin")
+
+
+def test_the_azure_cli_registers_a_cloud_and_lists_one_tenant_without_subscription(login) -> None:
+    told = login.door.call("GET", f"{login.door.root}//metadata/endpoints?api-version=2022-09-01").json()
+    scope = f"{told['authentication']['audiences'][0]}/.default offline_access openid profile"
+    held = login.tokens("Hugo Admin", scope)["access_token"]
+    assert login.door.call("GET", f"{login.door.root}/tenants", held).json()["value"][0]["tenantId"] == login.tenant
+    assert login.door.call("GET", f"{login.door.root}/subscriptions", held).json()["value"] == []
+    assert login.door.call("GET", f"{login.door.root}/subscriptions", "none").status_code == 401
+
+
 def test_a_code_is_declined_wrong_or_expired(login) -> None:
     begun = login.begin()
     assert login.post("/devicelogin", otc="WRONGCODE", user=login.upn("Ada Empty")).status_code == 400

@@ -63,10 +63,21 @@ def test_requests_that_are_refused_count_too() -> None:
     assert passed(made, 1, path=report) == 0
 
 
-@pytest.mark.parametrize(("bucket", "through"), [("identity", 100), ("reports", 5), ("none", 100)])
+@pytest.mark.parametrize(("bucket", "through"), [("identity", 100), ("reports", 5), ("own", 5), ("none", 100)])
 def test_unconfirmed_which_limit_binds_authentication_methods(bucket: str, through: int) -> None:
     made, _ = throttle(authentication_bucket=bucket)
     assert passed(made, 100) == through
+
+
+def test_unconfirmed_reads_and_writes_of_authentication_may_share_a_small_limit_of_their_own() -> None:
+    made, clock = throttle(limits={"authentication": 4}, authentication_bucket="own", throttled_requests_count="no")
+    assert passed(made, 3) == 3
+    assert passed(made, 3, "POST") == 1
+    assert passed(made, 3, path="/users") == 3
+    assert passed(made, 3, path="/auditLogs/directoryAudits") == 3
+    clock.now += 2.5
+    assert passed(made, 1, "POST") == 1
+    assert passed(made, 1) == 0
 
 
 def test_unconfirmed_a_window_fills_up_at_once() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from authops.phone.number import PhoneProblem, fold, normalise, read
+from authops.phone.number import fold, normalise, read
+from authops.phone.spelling import PhoneProblem
 from authops.words.redaction import mask
 
 

@@ -134,6 +134,8 @@ class Login:
             "client_credentials": self._application,
             "authorization_code": self._code,
             DEVICE_CODE: self._device,
+            # As msal-node writes it.
+            "device_code": self._device,
             "refresh_token": self._refresh,
         }.get(kind)
         if kind in _ELSEWHERE:

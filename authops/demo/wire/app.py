@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from authops.demo.world.groups import Memberships
     from authops.demo.world.tenant import Tenant
 
+_VERSIONS = ("v1.0", "beta")
 _VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"]
 
 
@@ -48,6 +49,9 @@ class Front:
         raw = await request.body()
         path = request.scope["raw_path"].decode("utf-8", "replace").partition("?")[0]
         version, _, rest = path.lstrip("/").partition("/")
+        version, rest = version.lower(), rest.lstrip("/")
+        if version not in _VERSIONS:
+            return await _unknown(request)
         weather = self.wire.weather
         if delay := weather.delay():
             await asyncio.sleep(delay)
@@ -176,9 +180,8 @@ def create_app(
     front, knobs = Front(wire, login), Knobs(wire, login, reset, stop)
     routes = [
         *knobs.routes(),
-        Route("/v1.0/{rest:path}", front.graph, methods=_VERBS),
-        Route("/beta/{rest:path}", front.graph, methods=_VERBS),
         *SignIn(login, tenant.stamp).routes(),
+        Route("/{version}/{rest:path}", front.graph, methods=_VERBS),
         Route("/{rest:path}", _unknown, methods=_VERBS),
     ]
     app = Starlette(routes=routes)

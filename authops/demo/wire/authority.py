@@ -72,7 +72,7 @@ class Authority:
     def permit(self, route: Route, call: Call, keys: tuple[str, ...]) -> None:
         """Refuse what the caller may not do; note on the call what is to be hidden."""
         wanted = route.permissions
-        if route.template == "/organization" and self.tenant.assume["organization_by_user_read"] == "yes":
+        if route.template.startswith("/organization") and self.tenant.assume["organization_by_user_read"] == "yes":
             wanted = wanted | p.USERS_FULL
         if call.bearer.person:
             self._person(route, call, wanted, keys)

@@ -49,6 +49,7 @@ class SignIn:
             # The Azure CLI asks which tenants and subscriptions there are: this one, and none.
             Route("/tenants", self.tenants),
             Route("/subscriptions", self.subscriptions),
+            Route("/{slash:path}metadata/endpoints", self.endpoints),
         ]
 
     async def token(self, request: Request) -> Response:
@@ -104,6 +105,13 @@ class SignIn:
     async def subscriptions(self, request: Request) -> Response:
         """List the Azure subscriptions: none."""
         return self._managed(request, [])
+
+    async def endpoints(self, request: Request) -> Response:
+        """Tell a cloud's addresses, as Azure Resource Manager tells the Azure CLI that registers one."""
+        root = self._root(request)
+        login = {"loginEndpoint": root, "audiences": [f"{root}/"], "tenant": "common", "identityProvider": "AAD"}
+        names = dict.fromkeys(("resourceManager", "microsoftGraphResourceId", "graphAudience", "portal"), f"{root}/")
+        return JSONResponse({"name": "AuthopsDemo", "authentication": login, "suffixes": {}, **names})
 
     def _managed(self, request: Request, rows: list[dict[str, Any]]) -> Response:
         denied = self.login.mint.refuse(request.headers.get("authorization"), (*self.login.roots, *clients.MANAGEMENT))

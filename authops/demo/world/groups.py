@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from authops.demo.world.tenant import Tenant, User
 
 
+_CREATED = "2024-02-01T09:00:00Z"
+
+
 @dataclass(slots=True)
 class Group:
     """A group: members by user id, and groups within it."""
@@ -29,7 +32,9 @@ class Group:
     def row(self) -> dict[str, Any]:
         """Return the group as Graph shows it."""
         shown = {"id": self.id, "displayName": self.name, "description": self.about, "securityEnabled": True}
-        return {**shown, "mailEnabled": False, "groupTypes": [], "isAssignableToRole": self.assignable or None}
+        more = {"createdDateTime": _CREATED, "mailNickname": self.name.replace(" ", ""), "renewedDateTime": _CREATED}
+        shown |= {"mailEnabled": False, "groupTypes": [], "isAssignableToRole": self.assignable or None, **more}
+        return {**shown, "proxyAddresses": []}
 
 
 class Memberships:

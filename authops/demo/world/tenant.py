@@ -140,6 +140,7 @@ class Tenant:
         self.staff_version += 1
         # When which properties of whom last changed, for delta, since the tenant was populated; all of a newcomer's.
         self.begun, self.moved = self.staff_version, dict[str, dict[str, int]]()
+        self.leads: tuple[int, dict[str, User]] = (-1, {})
         self._by_upn = {u.profile["userPrincipalName"].lower(): u for u in users if not u.deleted}
         self._sms: dict[str, str] = {}
         for user in users:
