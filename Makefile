@@ -51,7 +51,7 @@ images: setup chromium
 	AUTHOPS_IMAGES=$(CURDIR)/docs/images CI=1 $(BIN)/python -m pytest -n 0 tests/browser
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-strip-extras \
 	  --custom-compile-command "make lock" --extra dev -o requirements.lock pyproject.toml
 clean:
 	rm -rf .venv
