@@ -221,7 +221,9 @@ def test_every_test_that_the_threat_model_names_is_there() -> None:
 
 
 def test_what_is_installed_is_what_the_lock_pins() -> None:
-    lines = re.findall(r"^([\w.-]+(?:\[[\w,-]+\])?==[^\s\\]+(?: ; [^\\\n]+)?)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    lines = re.findall(
+        r"^([\w.-]+(?:\[[\w,-]+\])?==[^\s\\]+(?: ; [^\\\n]+)?)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
     wanted = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate()]
     assert len(wanted) > 100
     other = [str(r) for r in wanted if not r.specifier.contains(importlib.metadata.version(r.name), prereleases=True)]
