@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.words import disk
 from authops.words.errors import JournalError
 from authops.words.frames import OUTCOME_ROWS, frame
 
@@ -55,7 +56,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._faults("opened"):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(disk.lasting(path, os.O_RDWR))
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")

@@ -19,6 +19,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.plan.plan import RULES_VERSION, Plan
+from authops.words import disk
 from authops.words.author import operator
 from authops.words.errors import FrameError, GuardStop, PlanError
 from authops.words.frames import CHANGES, PROBLEMS, WRITES, check
@@ -236,7 +237,7 @@ def _private(path: Path, data: pd.DataFrame) -> None:
 
 def _write_json(path: Path, content: dict[str, Any]) -> Path:
     new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with open(disk.fresh(new), "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
     new.replace(path)
     return path

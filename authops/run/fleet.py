@@ -136,7 +136,7 @@ class _Crew:
     async def _process(self, tenant: Tenant, own: Path) -> int:
         command = [sys.executable, "-m", "authops", "run", *self.runbooks, *self.words]
         command += ["-f", str(own / "parameters.yaml"), "--connection", tenant.connection, "--run-dir", str(own)]
-        with open(os.open(own / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        with open(disk.lasting(own / "console.log", os.O_WRONLY | os.O_APPEND), "wb") as log:
             streams: dict[str, Any] = {"stdin": asyncio.subprocess.DEVNULL, "stdout": log, "stderr": log}
             # A session of its own: a Ctrl-C at the terminal reaches it once, through us.
             process = await asyncio.create_subprocess_exec(*command, **streams, start_new_session=os.name == "posix")

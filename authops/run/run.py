@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,11 +20,12 @@ from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan.plan import Plan
-from authops.run import outcome, permissions
+from authops.run import kernel, outcome, permissions
 from authops.run.folder import find, new_folder
 from authops.run.runlog import log_to
 from authops.show.views import View, box, passing, show
 from authops.source import wanted_file
+from authops.words import disk
 from authops.words.author import author, operator
 from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
@@ -50,7 +49,7 @@ class Run:
         self._graph: Graph | None = None
         self._journal: Journal | None = None
         self._lock: TenantLock | None = None
-        self._again = self._signalled = False
+        self._again = self._signalled = self._watches = False
         self.claims: dict[str, Any] = {}
 
     @property
@@ -91,6 +90,9 @@ class Run:
         """
         self._again = self._again or self._journal is not None
         self._let_go()
+        if not self._watches:
+            self._watches = True
+            kernel.on_failed_cell(self._let_go)
         self._forget_an_old_stop()
         try:
             return self._taken(plan) if mode == "apply" else self._rehearsed()
@@ -119,7 +121,7 @@ class Run:
         about = {"plan": str(plan.header["digest"]), "tenant_id": self.tenant_id, "graph": self._address}
         self._journal.note(**about, begun_at=began, by=self.author)
         begun(plans, plan_id)
-        self._listen()
+        kernel.on_sigterm(self._hear)
         return self._journal
 
     def _open_journal(self, path: Path, plan: Plan) -> dict[str, str]:
@@ -192,12 +194,7 @@ class Run:
         if not self.headless and stop.exists() and (self._again or stop.stat().st_mtime < self.started.timestamp()):
             stop.unlink(missing_ok=True)
 
-    def _listen(self) -> None:
-        """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._hear)
-
-    def _hear(self, *_: object) -> None:
+    def _hear(self) -> None:
         """Whatever it comes in between of, a full disk as well, it only asks."""
         self._signalled = True
         with suppress(OSError):
@@ -260,7 +257,7 @@ class Run:
         """Write a frame as Parquet, readable by its owner only."""
         path = self.folder / f"{name}.parquet"
         new = path.with_suffix(".new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(disk.fresh(new), "wb") as file:
             data.to_parquet(file, compression="zstd", index=False)
         new.replace(path)
         return path
@@ -305,7 +302,7 @@ class Run:
         if wanted_file.digest(source_facts["path"]) != source_facts["digest"]:
             return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
         path = self.folder / "failed.csv"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
+        with open(disk.fresh(path), "w", encoding="utf-8-sig") as file:
             file.write(wanted_file.pick(source_facts["path"], lines, source_facts))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
 
@@ -343,6 +340,7 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():
         raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
+    disk.ours(folder)
     log_to(folder)
     return Run(runbook, folder, profile)
 

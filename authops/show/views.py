@@ -263,14 +263,18 @@ def passing(sentence: str) -> Callable[[], None]:
     return lambda: handle.update(View("", ""))
 
 
-def _notebook_display() -> Callable[[View], Any] | None:
-    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+def notebook_shell() -> Any:
+    """IPython's shell where there is a kernel, else None."""
     try:
-        ipython = import_module("IPython")
+        shell = import_module("IPython").get_ipython()
     except ImportError:
         return None
-    shell = ipython.get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
+    return shell if hasattr(shell, "kernel") else None
+
+
+def _notebook_display() -> Callable[[View], Any] | None:
+    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+    if notebook_shell() is None:
         return None
     show = import_module("IPython.display").display
     return lambda view: show(view, display_id=True)
