@@ -20,7 +20,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.apply.breaker import Breaker
-from authops.apply.change import CONFLICT, Change, became, in_groups, of_rows, request_of
+from authops.apply.change import CONFLICT, Change, became, beforehand, in_groups, of_rows, request_of
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.journal import Journal
 from authops.apply.reading import NOT_HERE, Now, Reader, gone
@@ -304,10 +304,11 @@ class Applier:
         there = {c.user_id for c in changes if (value := now[c.slot]) is not None and c.done_by(value)}
         for change in changes:
             found = now[change.slot]
-            outcome, detail = self._before_writing(change, found)
             if found is None:
                 late.append(change)
-            elif outcome:
+                continue
+            outcome, detail = beforehand(change, found, sent_before=change.change_id in self._uncertain)
+            if outcome:
                 rows.append((change, outcome, detail, found, None))
             else:
                 ready.append(change)
@@ -319,27 +320,13 @@ class Applier:
         left = await gone(self.graph, [c.user_id for c in unread])
         self._settle([self._of_somebody_gone(c) for c in unread if c.user_id in left])
         for change in (c for c in unread if c.user_id not in left):
-            self._leave([change], f"could not be read, so nothing was written: {self._reader.why[change.slot]}")
+            why = self._reader.why.get(change.slot, "no answer")
+            self._leave([change], f"could not be read, so nothing was written: {why}")
 
     def _of_somebody_gone(self, change: Change) -> _Row:
         if change.change_id in self._tried:
             return change, "unknown", f"its answer never came, and {NOT_HERE}", "", None
         return change, "skipped", f"{NOT_HERE}; nothing was written", "", None
-
-    def _before_writing(self, change: Change, found: str | None) -> tuple[str, str]:
-        """(outcome, detail) of a change that must not be written now; ("", "") when it may be."""
-        if found is not None and change.change_id in self._tried and change.done_by(found):
-            return "applied_with_note", "its answer never came; seen by reading"
-        if found is not None and change.drifted_from(found) and change.change_id in self._uncertain:
-            return "unknown", (
-                "sent before, and its answer never came; the value is now neither what was there nor what was to be, so"
-                " somebody changed it since: whether ours was there in between, the audit log tells"
-            )
-        if found is not None and change.drifted_from(found):
-            already = change.done_by(found)
-            said = "it is there already, since the preview" if already else "the value is no longer what the plan saw"
-            return "drifted", f"{said}; nothing was written"
-        return "", ""
 
     async def _send(self, ready: list[Change], sent_at: float) -> dict[str, Answer]:
         at = self._at()

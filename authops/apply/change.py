@@ -72,6 +72,25 @@ def request_of(change: Change) -> Request:
     return KINDS[change.method].writing(change.action, change.user_id, change.after)
 
 
+def beforehand(change: Change, found: str, *, sent_before: bool) -> tuple[str, str]:
+    """(outcome, detail) of a change that must not be written over what is there now; ("", "") when it may be.
+
+    `sent_before`: an earlier try may have happened.
+    """
+    if sent_before and change.done_by(found):
+        return "applied_with_note", "its answer never came; seen by reading"
+    if not change.drifted_from(found):
+        return "", ""
+    if sent_before:
+        return "unknown", (
+            "sent before, and its answer never came; the value is now neither what was there nor what was to be, so"
+            " somebody changed it since: whether ours was there in between, the audit log tells"
+        )
+    already = change.done_by(found)
+    said = "it is there already, since the preview" if already else "the value is no longer what the plan saw"
+    return "drifted", f"{said}; nothing was written"
+
+
 def became(change: Change, answer: Answer, found: str | None, *, sent_before: bool = False) -> tuple[str, str]:
     """What became of a write, from Graph's answer and the value it shows now (None = unreadable): (outcome, detail).
 

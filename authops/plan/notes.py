@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.methods.kinds import KINDS, of
+from authops.methods.kinds import KINDS, addresses
+from authops.phone.number import fold
 from authops.phone.numbering import calling_code
 
 ABROAD: Final = "a number of another country than the user's"
@@ -28,7 +29,7 @@ def noted(changes: pd.DataFrame, current: pd.DataFrame, countries: Any) -> pd.Da
     `current`: CURRENT. `countries`: each row's usageLocation, "" when not known.
     """
     written = changes["action"].isin(("add", "update"))
-    email = changes["method"].isin(of(KINDS, address=True))
+    email = changes["method"].isin(addresses())
     add(changes, _abroad(changes["after"], written & ~email, countries), ABROAD)
     for pair in ((kind.twin, kind.name) for kind in KINDS.values() if kind.twin):
         add(changes, written & changes["method"].isin(pair) & _twice(changes, current, pair), TWICE)
@@ -71,11 +72,11 @@ def _twice(changes: pd.DataFrame, current: pd.DataFrame, pair: tuple[str, str]) 
 
 
 def _ends(changes: pd.DataFrame, current: pd.DataFrame, method: str) -> pd.Series[str]:
-    """User id → what a method holds in the end, without spaces: as changed, else as it is."""
+    """User id → what a method holds in the end, folded: as changed, else as it is."""
     now = current.loc[current["method"] == method, ["user_id", "value"]]
     then = changes.loc[changes["method"] == method, ["user_id", "after"]].rename(columns={"after": "value"})
     both = pd.concat([now, then]).drop_duplicates("user_id", keep="last")
-    return both.set_index("user_id")["value"].str.replace(" ", "", regex=False)
+    return both.set_index("user_id")["value"].map(fold)
 
 
 def _within(changes: pd.DataFrame, rows: Any) -> tuple[list[int], list[int]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +21,7 @@ from authops.plan.plan import Plan
 from authops.run import kernel, outcome, permissions
 from authops.run.folder import find, new_folder
 from authops.run.runlog import log_to
+from authops.run.written import Earlier, earlier, latest_of
 from authops.show.views import View, box, passing, show
 from authops.source import wanted_file
 from authops.words import disk
@@ -243,7 +242,7 @@ class Run:
     def earlier(self, name: str) -> Earlier:
         """An earlier run of this tenant, by path or name, else its latest. Raises `ParameterError`, `PlanError`."""
         mine = (self.tenant_id, self.connection.tenant_id)
-        found = earlier(find(name)) if name else _latest_of(mine)
+        found = earlier(find(name)) if name else latest_of(mine)
         if found.recorded.empty:
             raise ParameterError(f"{found.folder.name} wrote nothing", remedy="name the run to take back: -p run RUN")
         if found.tenant_id not in mine:
@@ -343,60 +342,6 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
     disk.ours(folder)
     log_to(folder)
     return Run(runbook, folder, profile)
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A run that wrote: what its journal holds (OUTCOME_ROWS, open intents as `unknown`) and notes beside it."""
-
-    folder: Path
-    recorded: pd.DataFrame
-    noted: Mapping[str, str]
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """For the page: which run, by whom, when."""
-        return {"run": self.folder.name, "by": self.noted.get("by", ""), "began": self.noted.get("begun_at", "")}
-
-    @property
-    def tenant_id(self) -> str:
-        """Which tenant it wrote to."""
-        return self.noted.get("tenant_id", "")
-
-    @property
-    def began(self) -> datetime:
-        """When it began to write; a journal that does not say is as old as its file."""
-        told = self.noted.get("begun_at")
-        changed = (self.folder / "journal.sqlite").stat().st_mtime
-        return datetime.fromisoformat(told) if told else datetime.fromtimestamp(changed, UTC)
-
-    @property
-    def rules(self) -> dict[str, Any]:
-        """The protection it was planned under; careful defaults when its plan is gone."""
-        path = self.folder / "plan.json"
-        header = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        return dict(header.get("rules", {}).get("protect", {}))
-
-
-def earlier(folder: Path) -> Earlier:
-    """What a run folder's journal holds. Raises `ParameterError` when there is none."""
-    if not (folder / "journal.sqlite").exists():
-        raise ParameterError(f"{folder} holds no journal: nothing was written there", remedy="apply first")
-    journal = Journal(folder / "journal.sqlite")
-    try:
-        return Earlier(folder, journal.recorded(), journal.facts())
-    finally:
-        journal.close()
-
-
-def _latest_of(tenant: Sequence[str]) -> Earlier:
-    """The latest run that wrote to a tenant (its id, or what its connection calls it), on its own or in a fleet."""
-    root = runs_folder()
-    wrote = sorted((f.parent for depth in ("*", "*/*") for f in root.glob(f"{depth}/{_NEEDS['verify']}")), reverse=True)
-    found = next((r for r in map(earlier, wrote) if r.tenant_id in tenant and not r.recorded.empty), None)
-    if found is None:
-        raise ParameterError(f"no run under {root} wrote to tenant {tenant[0]}", remedy="name the run's folder")
-    return found
 
 
 def _latest(runbook: str) -> Path:

@@ -17,7 +17,7 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request, about, flag, text
 from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
-from authops.methods.kinds import KINDS, by_id, collections, default_names, named, numbers
+from authops.methods.kinds import KINDS, by_id, collections, default_names, numbers
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 
@@ -175,7 +175,7 @@ def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[st
 def _claims(item: Mapping[str, Any]) -> str:
     """The kind that a phone says it is, among those we know."""
     said = text(item, "phoneType")
-    return said if named(said) else ""
+    return said if KINDS.get(said) else ""
 
 
 def _nameless(item: Mapping[str, Any]) -> bool:

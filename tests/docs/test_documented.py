@@ -22,6 +22,8 @@ from authops.demo.wire import routes
 from authops.demo.world import people
 from authops.demo.world.groups import Memberships
 from authops.demo.world.tenant import Tenant
+from authops.methods import kinds
+from authops.methods.kind import FAMILIES
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
 from authops.source import wanted
@@ -71,6 +73,11 @@ def table(heading: str) -> set[str]:
 )
 def test_the_page_names_what_the_code_has_and_nothing_else(heading: str, words: set[str]) -> None:
     assert table(heading) == words
+
+
+def test_the_page_shows_every_kind_of_method_with_what_it_says_of_itself() -> None:
+    assert kinds.markdown() in PAGE
+    assert {kind.family for kind in kinds.KINDS.values()} <= set(FAMILIES)
 
 
 def test_every_finding_and_movement_of_an_audit_is_on_the_page() -> None:
