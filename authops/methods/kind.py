@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from authops.graph import requests
 from authops.graph.answer import Request
-from authops.phone.number import Number, fold
+from authops.phone.number import Number, same
 from authops.phone.spelling import PhoneProblem
 
 # One slot a person, undone exactly · a code that exists once · many a person, removed for good · a value to move.
@@ -110,7 +110,7 @@ class Kind:
 
     def same(self, one: str, other: str) -> bool:
         """Whether two values are equal, however they are spelled."""
-        return fold(one) == fold(other)
+        return same(one, other)
 
     def is_in(self, item: Mapping[str, Any]) -> bool:
         """Whether an item of Graph's answer is of this kind."""

@@ -17,6 +17,7 @@ from phonenumbers import PhoneNumber, PhoneNumberType
 from authops.phone import numbering, readings, spelling
 from authops.phone.spelling import PhoneProblem, Spelling
 
+_ASCII: Final = frozenset("0123456789")
 _AS_GRAPH_SPELLS: Final = re.compile(r"\+([1-9][0-9]{0,2}) ([0-9]{4,14})")
 _ORDINARY: Final = re.compile(r"(\+|00?|)([1-9][0-9 \-]*)")
 # A zero behind white space may begin a second number.
@@ -158,6 +159,14 @@ def shown_whole(value: str) -> bool:
     if len(digits) < _SHORTEST or not _CERTAIN.fullmatch(value):
         return False
     return not value.startswith("+") or bool(numbering.split(digits)[0])
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two spellings are of one value. Another digit at the end is another number, which is soon seen."""
+    if one == other:
+        return True
+    ends = one[-1:], other[-1:]
+    return (ends[0] == ends[1] or not all(end in _ASCII for end in ends)) and fold(one) == fold(other)
 
 
 def fold(value: str) -> str:

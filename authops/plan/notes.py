@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from authops.methods.kinds import KINDS, addresses
-from authops.phone.number import fold
+from authops.phone.number import same
 from authops.phone.numbering import calling_code
 
 ABROAD: Final = "a number of another country than the user's"
@@ -67,16 +67,17 @@ def _twice(changes: pd.DataFrame, current: pd.DataFrame, pair: tuple[str, str]) 
     one, other = pair
     ends = {method: _ends(changes, current, method) for method in pair}
     both = pd.concat(ends, axis="columns", join="inner")
-    same = both.index[(both[one] == both[other]) & (both[one] != "")]
-    return changes["user_id"].isin(same)
+    pairs = zip(both[one].tolist(), both[other].tolist(), strict=True)
+    equal = both.index[[bool(a) and same(a, b) for a, b in pairs]]
+    return changes["user_id"].isin(equal)
 
 
 def _ends(changes: pd.DataFrame, current: pd.DataFrame, method: str) -> pd.Series[str]:
-    """User id → what a method holds in the end, folded: as changed, else as it is."""
+    """User id → what a method holds in the end: as changed, else as it is."""
     now = current.loc[current["method"] == method, ["user_id", "value"]]
     then = changes.loc[changes["method"] == method, ["user_id", "after"]].rename(columns={"after": "value"})
     both = pd.concat([now, then]).drop_duplicates("user_id", keep="last")
-    return both.set_index("user_id")["value"].map(fold)
+    return both.set_index("user_id")["value"]
 
 
 def _within(changes: pd.DataFrame, rows: Any) -> tuple[list[int], list[int]]:
