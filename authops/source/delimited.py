@@ -34,8 +34,10 @@ def read(text: str, path: Path, recognise: Recognise, delimiter: str, facts: dic
     delimiter = delimiter or _told(told, first, path, recognise) or _delimiter(first, path, recognise)
     _refuse_quoted(first, delimiter, path, recognise)
     rows = _rows(chain([first], lines), start, delimiter, path)
-    _, header = next(rows)
-    return gathered(header, rows, facts | {"delimiter": delimiter}, path)
+    _, names = next(rows, (0, []))
+    if not names:
+        raise SourceError(f"{path} is empty", remedy="export it again")
+    return gathered(names, rows, facts | {"delimiter": delimiter}, path)
 
 
 def header(line: str, delimiter: str) -> list[str]:
