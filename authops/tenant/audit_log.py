@@ -39,7 +39,8 @@ async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.Dat
     # New records push others onto the next page, where they come a second time.
     found = rows.frame()
     twice = found.duplicated(["audit_id", "user_id", "method"]) & (found["audit_id"] != "")
-    return found[~twice].sort_values("at", kind="stable", ignore_index=True)
+    # Graph gives the latest first, so of one second the last is the earliest.
+    return found[~twice].iloc[::-1].sort_values("at", kind="stable", ignore_index=True)
 
 
 async def _since(graph: Graph, moment: str) -> AsyncIterator[dict[str, Any]]:
