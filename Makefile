@@ -2,12 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# More than cores: a test often waits for a kernel, a browser or the other side. Neighbours share what a module set up.
+WORKERS := -n 4 --dist worksteal
 
-.PHONY: help setup demo lab test check bench chromium images lock clean
+.PHONY: help setup demo lab test quick check bench chromium images lock clean
 help:
 	@echo "make demo   the whole job on a demo tenant, headless, with reports"
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
+	@echo "make quick  the tests that start no kernel and no browser, while writing"
 	@echo "make check  lint, format, types, clean notebooks"
 	@echo "make bench  measure, side by side (an hour and a quarter; one alone: .venv/bin/python -m bench.reads)"
 	@echo "make chromium  the browser of the browser tests, when it is missing (Debian, Ubuntu)"
@@ -29,7 +32,9 @@ demo: setup
 lab: setup
 	$(BIN)/authops lab
 test: setup
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest $(WORKERS)
+quick: setup
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,7 +42,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in planning fuzz reads writes limits storm serving memory audit grid chaos month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in start planning fuzz reads writes limits storm serving memory audit grid chaos month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \
@@ -46,7 +51,7 @@ images: setup chromium
 	AUTHOPS_IMAGES=$(CURDIR)/docs/images CI=1 $(BIN)/python -m pytest -n 0 tests/browser
 lock: setup
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --no-strip-extras \
 	  --custom-compile-command "make lock" --extra dev -o requirements.lock pyproject.toml
 clean:
 	rm -rf .venv

@@ -31,7 +31,7 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except AuthopsError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo(console.harmless(f"{type(error).__name__}: {error}"), err=True)
             ctx.exit(error.exit_code)
 
 
@@ -83,7 +83,8 @@ def run(
         if resume:
             run_dir, given = _resumed(resume), [("mode", "apply"), *given]
         limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
-        parameters = runbook.effective(runbooks, files, _absolute(given))
+        kept = _given(run_dir, runbooks) if resume and run_dir else {}
+        parameters = runbook.effective(runbooks, files, _absolute(given), kept)
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
 
@@ -116,9 +117,15 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
 
 
 def _resumed(name: str) -> Path:
-    from authops.run.run import find
+    from authops.run.folder import find
 
     return find(name)
+
+
+def _given(folder: Path, runbooks: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    from authops.run import outcome
+
+    return outcome.given(folder, runbooks)
 
 
 @main.command()
@@ -128,7 +135,7 @@ def runs(limit: int) -> None:
     from authops.run import runs as earlier
 
     found = earlier.runs(runs_folder())
-    click.echo(earlier.listing(found[:limit] if limit else found))
+    click.echo(console.harmless(earlier.listing(found[:limit] if limit else found)))
 
 
 @main.command()
@@ -175,7 +182,7 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
 def approve(folder: Path, note: str, yes: bool) -> None:
     """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
     from authops.plan import plan_file
-    from authops.run.outcome import author
+    from authops.words.author import author
 
     made = plan_file.load(folder)
     for name, value in (plan_file.seal(made) | {k: f"{v:,}" for k, v in made.counts.items()}).items():
@@ -227,17 +234,13 @@ def template(file: Path) -> None:
 @click.option("--port", type=int, help="Port of JupyterLab on this machine.")
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def lab(port: int | None, no_browser: bool) -> None:
-    """Open JupyterLab on the notebooks, connected to the demo tenant."""
+    """Open JupyterLab on the notebooks, connected to the demo tenant; only this machine is served."""
     from authops.graph import connection
+    from authops.run import lab as starting
 
     home = connection.start_demo()
     click.echo(f"The demo tenant is up ({home}); the notebooks use it unless they name another connection.")
-    where = project() / "notebooks"
-    words = [sys.executable, "-m", "jupyter", "lab", f"--ServerApp.root_dir={where}"]
-    words += [f"--ServerApp.port={port}"] if port else []
-    words += ["--no-browser"] if no_browser else []
-    words += ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    os.execv(words[0], words)
+    starting.become(starting.command(project() / "notebooks", port=port, browser=not no_browser))
 
 
 @main.group()
@@ -260,7 +263,7 @@ def tasks(
 ) -> None:
     """Check the parameters of RUNBOOKS for every tenant, make the folders, print as JSON what papermill needs."""
     from authops.run import fleet as fleets
-    from authops.run import run as runs
+    from authops.run import folder as folders
     from authops.run.tenants import load
 
     pairs = tuple(_absolute(list(pairs)))
@@ -268,7 +271,7 @@ def tasks(
     everyone = load(tenants)
     if folder:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = folder.resolve() if folder else runs.new_folder(["fleet", *runbooks])
+    folder = folder.resolve() if folder else folders.new_folder(["fleet", *runbooks])
     fleets.prepare(everyone, runbooks, folder)
     found = fleets.tasks(everyone, runbooks, files, pairs, folder)
     click.echo(json.dumps({"folder": str(folder), "tasks": found}))
@@ -343,12 +346,12 @@ def _fleet(
     words: list[str],
 ) -> int:
     from authops.run import fleet as fleets
-    from authops.run import run as runs
+    from authops.run import folder as folders
     from authops.run.tenants import load
 
     runbook.effective(runbooks, files, pairs)
     everyone = load(tenants)
-    folder = runs.new_folder(["fleet", *runbooks])
+    folder = folders.new_folder(["fleet", *runbooks])
     console.say(f"Run folder {folder} ({len(everyone.all):,} tenants, {everyone.at_once} at once)")
     fleets.prepare(everyone, runbooks, folder)
     words += [word for file in files for word in ("-f", str(file.resolve()))]
@@ -372,12 +375,12 @@ def _execute(
     limits: tuple[float | None, float] = (None, 120.0),
     telling: _Telling | None = None,
 ) -> int:
-    from authops.run import run as runs
+    from authops.run import folder as folders
     from authops.run.execute import execute
 
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
-    folder = folder.resolve() if folder else runs.new_folder(runbooks)
+    folder = folder.resolve() if folder else folders.new_folder(runbooks)
     console.say(f"Run folder {folder}")
     telling = telling or _Telling()
     limit, grace = limits

@@ -22,7 +22,7 @@ from typing import Any
 from authops.audit import coverage, export, snapshot, trend
 from authops.graph.client import Graph
 from authops.show import pictures
-from authops.tenant import directory
+from authops.tenant import directory, roles
 from bench.stand import Stand, tenant
 
 USERS = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
@@ -50,9 +50,9 @@ async def read(stand: Stand, **pace: Any) -> tuple[Any, Any, Any]:
         begun = timed(f"{len(people):,} people, 999 to a page", begun)
         registrations = await directory.registrations(graph)
         begun = timed(f"{len(registrations):,} of the registration report", begun)
-        roles = await directory.role_holders_if_allowed(graph)
+        holders = await roles.role_holders_if_allowed(graph)
         timed("who holds a role", begun)
-    return people, registrations, roles
+    return people, registrations, holders
 
 
 def judge(stand: Stand, people: Any, registrations: Any, roles: Any) -> None:

@@ -24,7 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from authops.apply.applier import Applier, failed
+from authops.apply.applier import Applier
+from authops.apply.ends import failed
 from authops.apply.journal import Journal
 from authops.graph.client import Graph
 from authops.phone.number import fold

@@ -19,7 +19,8 @@ from typing import Any
 
 import pandas as pd
 
-from authops.apply.applier import Applier, tally
+from authops.apply.applier import Applier
+from authops.apply.ends import tally
 from authops.apply.journal import Journal
 from authops.graph import connection
 from authops.graph.client import Graph

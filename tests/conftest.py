@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("authops", deadline=None)  # how long a case takes says something of the machine only
+settings.load_profile("authops")
+TESTS: Final = Path(__file__).parent
+# What starts a kernel, a browser or another program, or walks through very many cases: `make quick` leaves it out.
+SLOW: Final = (
+    "notebooks",
+    "browser",
+    "schedule",
+    "run/test_lab.py",
+    "apply/test_kills.py",
+    "house/test_wheel.py",
+    "contract/test_sdk.py",
+)
+# Half a second of every process that a test starts, where it would compile all of authops anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_configure() -> None:
@@ -11,3 +35,11 @@ def pytest_configure() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark those that a person does not wait for while writing."""
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        if place.startswith(SLOW):
+            item.add_marker("slow")

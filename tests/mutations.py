@@ -17,8 +17,13 @@ ODD_CELLS = [
     '="+31612345678"', "+31 ******678", "#N/A", "+31 612345678x12", "112", "0900 1234", "nope", "a@b.example", "@",
     "+31612345678.0", "2026-11-24", "a\r=1+1", "+ 612345678", "\u200bperson1@contoso.example",
     "TRUE", "FALSE", "WAAR", "yes", "maybe", "zoë@contoso.example", "\u202e+31612345678", "\x00", "\x07", "a\nb", 'a"b',
-    "a;b", "a,b", "+" * 300, "1" * 400, "\U0001f600", "=HYPERLINK(1)", "-1", "NaN", "None", "null", "0", "1", "12.0",
+    "06 12 34 56 78", "06.12.34.56.78", "0033 6 12 34 56 78", "call 31612345678", "kim@mail.example; 0612345678",
+    "\x1b[31m", "a;b", "a,b",
+    "+" * 300, "1" * 400, "\U0001f600", "=HYPERLINK(1)", "-1", "NaN", "None", "null", "0", "1", "12.0",
 ]  # fmt: skip
+
+
+FORMATS = ['"+33 "0', "0000000000", "0,", ";;;", "General"]
 
 
 def files(seed: int) -> Iterator[tuple[str, bytes]]:
@@ -26,6 +31,10 @@ def files(seed: int) -> Iterator[tuple[str, bytes]]:
     dice = random.Random(seed)
     while True:
         rows = table(dice)
+        if dice.random() < 0.05:
+            del rows[0]
+        elif dice.random() < 0.05:
+            rows = [rows[0], *([",".join(row)] for row in rows[1:])]
         kind = dice.random()
         if kind < 0.05:
             yield "wanted.csv", dice.randbytes(dice.randrange(400))
@@ -40,7 +49,9 @@ def files(seed: int) -> Iterator[tuple[str, bytes]]:
 def table(dice: random.Random) -> list[list[str]]:
     """A header, mostly a known one, and some rows that are mostly as wide."""
     header = dice.sample(HEADERS, dice.randrange(1, len(HEADERS) + 1))
-    if dice.random() < 0.8:
+    if dice.random() < 0.05:
+        header = ["UPN", "PhoneType", "PhoneNumber"]
+    elif dice.random() < 0.8:
         header = ["UPN", "Mobile", *(name for name in header if name not in ("UPN", "Mobile"))]
     header += dice.choices(ODD_HEADERS, k=dice.choice((0, 0, 0, 1, 2)))
     wide = [len(header) + dice.choice((0, 0, 0, 0, 0, -1, 1)) for _ in range(dice.randrange(8))]
@@ -67,13 +78,18 @@ def workbook(rows: list[list[str]]) -> bytes:
     assert book.active is not None
     for row in rows:
         book.active.append(["".join(c for c in text if c.isprintable()) for text in row])
+    # Hidden rows and columns, and numbers that show a country code they do not hold.
+    book.active.row_dimensions[len(rows)].hidden = len(rows) % 3 == 0
+    book.active.column_dimensions["C"].hidden = len(rows) % 5 == 0
+    book.active.append(["person1@contoso.example", 612345678])
+    book.active.cell(book.active.max_row, 2).number_format = FORMATS[len(rows) % len(FORMATS)]
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
 def records(rows: list[list[str]]) -> bytes:
-    header, *more = rows
+    header, *more = rows or [[]]
     return json.dumps({"result": [dict(zip(header, row, strict=False)) for row in more]}).encode()
 
 

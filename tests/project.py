@@ -33,7 +33,7 @@ class Project:
 
     @classmethod
     def at(cls, home: Path, *, before: str = "", after: str = "") -> Project:
-        shutil.copytree(ROOT / "authops", home / "authops", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "authops", home / "authops")  # what is compiled already, as well
         for name in ("notebooks", "parameters"):
             shutil.copytree(ROOT / name, home / name)
         path = home / "notebooks" / "1_audit.ipynb"

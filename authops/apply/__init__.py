@@ -8,8 +8,10 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
-        "applier": "Applier ending tally",
+        "applier": "Applier",
+        "ends": "ending tally",
         "breaker": "Breaker",
         "verification": "verified_ending verify witnessed",
+        "watch": "Watch",
     },
 )

@@ -9,8 +9,9 @@ it reads, so that what it read is fresh when it writes. What was stopped before 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -19,36 +20,44 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.apply.breaker import Breaker
-from authops.apply.change import CONFLICT, Change, in_groups, judge, of_rows, request_of
+from authops.apply.change import CONFLICT, Change, became, beforehand, in_groups, of_rows, request_of
+from authops.apply.freshness import BOUND, Clocks
 from authops.apply.journal import Journal
+from authops.apply.reading import NOT_HERE, Now, Reader, gone
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.graph.pace import retry_after
-from authops.tenant import directory
 from authops.words.errors import GraphError
-from authops.words.frames import OUTCOME_ROWS, OUTCOMES, frame
+from authops.words.frames import OUTCOME_ROWS, frame
 
 MODES: Final = ("dry-run", "apply")
 _GROUPS: Final = 48
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
-_PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-_UNTIL_LAG_IS_KNOWN: Final = 8.0
-_ENOUGH_SHOWN: Final = 10
+# Seconds that a group waits for a reading of one of its members; who takes longer goes on alone.
+_PATIENCE: Final = 0.5
+# Readings in a row that were too old when they came, after which a change is left open.
+_READINGS: Final = 20
 
 Report = Callable[[int, Counter[str]], None]
-Now = dict[tuple[str, str], str | None]
+# Changes of some users → who of them must not be written now, and why.
+Watch = Callable[[Sequence[Change]], Awaitable[Mapping[str, str]]]
 
 
 def _silent(_done: int, _counts: Counter[str]) -> None:
     return None
 
 
+async def _nobody(_changes: Sequence[Change]) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass
 class Applier:
     """Carries approved changes out. The clock and the pause are handed in; `stop` is asked before every write.
 
-    `stopped` says why it ended early: asked to, interrupted, or the breaker; empty when it did not.
+    `watch` is asked, before a group is written, who of it must not be touched any more; `until` is when the approval
+    ends. `stopped` says why it ended early: asked to, interrupted, expired, or the breaker; empty when it did not.
     """
 
     graph: Graph
@@ -59,16 +68,20 @@ class Applier:
     stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
+    watch: Watch = _nobody
+    until: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
     _tried: dict[str, int] = field(default_factory=dict)
     _interrupted: set[str] = field(default_factory=set)
+    _uncertain: set[str] = field(default_factory=set)
     _open: dict[str, str] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
-    _unreadable: dict[tuple[str, str], str] = field(default_factory=dict)
+    _stale: Counter[str] = field(default_factory=Counter)
     _fault: BaseException | None = None
-    _lag: float = 0.0
-    _shown: int = 0
+
+    def __post_init__(self) -> None:
+        self._reader = Reader(self.graph, Clocks(self.graph.clock, self.now), self.sleep)
 
     async def apply(self, approved: pd.DataFrame) -> pd.DataFrame:
         """Apply CHANGES rows; returns OUTCOME_ROWS, one per row. Changes already settled in the journal are left.
@@ -81,7 +94,10 @@ class Applier:
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
-        await self._settle_by_reading(self._sent_and_no_more_approved(changes))
+        self._uncertain = set(self._interrupted)
+        await self._settle_by_reading(
+            self._sent_and_no_more_approved(changes), "its answer never came, and it is not approved any more"
+        )
         groups = in_groups([c for c in changes if c.change_id not in settled])
         await self._to_the_end(asyncio.ensure_future(self._ever_more(groups)))
         if self._fault:
@@ -93,14 +109,12 @@ class Applier:
         sent = self.journal.open_intents().drop_duplicates("change_id", keep="last").assign(step=0)
         return of_rows(sent[~sent["change_id"].isin({c.change_id for c in changes})])
 
-    async def _settle_by_reading(self, sent: Sequence[Change]) -> None:
+    async def _settle_by_reading(self, sent: Sequence[Change], why: str) -> None:
         """Read, and never written again; who cannot be read stays open."""
         if not sent:
             return
-        now = await self._until_shown(
-            sent, await self._read(sent), lambda c, found, waited: not c.done_by(found) and self._early(waited)
-        )
-        said = "its answer never came, and it is not approved any more; seen by reading"
+        now = await self._reader.until_shown(sent, await self._reader.now(sent), self._may_still_show)
+        said = f"{why}; seen by reading"
         shown = [(c, found) for c in sent if (found := now[c.slot]) is not None]
         self._settle(
             [(c, "applied_with_note" if c.done_by(found) else "unknown", said, found, None) for c, found in shown]
@@ -138,21 +152,49 @@ class Applier:
     def _end(self, why: str) -> None:
         self.stopped = self.stopped or why
 
+    def _may_still_show(self, change: Change, found: str, waited: float) -> bool:
+        return not change.done_by(found) and self._reader.early(waited)
+
     def _may_write(self) -> bool:
         if not self.stopped and self.stop():
             self._end("asked to stop")
+        if not self.stopped and self.until is not None and self.now() >= self.until:
+            self._end("the approval has expired")
         if not self.stopped and self.breaker.why:
             self._end(self.breaker.why)
         return not self.stopped
 
     async def _some(self, queues: list[list[Change]]) -> None:
-        """All changes of some users: one write per user at a time, in plan order."""
+        """All changes of some users: one write per user at a time, in plan order.
+
+        Who cannot be read at once leaves the group and goes on alone: nobody is written on what was read before that.
+        """
+        slow: list[list[Change]] = []
         while any(queues):
             wave = [queue.pop(0) for queue in queues if queue]
-            made = await (self._write(wave) if self.mode == "apply" else self._rehearse(wave))
+            made, late = await (self._write(wave) if self.mode == "apply" else self._rehearse(wave))
+            put_off = {change.user_id: change for change in late}
+            for change in late:
+                rest = next((queue for queue in queues if queue and queue[0].user_id == change.user_id), [])
+                slow.append([change, *rest])
+                rest.clear()
             for queue in queues:
-                if queue and queue[0].user_id not in made:
+                if queue and queue[0].user_id not in made and queue[0].user_id not in put_off:
                     self._after_failure(queue)
+        ends = await asyncio.gather(*map(self._alone, slow), return_exceptions=True)
+        if faults := [end for end in ends if isinstance(end, BaseException)]:
+            raise faults[0]
+
+    async def _alone(self, queue: list[Change]) -> None:
+        """Go on with one person as a group of one, and wait as long as Graph asks for a reading."""
+        change, *rest = queue
+        go_on = self._write if self.mode == "apply" else self._rehearse
+        made, unread = await go_on([change], math.inf)
+        await self._settle_unread(unread) if unread else None
+        if rest and change.user_id in made:
+            await self._some([rest])
+        elif rest:
+            self._after_failure(rest)
 
     def _after_failure(self, queue: list[Change]) -> None:
         """The rest of a user's changes was planned on top of one that was not made, or not yet."""
@@ -164,33 +206,62 @@ class Applier:
             self._settle([(c, "skipped", "an earlier change of this user was not made", "", None) for c in queue])
         queue.clear()
 
-    async def _rehearse(self, wave: list[Change]) -> set[str]:
+    async def _rehearse(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
         if not self._may_write():
             self._leave(wave, f"stopped ({self.stopped})")
-            return set()
-        ready, _ = await self._still_as_planned(wave)
+            return set(), []
+        ready, _, late = await self._still_as_planned(wave, patience)
         self._settle([(c, "skipped", "dry run: nothing was written", c.before, None) for c in ready])
-        return {c.user_id for c in ready}
+        return {c.user_id for c in ready}, late
 
-    async def _write(self, wave: list[Change]) -> set[str]:
-        """Write one change for each of some users; returns the users whose change Graph shows."""
+    async def _write(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
+        """Write one change for each of some users; returns the users whose change Graph shows, and who was put off."""
         made: set[str] = set()
-        waiting = wave
+        late: list[Change] = []
+        waiting = await self._unheld(wave)
         while waiting and self._may_write():
             count, sent_at = await self.graph.pace.turn([request_of(c) for c in waiting])
             if not self._may_write():
                 self.graph.pace.give_back("writes", count)
                 break
             part, waiting = waiting[:count], waiting[count:]
-            ready, done = await self._still_as_planned(part)
-            if not self._may_write():  # reading can take minutes where Graph throttles
-                waiting, ready = ready + waiting, []
+            ready, done, put_off = await self._still_as_planned(part, patience)
+            stale = [c for c in ready if not self._reader.fresh([c])]
+            ready = [c for c in ready if self._reader.fresh([c])]
+            if not self._may_write():  # reading takes its time
+                waiting, ready, stale = ready + stale + waiting, [], []
             self.graph.pace.give_back("writes", count - len(ready))
             again, written = await self._once(ready, sent_at) if ready else ([], set())
             made |= done | written
-            waiting = waiting + again
+            late += put_off
+            waiting = self._worth_reading(stale) + waiting + again
         self._leave(waiting, self._stopped_before())
-        return made
+        return made, late
+
+    async def _unheld(self, wave: list[Change]) -> list[Change]:
+        """Those who may still be touched. Who must not is settled; when that cannot be told, the apply stops."""
+        try:
+            held = await self.watch(wave)
+        except GraphError as error:
+            self._end(f"who must not be touched could not be read again: {error.message}")
+            self._leave(wave, self._stopped_before())
+            return []
+        stopped = [c for c in wave if c.user_id in held]
+        sent = [c for c in stopped if c.change_id in self._tried]
+        await self._settle_by_reading(sent, "its answer never came, and nobody may touch this person now")
+        self._settle([self._held(c, held[c.user_id]) for c in stopped if c not in sent])
+        return [c for c in wave if c.user_id not in held]
+
+    @staticmethod
+    def _held(change: Change, why: str) -> _Row:
+        return change, "skipped", f"held since the plan was made: {why}; nothing was written", "", None
+
+    def _worth_reading(self, stale: list[Change]) -> list[Change]:
+        """What was too old to be written over, to be read again; not for ever."""
+        self._stale.update(c.change_id for c in stale)
+        given_up = [c for c in stale if self._stale[c.change_id] >= _READINGS]
+        self._leave(given_up, f"each reading was older than {BOUND:.0f} s when it came, so nothing was written")
+        return [c for c in stale if c not in given_up]
 
     def _stopped_before(self) -> str:
         return f"stopped ({self.stopped}) before it was written"
@@ -203,7 +274,9 @@ class Applier:
         rows: list[_Row] = []
         for change in ready:
             answer, found = answers[change.change_id], now[change.slot]
-            outcome, detail = judge(change, answer, found)
+            outcome, detail = became(change, answer, found, sent_before=change.change_id in self._uncertain)
+            if answer.happened in ("done", "unknown"):
+                self._uncertain.add(change.change_id)
             if outcome == "again" and self._tried[change.change_id] < _most(answer):
                 again.append(change)
             else:
@@ -214,55 +287,46 @@ class Applier:
             await self.sleep(min(max(waits), 60.0))
         return again, {row[0].user_id for row in rows if row[1].startswith("applied")}
 
-    async def _still_as_planned(self, changes: list[Change]) -> tuple[list[Change], set[str]]:
-        """The changes that may be written now, and the users whose change is there already; the others are settled."""
-        now = await self._read(changes)
-        earlier = [c for c in changes if c.change_id in self._interrupted]
-        now |= await self._until_shown(
-            earlier, now, lambda c, found, waited: not c.done_by(found) and self._early(waited)
-        )
+    async def _still_as_planned(
+        self, changes: list[Change], patience: float
+    ) -> tuple[list[Change], set[str], list[Change]]:
+        """Which may be written now, the users whose change is there already, and who could not be read at once.
+
+        The others are settled.
+        """
+        now = await self._reader.now(changes, patience)
+        earlier = [c for c in changes if c.change_id in self._interrupted and now[c.slot] is not None]
+        now |= await self._reader.until_shown(earlier, now, self._may_still_show)
         self._interrupted -= {c.change_id for c in earlier}
         ready: list[Change] = []
         rows: list[_Row] = []
-        unread: list[Change] = []
+        late: list[Change] = []
+        there = {c.user_id for c in changes if (value := now[c.slot]) is not None and c.done_by(value)}
         for change in changes:
             found = now[change.slot]
-            outcome, detail = self._before_writing(change, found)
             if found is None:
-                unread.append(change)
-            elif outcome:
+                late.append(change)
+                continue
+            outcome, detail = beforehand(change, found, sent_before=change.change_id in self._uncertain)
+            if outcome:
                 rows.append((change, outcome, detail, found, None))
             else:
                 ready.append(change)
-        gone = await self._gone(unread) if unread else set()
-        rows += [self._of_somebody_gone(change) for change in unread if change.user_id in gone]
         self._settle(rows)
-        for change in (c for c in unread if c.user_id not in gone):
-            self._leave([change], f"could not be read, so nothing was written: {self._unreadable[change.slot]}")
-        return ready, {row[0].user_id for row in rows if row[1].startswith("applied")}
+        return ready, there & {row[0].user_id for row in rows}, late
 
-    async def _gone(self, unread: Sequence[Change]) -> set[str]:
-        """Whom of those that could not be read the tenant does not have any more; nobody, when that is not told."""
-        ids = list(dict.fromkeys(c.user_id for c in unread))
-        try:
-            found = await directory.find_users(self.graph, ids)
-        except GraphError:
-            return set()
-        return set(ids) - set(found["asked"])
+    async def _settle_unread(self, unread: list[Change]) -> None:
+        """Who is gone is settled; who cannot be read stays open."""
+        left = await gone(self.graph, [c.user_id for c in unread])
+        self._settle([self._of_somebody_gone(c) for c in unread if c.user_id in left])
+        for change in (c for c in unread if c.user_id not in left):
+            why = self._reader.why.get(change.slot, "no answer")
+            self._leave([change], f"could not be read, so nothing was written: {why}")
 
     def _of_somebody_gone(self, change: Change) -> _Row:
-        said = "the tenant does not have this user any more"
         if change.change_id in self._tried:
-            return change, "unknown", f"its answer never came, and {said}", "", None
-        return change, "skipped", f"{said}; nothing was written", "", None
-
-    def _before_writing(self, change: Change, found: str | None) -> tuple[str, str]:
-        """(outcome, detail) of a change that must not be written now; ("", "") when it may be."""
-        if found is not None and change.change_id in self._tried and change.done_by(found):
-            return "applied_with_note", "its answer never came; seen by reading"
-        if found is not None and change.drifted_from(found):
-            return "drifted", "the value is no longer what the plan saw; nothing was written"
-        return "", ""
+            return change, "unknown", f"its answer never came, and {NOT_HERE}", "", None
+        return change, "skipped", f"{NOT_HERE}; nothing was written", "", None
 
     async def _send(self, ready: list[Change], sent_at: float) -> dict[str, Answer]:
         at = self._at()
@@ -270,12 +334,13 @@ class Applier:
             self._tried[change.change_id] = self._tried.get(change.change_id, 0) + 1
         self.journal.intend([vars(c) | {"attempt": self._tried[c.change_id], "at": at} for c in ready])
         sent = {request_of(c): c.change_id for c in ready}
-        return {sent[answer.request]: answer for answer in await self.graph.write(list(sent), sent_at)}
+        answers = await self.graph.write(list(sent), sent_at, may_leave=lambda: self._reader.fresh(ready))
+        return {sent[answer.request]: answer for answer in answers}
 
     async def _read_back(self, wave: list[Change], answers: dict[str, Answer]) -> Now:
         """The values after a write; reads lag writes, so it is given some time to show."""
         try:
-            now = await self._read(wave)
+            now = await self._reader.now(wave)
         except GraphError:
             return {c.slot: None for c in wave}
 
@@ -284,41 +349,9 @@ class Applier:
             happened = answer.happened
             # Refused the second time can mean: done the first time, and not shown yet. A conflict is not sent again.
             patient = happened == "done" or (happened == "refused" and again) or answer.status == CONFLICT
-            return not change.done_by(found) and (patient or (happened == "unknown" and self._early(waited)))
+            return not change.done_by(found) and (patient or (happened == "unknown" and self._reader.early(waited)))
 
-        return await self._until_shown(wave, now, may_still_show)
-
-    def _early(self, waited: float) -> bool:
-        """Whether a write of which nothing is known may still come to show: twice the lag seen so far."""
-        return waited < (max(1.0, 2 * self._lag) if self._shown >= _ENOUGH_SHOWN else _UNTIL_LAG_IS_KNOWN)
-
-    async def _until_shown(
-        self, changes: Sequence[Change], now: Now, hidden: Callable[[Change, str, float], bool]
-    ) -> Now:
-        """Read again, with growing pauses, what may still come to show; learns how far reads lag."""
-        now, waited = dict(now), 0.0
-        open_ = list(changes)
-        for pause in (*_PATIENCE, 0.0):
-            found = {c.slot: now[c.slot] for c in open_}
-            seen = [c for c in open_ if (value := found[c.slot]) is not None and c.done_by(value)]
-            self._shown += len(seen)
-            self._lag = max(self._lag, waited) if seen else self._lag
-            open_ = [c for c in open_ if (v := found[c.slot]) is None or hidden(c, v, waited)]
-            if not open_ or not pause:
-                break
-            await self.sleep(pause)
-            waited += pause
-            now |= await self._read(open_)
-        return now
-
-    async def _read(self, changes: Sequence[Change]) -> Now:
-        """(user, method) → value now, "" for none, None when it could not be read."""
-        methods = list(dict.fromkeys(c.method for c in changes))
-        seen = await directory.current(self.graph, [c.user_id for c in changes], methods=methods)
-        slots = list(zip(seen["user_id"], seen["method"], strict=True))
-        self._unreadable |= {s: why for s, why in zip(slots, seen["error"], strict=True) if why}
-        rows = zip(slots, seen["known"], seen["value"], strict=True)
-        return {slot: value if known else None for slot, known, value in rows}
+        return await self._reader.until_shown(wave, now, may_still_show)
 
     def _leave(self, changes: Sequence[Change], detail: str) -> None:
         """Not written, and not settled either: a resumed run takes these up."""
@@ -363,29 +396,3 @@ _Row = tuple[Change, str, str, str, Answer | None]
 def _most(answer: Answer) -> int:
     """Attempts at most; being throttled is no failure."""
     return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS
-
-
-def tally(outcomes: pd.DataFrame) -> dict[str, int]:
-    """Rows per outcome, in the order of OUTCOMES."""
-    found = outcomes["outcome"].value_counts()
-    return {name: int(found[name]) for name in OUTCOMES if name in found}
-
-
-def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, str]:
-    """(status, headline) of an apply; `stopped` says why it ended early, if it did."""
-    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in tally(outcomes).items()) or "nothing to do"
-    if outcomes.empty:
-        return "nothing to do", said
-    said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said
-    status = "attention" if stopped or len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
-    return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
-
-
-def _left(outcomes: pd.DataFrame) -> bool:
-    return bool(outcomes["outcome"].eq("skipped").any())
-
-
-def failed(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """The rows somebody has to look at: rejected, drifted or unknown."""
-    assert set(outcomes["outcome"]) <= set(OUTCOMES)
-    return outcomes[outcomes["outcome"].isin(("rejected", "drifted", "unknown"))]

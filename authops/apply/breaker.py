@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from authops.words import limits
+
 _FAILURES: Final = ("rejected", "unknown")
 _NOT_WRITTEN: Final = ("drifted", "skipped")
 
@@ -14,7 +16,7 @@ class Breaker:
     """Counts outcomes; `why` is empty until it opens. None switches a limit off.
 
     `consecutive`: so many failures (rejected, unknown) in a row, 0 like 1. `share`: so large a share of all writes,
-    looked at from `least` writes on.
+    looked at from `least` writes on. Raises `ParameterError` for what limits nothing.
     """
 
     consecutive: int | None = 20
@@ -24,6 +26,9 @@ class Breaker:
     _row: int = 0
     _failures: int = 0
     _writes: int = 0
+
+    def __post_init__(self) -> None:
+        limits.checked(max_failures_in_a_row=self.consecutive, max_failure_share=self.share)
 
     def count(self, outcome: str) -> None:
         """Take one outcome into account."""

@@ -72,16 +72,37 @@ def request_of(change: Change) -> Request:
     return KINDS[change.method].writing(change.action, change.user_id, change.after)
 
 
-def judge(change: Change, answer: Answer, found: str | None) -> tuple[str, str]:
+def beforehand(change: Change, found: str, *, sent_before: bool) -> tuple[str, str]:
+    """(outcome, detail) of a change that must not be written over what is there now; ("", "") when it may be.
+
+    `sent_before`: an earlier try may have happened.
+    """
+    if sent_before and change.done_by(found):
+        return "applied_with_note", "its answer never came; seen by reading"
+    if not change.drifted_from(found):
+        return "", ""
+    if sent_before:
+        return "unknown", (
+            "sent before, and its answer never came; the value is now neither what was there nor what was to be, so"
+            " somebody changed it since: whether ours was there in between, the audit log tells"
+        )
+    already = change.done_by(found)
+    said = "it is there already, since the preview" if already else "the value is no longer what the plan saw"
+    return "drifted", f"{said}; nothing was written"
+
+
+def became(change: Change, answer: Answer, found: str | None, *, sent_before: bool = False) -> tuple[str, str]:
     """What became of a write, from Graph's answer and the value it shows now (None = unreadable): (outcome, detail).
 
-    `again` means: nothing happened, and it is safe to write once more.
+    `again` means: nothing happened, and it is safe to write once more. `sent_before`: an earlier try may have happened.
     """
     said = str(answer.error) if answer.error else ""
     if found is None:
         return "unknown", f"written, but the value could not be read back. {said}".strip()
     if change.done_by(found):
         return ("applied", "") if answer.happened == "done" else ("applied_with_note", said)
+    if change.drifted_from(found) and answer.happened in ("again", "refused") and not sent_before:
+        return "drifted", f"the value is no longer what the plan saw; nothing was written. {said}".strip()
     if change.drifted_from(found):
         return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
     if answer.happened == "refused" or answer.status == CONFLICT:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.words import disk
 from authops.words.errors import JournalError
 from authops.words.frames import OUTCOME_ROWS, frame
 
@@ -55,7 +56,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._faults("opened"):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(disk.lasting(path, os.O_RDWR))
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
@@ -120,6 +121,11 @@ class Journal:
         sql = f"select {', '.join(_INTENT)} from intents where change_id not in (select change_id from outcomes)"
         with self._faults("read"):
             return pd.DataFrame(self._db.execute(sql).fetchall(), columns=list(_INTENT))
+
+    def left(self, change_ids: Iterable[str]) -> int:
+        """How many changes an apply of these has still to settle: also what was sent and is no more approved."""
+        to_do = {*change_ids, *self.open_intents()["change_id"]}
+        return len(to_do - set(self.outcomes()["change_id"]))
 
     def attempts(self) -> dict[str, int]:
         """How often each change was meant to be written so far; a change that never was is not in it."""

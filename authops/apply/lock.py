@@ -66,9 +66,10 @@ class TenantLock:
 
 @contextmanager
 def running(folder: Path) -> Iterator[None]:
-    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already, or when nothing
-    can be written there.
+    """Hold a run folder while it is worked on. Raises `UsageError` when another process does already, when nothing can
+    be written there, and when it is not ours alone.
     """
+    disk.ours(folder)
     with _held(folder) as file:
         if not _locked(file):
             holder = _read(file)
@@ -104,7 +105,7 @@ def is_running(folder: Path) -> bool:
 
 
 def _opened(path: Path) -> IO[str]:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+    return os.fdopen(disk.lasting(path, os.O_RDWR), "r+", encoding="utf-8")
 
 
 def _sign(file: IO[str], **more: str) -> None:
@@ -209,7 +210,7 @@ def _claimed(path: Path, mine: dict[str, str]) -> dict[str, str]:
 def _keep(path: Path, known: dict[str, str]) -> None:
     """There as a whole, also after a power cut."""
     new = path.with_suffix(f".{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(disk.fresh(new), "w", encoding="utf-8") as file:
         file.write(json.dumps(known))
         file.flush()
         os.fsync(file.fileno())

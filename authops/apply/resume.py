@@ -1,9 +1,11 @@
-"""Which run an apply goes on with, and how far it came: read from the journals that are there."""
+"""How far an apply came that did not end: read from the journals that are there. Offered in words, never chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from authops.apply import ends
 from authops.apply.journal import Journal
 
 
@@ -28,12 +30,21 @@ def unfinished(folder: Path) -> dict[str, str]:
     return {"goes on with": f"{said}{unsure}, the others still to do"}
 
 
-def to_apply(plans: list[Path]) -> Path:
-    """Of run folders that hold a plan, oldest first, the one to apply: the latest.
+def wrote(folder: Path) -> str:
+    """What an earlier attempt in this folder may have written, in one line; "" when it wrote nothing."""
+    path = folder / "journal.sqlite"
+    if not path.exists():
+        return ""
+    journal = Journal(path)
+    try:
+        done = journal.recorded()
+    finally:
+        journal.close()
+    found = ends.tally(done[done["outcome"].isin(("applied", "applied_with_note", "unknown"))])
+    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.items())
+    return f"an earlier attempt ended with {said}" if said else ""
 
-    But when nobody approved that one yet, a run that began and did not end goes first, the latest of them.
-    """
-    latest = plans[-1]
-    if (latest / "approval.json").exists():
-        return latest
-    return next((folder for folder in reversed(plans) if unfinished(folder)), latest)
+
+def offered(folders: Iterable[Path]) -> list[str]:
+    """Names of the runs among these whose apply began and did not end, oldest first."""
+    return [folder.name for folder in folders if unfinished(folder)]

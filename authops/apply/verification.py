@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pandas as pd
 
-from authops.apply.applier import failed
+from authops.apply.ends import not_made
+from authops.apply.reading import NOT_HERE, gone
 from authops.graph.client import Graph
 from authops.phone.number import fold
 from authops.tenant import audit_log, directory
@@ -27,11 +28,20 @@ async def verify(graph: Graph, outcomes: pd.DataFrame) -> pd.DataFrame:
     methods = list(dict.fromkeys(outcomes["method"]))
     seen = await directory.current(graph, outcomes["user_id"], methods=methods)
     now = {(r["user_id"], r["method"]): r for r in cast("list[dict[str, Any]]", seen.to_dict("records"))}
+    unread = seen.loc[~seen["known"].astype(bool), "user_id"]
+    left = await gone(graph, unread) if len(unread) else set()
     rows = [
-        _verified(r, now[r["user_id"], r["method"]]) for r in cast("list[dict[str, Any]]", outcomes.to_dict("records"))
+        _of_somebody_gone(r) if r["user_id"] in left else _verified(r, now[r["user_id"], r["method"]])
+        for r in cast("list[dict[str, Any]]", outcomes.to_dict("records"))
     ]
     agreed = pd.Series([r.pop("as_recorded") for r in rows], dtype=bool)
     return frame(OUTCOME_ROWS, rows).assign(as_recorded=agreed)
+
+
+def _of_somebody_gone(row: dict[str, Any]) -> dict[str, Any]:
+    """What was skipped is as recorded: nothing was written, and nothing is there."""
+    skipped = row["outcome"] == "skipped"
+    return row | {"as_recorded": skipped} | ({} if skipped else {"detail": NOT_HERE})
 
 
 def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +91,7 @@ async def witnessed(graph: Graph, verified: pd.DataFrame, since: datetime, ours:
 
 def verified_ending(verified: pd.DataFrame, witness: Witness | None = None) -> tuple[str, str]:
     """(status, headline) of a verify; a change by somebody else deserves a look, a missing record may still come."""
-    odd, look = int((~verified["as_recorded"]).sum()), len(failed(verified))
+    odd, look = int((~verified["as_recorded"]).sum()), len(not_made(verified))
     others = 0 if witness is None else len(witness.others)
     few = f"{odd:,} of {len(verified):,} changes are not as recorded"
     said = few if odd else f"all {len(verified):,} changes are as recorded"

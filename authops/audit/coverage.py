@@ -54,7 +54,7 @@ def join(registrations: pd.DataFrame, people: pd.DataFrame, roles: set[str] | No
     said = report.reindex(everybody["user_id"]).set_index(everybody.index)
     data = everybody.assign(
         user_type=everybody["user_type"].replace("", "unknown"),
-        account=everybody["account_enabled"].map({True: "enabled", False: "disabled"}),
+        account=_accounts(everybody["account_enabled"]),
         admin=_admin(said["is_admin"], everybody["user_id"], roles),
         methods=said["methods_registered"].fillna(""),
         default_method=said["default_method"].fillna(""),
@@ -62,6 +62,10 @@ def join(registrations: pd.DataFrame, people: pd.DataFrame, roles: set[str] | No
     )
     data["standing"] = _standings(data).where(known, "unknown")
     return data[list(COVERAGE)].astype("str").reset_index(drop=True)
+
+
+def _accounts(enabled: pd.Series[Any]) -> pd.Series[str]:
+    return enabled.astype("object").map({True: "enabled", False: "disabled"}).fillna("unknown")
 
 
 def _words(flags: pd.Series[Any]) -> pd.Series[str]:
@@ -183,7 +187,7 @@ def _gaps(known: pd.DataFrame, roles: set[str]) -> Iterator[Row]:
 
 
 def _missing(missing: pd.DataFrame, everybody: int) -> Iterator[Row]:
-    enabled = int(missing["account_enabled"].astype(bool).sum())
+    enabled = int(missing["account_enabled"].astype("boolean").sum())
     yield NOT_IN_REPORT, len(missing), everybody, "unread"
     yield f"{NOT_IN_REPORT}, though enabled", enabled, everybody, "unread"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.source.table_file import spreadsheet_safe
+from authops.source.safe_csv import spreadsheet_safe
+from authops.words import disk
 from authops.words.errors import ParameterError
 
 FORMATS: Final = {"none": (), "csv": ("csv",), "excel": ("xlsx",), "parquet": ("parquet",)}
@@ -40,7 +40,7 @@ def write(frames: Mapping[str, pd.DataFrame], folder: Path, what: str, kind: str
 
 
 def _private(path: Path) -> Any:
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    return open(disk.fresh(path), "wb")
 
 
 def _safe(data: pd.DataFrame) -> pd.DataFrame:

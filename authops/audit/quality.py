@@ -8,12 +8,13 @@ from typing import Any, Final, cast
 import pandas as pd
 import phonenumbers
 
-from authops.phone.number import PhoneProblem, fold, normalise, read
+from authops.methods.kinds import KINDS, numbers
+from authops.phone.number import fold, normalise, read
+from authops.phone.spelling import PhoneProblem
 from authops.words.frames import AUDITS, DETAILS, PEOPLE, PROFILES, check
 from authops.words.redaction import mask
 
 FINDINGS: Final = ("finding", "user_id", "user_principal_name", "method", "value", "message")
-NUMBERS: Final = ("mobile", "alternateMobile", "office")
 RULES: Final = {
     "shared_number": "the same number at several people",
     "landline_as_mobile": "a mobile that its country gives out as a landline",
@@ -27,10 +28,12 @@ RULES: Final = {
     "not_a_number": "cannot be read as a number",
     "extension_not_allowed": "an extension where only an office phone may have one",
     "plus_lost": "begins with a country code, but without +",
+    "two_readings": "can be read as two numbers",
     "number_mangled": "a spreadsheet turned it into 1.23E+10",
     "number_masked": "masked",
     "invalid_number": "not a number that the country gives out",
 }
+_COLUMNS: Final = {"mobilePhone": "mobile_phone", "businessPhones": "business_phones"}
 _LANDLINE: Final = phonenumbers.PhoneNumberType.FIXED_LINE
 Finding = tuple[str, str, str, str, str, str]
 
@@ -41,7 +44,7 @@ def findings(details: pd.DataFrame, people: pd.DataFrame, profiles: pd.DataFrame
     `people` (PEOPLE) tell the country in which a profile's number without a country code is read.
     """
     known = check(details, DETAILS)
-    held = known[known["known"] & known["method"].isin(NUMBERS) & (known["value"] != "")]
+    held = known[known["known"] & known["method"].isin(numbers()) & (known["value"] != "")]
     rows = [*_wrong(held), *_shared(held), *_lone(held), *_other_than_profile(held, people, profiles)]
     columns = ["finding", "user_id", "user_principal_name", "method", "value", "message"]
     data = pd.DataFrame(rows, columns=columns, dtype="str")
@@ -71,7 +74,7 @@ def _judged(value: str, method: str) -> tuple[str, str] | None:
         return why.rule, str(why)
     if not number.note:
         return None
-    landline = method != "office" and phonenumbers.number_type(phonenumbers.parse(number.value)) == _LANDLINE
+    landline = not KINDS[method].landline and phonenumbers.number_type(phonenumbers.parse(number.value)) == _LANDLINE
     return ("landline_as_mobile" if landline else "doubtful_number"), number.note
 
 
@@ -84,17 +87,18 @@ def _shared(held: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _lone(held: pd.DataFrame) -> Iterator[Finding]:
-    with_mobile = set(held.loc[held["method"] == "mobile", "user_id"])
-    for row in _records(held[held["method"] == "alternateMobile"]):
-        if row["user_id"] not in with_mobile:
-            yield _found("lone_alternate", row, RULES["lone_alternate"])
+    for kind in (kind for kind in KINDS.values() if kind.beside):
+        with_other = set(held.loc[held["method"] == kind.beside, "user_id"])
+        for row in _records(held[held["method"] == kind.name]):
+            if row["user_id"] not in with_other:
+                yield _found("lone_alternate", row, RULES["lone_alternate"])
 
 
 def _other_than_profile(held: pd.DataFrame, people: pd.DataFrame, profiles: pd.DataFrame) -> Iterator[Finding]:
     """Only where the profile has a number that can be read; which of the two is right, nobody here knows."""
     countries = dict(zip(check(people, PEOPLE)["user_id"], people["country"], strict=True))
     typed = {row["user_id"]: row for row in _records(check(profiles, PROFILES))}
-    for row in _records(held[held["method"] != "alternateMobile"]):
+    for row in _records(held[held["method"].map(lambda method: bool(KINDS[method].usual))]):
         profile = typed.get(row["user_id"], {})
         said = _in_profile(profile, row["method"], countries.get(row["user_id"], ""))
         if said and fold(row["value"]) not in {fold(number) for number in said}:
@@ -103,7 +107,7 @@ def _other_than_profile(held: pd.DataFrame, people: pd.DataFrame, profiles: pd.D
 
 def _in_profile(profile: Mapping[str, str], method: str, country: str) -> list[str]:
     """The profile's numbers as Graph would spell them; what cannot be read is left out."""
-    typed = profile.get("mobile_phone" if method == "mobile" else "business_phones", "").split("\n")
+    typed = profile.get(_COLUMNS[KINDS[method].usual], "").split("\n")
     found = []
     for number in filter(None, typed):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -9,11 +10,12 @@ from typing import Final
 import pandas as pd
 
 from authops.graph.client import Graph
-from authops.source import table_file
+from authops.source import columns, table_file
 from authops.tenant import directory
 from authops.words.errors import ParameterError, SourceError
 from authops.words.frames import PEOPLE, check
 
+_log = logging.getLogger(__name__)
 KINDS: Final = ("group", "department", "country", "licence", "type", "everybody")
 _COLUMNS: Final = {"department": "department", "country": "country", "type": "user_type"}
 _USER: Final = ("upn", "userprincipalname", "user", "username", "id", "userid", "objectid")
@@ -55,10 +57,15 @@ async def _in_scope(graph: Graph, people: pd.DataFrame, scope: str) -> pd.DataFr
 
 def _in_file(people: pd.DataFrame, file: str) -> pd.DataFrame:
     table = table_file.read(Path(file), _recognised)
-    column = next((i for i, name in enumerate(table.header) if _is_user(name)), None)
-    if column is None:
+    columns.refuse_data(table, Path(file))
+    if count := table.facts.get("hidden rows left out"):
+        _log.warning("%s rows that the sheet of scope_file hides are left out", count)
+    named = [column for name, column in zip(table.header, table.columns, strict=True) if _is_user(name)]
+    if not named:
         raise SourceError(f"{file} has no user column", remedy="name one column UPN or Id")
-    asked = {cell.strip().casefold() for cell in table.columns[column]} - {""}
+    # Of an object id and a name beside it the first that is filled counts.
+    rows = zip(*named, strict=True)
+    asked = {next((cell.strip().casefold() for cell in row if cell.strip()), "") for row in rows} - {""}
     return people[
         people["user_id"].str.casefold().isin(asked) | people["user_principal_name"].str.casefold().isin(asked)
     ]

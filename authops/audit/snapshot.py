@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.words import disk
 from authops.words.errors import ParameterError
 from authops.words.frames import COVERAGE, check
 
@@ -99,4 +99,4 @@ def _write(path: Path, coverage: pd.DataFrame, said: Mapping[str, Any]) -> Path:
 
 
 def _private(path: Path) -> Any:
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    return open(disk.fresh(path), "wb")

@@ -23,6 +23,7 @@ from authops.graph import requests
 from authops.graph.client import Graph
 from authops.methods.kinds import reported_phones
 from authops.tenant import directory
+from authops.words import disk
 from authops.words.errors import GraphError, GuardStop, ParameterError, PlanError
 from authops.words.frames import COVERAGE, NUDGES, check
 
@@ -262,12 +263,14 @@ async def apply(
 
     Only what changes is not enough: a list of targets is replaced whole, so the whole campaign is sent.
     """
+    request = requests.change_campaign(after)
+    # The turn first, however long it takes; what is read then is fresh.
+    _, sent_at = await graph.pace.turn([request])
     now = (await read(graph)).settings
     if now != _plain(before):
+        graph.pace.give_back("writes", 1)
         return Outcome("drifted", now, "somebody changed the campaign since it was read; nothing was written")
     intend()
-    request = requests.change_campaign(after)
-    _, sent_at = await graph.pace.turn([request])
     (answer,) = await graph.write([request], sent_at)
     detail = str(answer.error or "")
     try:
@@ -304,7 +307,7 @@ class Kept:
         """Write the facts and what is known by now, for its owner only, and surely on the disk."""
         path = self.folder / NAME
         new = path.with_suffix(".new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with open(disk.fresh(new), "w", encoding="utf-8") as file:
             json.dump({**self.facts, **more}, file, indent=2, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())

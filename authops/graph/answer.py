@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
-from authops.words.errors import GraphError, GraphUnreachable
+from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
 READ: Final = "GET"
 # Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
 _NOT_DONE: Final = (401, 424)
+_SOME_FAILED: Final = 424
 _REMEDIES: Final = {
     401: "sign in again; check the certificate and the tenant of the connection",
     403: "ask the administrator for the permission that the notebook's first table names, with consent",
     404: "the user or method is not there (any more)",
     429: "Graph is throttling this application; try again later, or with fewer runs at once",
 }
+# Whom an answer is about, as Graph repeats it: `…$metadata#users('ID')/authentication/phoneMethods`.
+_ABOUT: Final = re.compile(r"#users\('([^']+)'\)")
 # In the code of a report's refusal where the tenant has neither Entra ID P1 nor P2; no permission helps.
 NO_PREMIUM: Final = "RequestFromNonPremiumTenant"
 _UNLICENSED: Final = "the tenant needs Entra ID P1 or P2 for this; no permission helps"
@@ -93,16 +98,22 @@ def batch(by_id: Mapping[str, Request], names: Mapping[str, str]) -> Request:
 
 
 def batch_answers(outer: Answer, by_id: Mapping[str, Request], names: Mapping[str, str]) -> list[Answer]:
-    """The answer to each request of a batch, in their order; all share it when the batch as a whole failed."""
-    if outer.error:
-        return [Answer(request, outer.status, outer.headers, {}, outer.error) for request in by_id.values()]
+    """The answer to each request of a batch, in their order; all share it when the batch as a whole failed.
+
+    A batch answered 424 (Graph: throttling), or as another failure, can hold the answers to its requests all the same.
+    """
     said = outer.body.get("responses")
     parts = [part for part in said if isinstance(part, dict)] if isinstance(said, list) else []
     times = Counter(str(part.get("id")) for part in parts)
     # An answer to nothing that was asked, or a second one, tells nothing.
     once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
+    if outer.error and not once:
+        # Of the batch itself 424 does not say that nothing was done: some of it was, and the rest was throttled.
+        sent = not isinstance(outer.error, GraphNotSent)
+        status = 0 if outer.status == _SOME_FAILED and sent else outer.status
+        return [Answer(request, status, outer.headers, {}, outer.error) for request in by_id.values()]
     found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
-    return [found.get(name) or _unanswered(request, names[name]) for name, request in by_id.items()]
+    return [found.get(name) or _unanswered(request, names[name], outer.headers) for name, request in by_id.items()]
 
 
 def answer_of(request: Request, status: int, headers: Mapping[str, str], body: Any, name: str = "") -> Answer:
@@ -129,16 +140,35 @@ def _inner(request: Request, part: Mapping[str, Any], name: str) -> Answer:
     status, headers = str(part.get("status")), part.get("headers")
     told = {str(k).lower(): str(v) for k, v in headers.items()} if isinstance(headers, dict) else {}
     if not (status.isascii() and status.isdigit()):
-        return _unanswered(request, name)
+        return _unanswered(request, name, told)
     return answer_of(request, int(status), told, part.get("body"), name)
 
 
-def _unanswered(request: Request, name: str) -> Answer:
+def _unanswered(request: Request, name: str, headers: Mapping[str, str]) -> Answer:
+    """No answer; how long to wait, and Graph's id, are those of the batch."""
     error = GraphUnreachable("the $batch answer left this request out", client_request_id=name, request=str(request))
-    return Answer(request, 0, {}, {}, error)
+    return Answer(request, 0, headers, {}, error)
 
 
 def collection(body: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """The items of a collection; None for what is no list of entities, and so tells nothing."""
     items = body.get("value")
     return items if isinstance(items, list) and all(isinstance(item, dict) for item in items) else None
+
+
+def text(item: Mapping[str, Any], name: str) -> str:
+    """A property that is a text; "" for one that is left out, null or anything else, and so not known."""
+    value = item.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def flag(item: Mapping[str, Any], name: str) -> bool | None:
+    """A property that is true or false; None for one that is left out, null or anything else, and so not known."""
+    value = item.get(name)
+    return value if isinstance(value, bool) else None
+
+
+def about(body: Mapping[str, Any], user_id: str) -> bool:
+    """Whether an answer says nothing against being this user's."""
+    named = _ABOUT.search(text(body, "@odata.context"))
+    return named is None or unquote(named[1]).casefold() == user_id.casefold()

@@ -9,28 +9,59 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import random
-import ssl
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import httpx
 
+from authops.graph import trust
 from authops.graph.answer import READ, Answer, Request, answer_of, batch, batch_answers, collection
-from authops.graph.connection import Connection, access_tokens, refused
+from authops.graph.connection import Connection, access_tokens
 from authops.graph.pace import Pace, retry_after
-from authops.words.errors import GraphError, GraphUnreachable
+from authops.graph.paging import Course
+from authops.graph.refusal import refused, remedy
+from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 20
+# As Graph says it of what stood behind something that failed: not done.
+NOT_SENT: Final = 424
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
+_RESTING: Final = 8
+# Graph itself gives up after 60 s; an answer that drips in for longer is none.
+_DEADLINE: Final = 100.0
+
+
+# Asked just before a request leaves, after a token was fetched for it: whether it still may.
+Leaving = Callable[[Sequence[Request]], None]
+_MAY_LEAVE: ContextVar[Callable[[], bool] | None] = ContextVar("may_leave", default=None)
+
+
+class _Late(httpx.RequestError):
+    """What a write stands on was read too long ago, so it did not leave."""
+
+
+class _Client(httpx.AsyncClient):
+    """httpx's time-outs hold for each piece of an answer; this one for the whole of it. Signing in is not meant."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        may_leave = _MAY_LEAVE.get()
+        if may_leave is not None and not may_leave():
+            raise _Late("not sent: what it stands on was read too long ago", request=request)
+        try:
+            async with asyncio.timeout(_DEADLINE):
+                return await super().send(request, **options)
+        except TimeoutError as error:
+            raise httpx.ReadTimeout(f"no whole answer within {_DEADLINE:.0f} s", request=request) from error
 
 
 @dataclass
@@ -60,8 +91,8 @@ class Graph:
     ) -> Graph:
         """A way to the connection's Graph. `transport` and `tokens` (kiota's provider) replace the network in tests."""
         root = f"{connection.graph_url}/v1.0"
-        verify: Any = ssl.create_default_context(cafile=connection.ca_bundle or None)
-        client = httpx.AsyncClient(base_url=root, timeout=100, transport=transport, verify=verify)
+        verify: Any = trust.context(connection.ca_bundle)
+        client = _Client(base_url=root, timeout=_DEADLINE, transport=transport, verify=verify)
         adapter = _adapter(tokens or access_tokens(connection), client)
         adapter.base_url = root
         return cls(adapter, client, root, **options)
@@ -72,62 +103,78 @@ class Graph:
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         await self.client.aclose()
 
-    async def send(self, requests: Iterable[Request]) -> AsyncIterator[Answer]:
-        """Every request's answer, in any order; memory holds `concurrency` batches at most.
+    async def send(
+        self, requests: Iterable[Request], *, patience: float = math.inf, leaving: Leaving | None = None
+    ) -> AsyncIterator[Answer]:
+        """Every request's answer, in any order; memory holds a few times `concurrency` batches at most.
 
         One batch goes first, then twice as many each time: a limit that is lower than documented is met by one of them.
+        A batch that waits because it was turned away holds no other up.
+        `patience`: the seconds that a request may wait for its turn or another try. Who would wait longer drops out at
+        once and holds nobody: its answer is the failure it last had, or a 429 whose Retry-After says how long when it
+        was never asked. `pace.held(request)` tells the seconds until it may be asked again. `leaving` hears of requests
+        just before they leave, each time.
         """
         chunks = _chunks(requests)
-        running: set[asyncio.Task[list[Answer]]] = set()
+        running: dict[asyncio.Task[list[Answer]], list[Request]] = {}
         width = 1
         try:
             while True:
-                while len(running) < width and (chunk := next(chunks, None)):
-                    running.add(asyncio.ensure_future(self._settled(chunk)))
+                while self._more_may_run(running.values(), width) and (chunk := next(chunks, None)):
+                    running[asyncio.ensure_future(self._settled(chunk, self.clock() + patience, leaving))] = chunk
                 if not running:
                     return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 width = min(width + len(done), self.concurrency)
                 for task in done:
+                    del running[task]
                     for answer in task.result():
                         yield answer
         finally:
             for task in running:
                 task.cancel()
 
-    async def write(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
-        """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back."""
-        answers = await self._once(requests)
-        self._heard(answers, sent_at)
+    def _more_may_run(self, waiting: Collection[Sequence[Request]], width: int) -> bool:
+        """Whether of those that wait for an answer or their turn there are fewer than `width`; some only rest."""
+        resting = sum(bool(part) and self.pace.away_until(part[0]) > self.clock() for part in waiting)
+        return len(waiting) - min(resting, _RESTING * width) < width
+
+    async def write(
+        self, requests: Sequence[Request], sent_at: float, *, may_leave: Callable[[], bool] | None = None
+    ) -> list[Answer]:
+        """Send up to twenty writes whose turn `pace` gave at `sent_at`, once, whatever comes back.
+
+        `may_leave` is asked when they are about to leave, also where signing in took its time before; where it says no
+        nothing is sent, and nothing has happened (status 424).
+        """
+        mark = _MAY_LEAVE.set(may_leave)
+        try:
+            answers = await self._once(requests, sent_at)
+        finally:
+            _MAY_LEAVE.reset(mark)
         _say(answers)
         return answers
 
-    def _heard(self, answers: Sequence[Answer], sent_at: float) -> None:
+    def _heard(self, outer: Answer, answers: Sequence[Answer], sent_at: float) -> None:
         """Let the pace learn; a whole batch that was turned away was turned away once, not twenty times."""
-        outer = answers[0].error is not None and all(a.error is answers[0].error for a in answers)
-        heard = answers[:1] if outer else answers
-        self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
+        whole = outer.error is not None and answers[0].error is outer.error
+        if whole and outer.status == 429:
+            self.pace.turned_away([a.request for a in answers], outer.headers, sent_at)
+        else:
+            heard = answers[:1] if whole else answers
+            self.pace.heard([(a.request, a.status, a.headers) for a in heard], sent_at)
 
     async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
-        url, seen = self._here(link, request) if link else self.root + request.path, set()
+        course = Course(self.root, str(request))
+        url = course.here(link) or self.root + request.path
         while url:
             page = await self._page(request, url)
             if (items := collection(page)) is None:
                 raise GraphError("the answer is no collection, so nothing is known", status=200, request=str(request))
             for item in items:
                 yield item
-            seen.add(url)
-            url = self._here(page.get("@odata.nextLink"), request)
-            if url in seen:
-                raise GraphError("the next page is a page that was already read", request=str(request))
-
-    def _here(self, link: Any, request: Request) -> str:
-        """A link to a next page, "" for none. Raises `GraphError` for another host: it would get the token."""
-        url = str(link or "")
-        if url and _origin(url) != _origin(self.root):
-            raise GraphError("the next page is on another host, so it was not asked for", request=str(request))
-        return url
+            url = course.after(url, items, page.get("@odata.nextLink"))
 
     async def items(self, answer: Answer) -> list[dict[str, Any]]:
         """Every item of a collection whose first page came in a batch. Raises `GraphError`, also for no collection."""
@@ -157,34 +204,53 @@ class Graph:
                 raise answer.error or GraphError("unusable answer", status=answer.status, request=str(request))
             await self._before_asking_again([answer], tried)
 
-    async def _settled(self, requests: Sequence[Request]) -> list[Answer]:
-        """Send up to twenty; reads that were throttled or failed are asked again, alone."""
+    async def _settled(self, waiting: list[Request], until: float, leaving: Leaving | None = None) -> list[Answer]:
+        """Send up to twenty; reads that were throttled or failed are asked again, alone, as long as there is time.
+
+        `waiting` holds at any moment what still waits.
+        """
         settled: list[Answer] = []
+        failed: dict[Request, Answer] = {}
         tried: Counter[object] = Counter()
-        waiting = list(requests)
         while waiting:
-            count, sent_at = await self.pace.turn(waiting)
-            answers = await self._once(waiting[:count])
-            self._heard(answers, sent_at)
+            count, sent_at = await self.pace.turn(waiting, until)
+            if not count:
+                settled += [failed.get(r) or self._not_asked(r) for r in waiting]
+                break
+            if leaving:
+                leaving(waiting[:count])
+            answers = await self._once(waiting[:count], sent_at)
             again: list[Answer] = []
             for answer in answers:
                 (again if _may_ask_again(answer, tried) else settled).append(answer)
-            waiting = waiting[count:] + [a.request for a in again]
-            await self._before_asking_again(again, tried)
+            failed |= {a.request: a for a in again}
+            waiting[:] = waiting[count:] + [a.request for a in again]
+            await self._before_asking_again(again, tried, until)
         _say(settled)
         return settled
 
-    async def _before_asking_again(self, again: Sequence[Answer], tried: Counter[object]) -> None:
-        """Wait as the failed answers ask; what was throttled waits for its turn instead."""
+    def _not_asked(self, request: Request) -> Answer:
+        """What becomes of a request whose turn comes later than anybody waits: throttled, by what is known already."""
+        seconds = self.pace.held(request)
+        error = GraphError("throttled: not asked yet", status=429, request=str(request))
+        return Answer(request, 429, {"retry-after": f"{seconds:.3f}"}, {}, error)
+
+    async def _before_asking_again(
+        self, again: Sequence[Answer], tried: Counter[object], until: float = math.inf
+    ) -> None:
+        """Wait as the failed answers ask, but not past `until`; what was throttled waits for its turn instead."""
         waits = [self._wait(a, tried[a.request]) for a in again if a.status != 429]
         if waits:
-            await self.sleep(max(waits))
+            await self.sleep(min(max(waits), max(until - self.clock(), 0.0)))
 
-    async def _once(self, requests: Sequence[Request]) -> list[Answer]:
+    async def _once(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
         names = {number: str(uuid.uuid4()) for number in by_id}
         outer = await self._outer(batch(by_id, names), f"{self.root}/$batch")
-        return batch_answers(outer, by_id, names)
+        answers = batch_answers(outer, by_id, names)
+        if not isinstance(outer.error, GraphNotSent):
+            self._heard(outer, answers, sent_at)
+        return answers
 
     async def _outer(self, request: Request, url: str) -> Answer:
         """One HTTP exchange through the SDK's adapter: its authorisation and middleware, no retry of its own.
@@ -196,6 +262,9 @@ class Graph:
         name = str(uuid.uuid4())
         try:
             response = await self._exchange(request, url, name)
+        except _Late as error:
+            late = GraphNotSent(str(error), status=NOT_SENT, client_request_id=name, request=str(request))
+            return Answer(request, NOT_SENT, {}, {}, late)
         except (httpx.RequestError, httpx.InvalidURL, AzureError) as error:
             # A new token was needed and Entra said no; that it could not be reached is like any other silence.
             if "AADSTS" in str(error):
@@ -206,7 +275,7 @@ class Graph:
                 said,
                 client_request_id=name,
                 request=str(request),
-                remedy="check the network and the connection's graph_url",
+                remedy=remedy(said),
             )
             return Answer(request, 0, {}, {}, unreachable)
         _log.debug("%s %s: %s %s", request, name, response.status_code, response.headers.get("request-id", ""))
@@ -293,11 +362,3 @@ def _json(response: httpx.Response) -> Any:
         return json.loads(response.content) if response.content else {}
     except ValueError:
         return {}
-
-
-def _origin(url: str) -> tuple[str, str, int]:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, (parts.hostname or ""), parts.port or 443
-    except ValueError:
-        return url, "", 0

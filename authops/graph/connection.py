@@ -6,13 +6,10 @@ The only door to the demo tenant: `cloud: demo` starts it when it is not running
 from __future__ import annotations
 
 import base64
-import difflib
 import json
 import os
-import re
-import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,224 +18,131 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from authops.graph import certificate
+from authops.graph import certificate, person, profile, trust
+from authops.graph.profile import CLOUDS, CREDENTIALS, Connection
+from authops.graph.refusal import refused, remedy
+from authops.words import console
 from authops.words.errors import ConnectionProfileError, SignInError, UsageError
-from authops.words.places import project
 
-# Graph: national cloud deployments.
-CLOUDS: Final = {
-    "global": ("https://graph.microsoft.com", "https://login.microsoftonline.com"),
-    "usgov": ("https://graph.microsoft.us", "https://login.microsoftonline.us"),
-    "usgov-dod": ("https://dod-graph.microsoft.us", "https://login.microsoftonline.us"),
-    "china": ("https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
-}
-CREDENTIALS: Final = ("certificate", "managed-identity", "workload-identity", "device-code", "browser", "azure-cli")
-_KEYS: Final = ("cloud", "tenant_id", "client_id", "credential", "certificate_path", "certificate_password_env")
-_CUSTOM_KEYS: Final = ("graph_url", "authority_url", "ca_bundle")
-_SECRET_KEY: Final = re.compile(r"secret|password(?!_env)|passphrase|token|private_?key|thumbprint$", re.IGNORECASE)
-_SECRET_VALUE: Final = re.compile(r"-----BEGIN|eyJ[\w-]{10,}\.|^[\w~.+/=-]{34,}$")
-_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)+")
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Which tenant, through which cloud, as whom. `ca_bundle` and `certificate_path` are absolute paths or empty."""
-
-    name: str
-    cloud: str
-    tenant_id: str
-    client_id: str
-    credential: str
-    graph_url: str
-    authority_url: str
-    certificate_path: str = ""
-    certificate_password_env: str = ""
-    ca_bundle: str = ""
+# What a profile is, for whoever loads one.
+__all__ = ("CLOUDS", "CREDENTIALS", "Connection")
+_CLAIMS: Final = ("appid", "exp", "roles", "scp", "tid", "upn", "preferred_username", "unique_name", "oid")
 
 
 def load(name_or_path: str) -> Connection:
     """A profile by name (`parameters/connections/NAME.yaml`) or by path. Raises `ConnectionProfileError`."""
-    path = _find(name_or_path)
-    content = _read(path)
+    path = profile.find(name_or_path)
+    content = profile.read(path)
     if content.get("cloud") == "demo":
-        _only(content, ("cloud",), path)
+        profile.only(content, ("cloud",), path)
         return replace(load(str(start_demo())), name=path.stem, cloud="demo")
-    return _checked(content, path)
+    return profile.checked(content, path)
+
+
+def asks_person(name_or_path: str) -> bool:
+    """Whether a profile signs in as a person, who has to be there; not known of a profile that cannot be read."""
+    try:
+        return profile.read(profile.find(name_or_path)).get("credential") in person.KINDS
+    except ConnectionProfileError:
+        return False
 
 
 def application(name_or_path: str) -> str:
     """As whom a profile signs in, to tell which share Graph's limits: its client id, else its credential or name."""
     try:
-        content = _read(_find(name_or_path))
+        content = profile.read(profile.find(name_or_path))
     except ConnectionProfileError:
         return name_or_path
     return str(content.get("client_id") or content.get("credential") or name_or_path)
 
 
-def _find(name_or_path: str) -> Path:
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    folders = [Path.cwd() / "parameters" / "connections", project() / "parameters" / "connections"]
-    found = next((f / f"{name_or_path}.yaml" for f in folders if (f / f"{name_or_path}.yaml").is_file()), None)
-    if found is None:
-        names = sorted({p.stem for f in folders for p in f.glob("*.yaml")})
-        raise ConnectionProfileError(
-            f"no connection {name_or_path!r}", remedy=f"there are: {', '.join(names)}; or name a file"
-        )
-    return found
+def credential_of(connection: Connection, prompt: person.Prompt = console.ask) -> Any:
+    """The azure-identity credential of a connection; `prompt` shows a person what to do to sign in.
 
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConnectionProfileError(
-            f"{path} cannot be read ({type(error).__name__})", remedy="check the path"
-        ) from error
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        raise ConnectionProfileError(f"{path} is not valid YAML{line}", remedy="write `key: value` lines") from None
-    if not isinstance(content, dict):
-        raise ConnectionProfileError(
-            f"{path} is empty or no list of keys", remedy="see parameters/connections/example.yaml"
-        )
-    _no_secret(content, path)
-    return content
-
-
-def _no_secret(content: Mapping[str, Any], path: Path) -> None:
-    """A secret in a profile is refused without being repeated."""
-    for key, value in content.items():
-        pasted = isinstance(value, str) and _SECRET_VALUE.search(value.strip()) and not _ID.fullmatch(value.strip())
-        if _SECRET_KEY.search(str(key)) or (
-            pasted and key not in ("certificate_path", "ca_bundle", "graph_url", "authority_url")
-        ):
-            raise ConnectionProfileError(
-                f"{path}: {key} looks like a secret; a profile never holds one",
-                remedy="take it out (and renew it); use a certificate file or a managed identity",
-            )
-
-
-def _only(content: Mapping[str, Any], allowed: tuple[str, ...], path: Path) -> None:
-    for key in content:
-        if key not in allowed:
-            close = difflib.get_close_matches(str(key), allowed, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(allowed)}"
-            raise ConnectionProfileError(f"{path}: unknown key {key!r}", remedy=hint)
-
-
-def _checked(content: dict[str, Any], path: Path) -> Connection:
-    cloud = content.get("cloud")
-    if cloud not in (*CLOUDS, "custom"):
-        raise ConnectionProfileError(
-            f"{path}: cloud is {cloud!r}", remedy=f"one of: {', '.join([*CLOUDS, 'custom', 'demo'])}"
-        )
-    _only(content, _KEYS + (_CUSTOM_KEYS if cloud == "custom" else ()), path)
-    values = {key: _text(content, key, path) for key in content}
-    _need(values, ("tenant_id", "credential"), path)
-    if values["credential"] not in CREDENTIALS:
-        raise ConnectionProfileError(
-            f"{path}: credential is {values['credential']!r}", remedy=f"one of: {', '.join(CREDENTIALS)}"
-        )
-    if values["credential"] == "certificate":
-        _need(values, ("client_id", "certificate_path"), path)
-    if not (_ID.fullmatch(values["tenant_id"]) or _DOMAIN.fullmatch(values["tenant_id"])):
-        raise ConnectionProfileError(
-            f"{path}: tenant_id is neither an id nor a domain", remedy="copy it from Entra's overview"
-        )
-    if values.get("client_id") and not _ID.fullmatch(values["client_id"]):
-        raise ConnectionProfileError(
-            f"{path}: client_id is not an application (client) id", remedy="copy it from the app registration"
-        )
-    if cloud == "custom":
-        _need(values, ("graph_url", "authority_url"), path)
-        graph, authority = (_root(values[key], key, path) for key in ("graph_url", "authority_url"))
-    else:
-        graph, authority = CLOUDS[str(cloud)]
-    return Connection(
-        name=path.stem,
-        cloud=str(cloud),
-        tenant_id=values["tenant_id"],
-        client_id=values.get("client_id", ""),
-        credential=values["credential"],
-        graph_url=graph,
-        authority_url=authority,
-        certificate_path=_beside(values.get("certificate_path", ""), "certificate_path", path),
-        certificate_password_env=values.get("certificate_password_env", ""),
-        ca_bundle=_beside(values.get("ca_bundle", ""), "ca_bundle", path),
-    )
-
-
-def _text(content: Mapping[str, Any], key: str, path: Path) -> str:
-    if not isinstance(content[key], str):
-        raise ConnectionProfileError(f"{path}: {key} must be a text", remedy="put quotes around it")
-    return str(content[key]).strip()
-
-
-def _need(values: Mapping[str, str], keys: tuple[str, ...], path: Path) -> None:
-    missing = [key for key in keys if not values.get(key)]
-    if missing:
-        raise ConnectionProfileError(
-            f"{path} lacks {', '.join(missing)}", remedy="see parameters/connections/example.yaml"
-        )
-
-
-def _root(url: str, key: str, path: Path) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.netloc or parts.username:
-        raise ConnectionProfileError(f"{path}: {key} must be an https address", remedy="write https://host[:port]")
-    return f"https://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1.0')}"
-
-
-def _beside(value: str, key: str, path: Path) -> str:
-    """A path in a profile is relative to the profile; `$NAME` is a variable, as systemd's CREDENTIALS_DIRECTORY."""
-    if not value:
-        return ""
-    told = os.path.expandvars(value)
-    if "$" in told:
-        raise ConnectionProfileError(
-            f"{path}: {key} is {value}, and that variable is not set", remedy="set it, or write the path itself"
-        )
-    found = (path.resolve().parent / Path(told).expanduser()).resolve()
-    if not found.is_file():
-        raise ConnectionProfileError(f"{path}: {key} names {found}, which is not a file", remedy="check the path")
-    return str(found)
-
-
-def credential_of(connection: Connection) -> Any:
-    """The azure-identity credential of a connection. Raises `ConnectionProfileError` for an unusable certificate."""
+    Raises `ConnectionProfileError` for an unusable certificate.
+    """
     from azure import identity
 
-    where: dict[str, Any] = {"authority": connection.authority_url}
-    if connection.cloud in ("custom", "demo"):
-        where |= {"disable_instance_discovery": True, "connection_verify": connection.ca_bundle or True}
-    client: Any = {"client_id": connection.client_id} if connection.client_id else {}
+    if connection.credential in person.KINDS:
+        return _of_person(connection, prompt)
+    where: dict[str, Any] = _where(connection)
     if connection.credential == "certificate":
-        password = _certificate_password(connection)
-        certificate.check(connection.certificate_path, password)
+        pair = certificate.check(connection.certificate_path, _certificate_password(connection))
         return identity.CertificateCredential(
-            connection.tenant_id, connection.client_id, connection.certificate_path, password=password, **where
+            connection.tenant_id, connection.client_id, certificate_data=pair, **where
         )
     if connection.credential == "managed-identity":
         return identity.ManagedIdentityCredential(client_id=connection.client_id or None)
     if connection.credential == "azure-cli":
         return identity.AzureCliCredential(tenant_id=connection.tenant_id)
-    kinds = {
-        "workload-identity": identity.WorkloadIdentityCredential,
-        "device-code": identity.DeviceCodeCredential,
-        "browser": identity.InteractiveBrowserCredential,
-    }
-    return kinds[connection.credential](tenant_id=connection.tenant_id, **client, **where)
+    return identity.WorkloadIdentityCredential(tenant_id=connection.tenant_id, **_client(connection), **where)
+
+
+def _where(connection: Connection) -> dict[str, Any]:
+    """Which login, and whose word counts for it."""
+    where = {"authority": connection.authority_url, "transport": trust.transport(connection.ca_bundle)}
+    return where | ({"disable_instance_discovery": True} if connection.cloud in ("custom", "demo") else {})
+
+
+def _client(connection: Connection) -> dict[str, str]:
+    return {"client_id": connection.client_id} if connection.client_id else {}
+
+
+_PEOPLE: Final[dict[Connection, Any]] = {}
+
+
+def _of_person(connection: Connection, prompt: person.Prompt) -> Any:
+    """One for a process, so that nobody is asked twice; a kernel of `authops run` asks its runner."""
+    if connection not in _PEOPLE:
+        told = {field: str(value) for field, value in asdict(connection).items()}
+        _PEOPLE[connection] = person.AskedOfRunner(told) if person.asks_runner() else _here(connection, prompt)
+    return _PEOPLE[connection]
+
+
+def _here(connection: Connection, prompt: person.Prompt) -> person.AskedHere:
+    from azure import identity
+
+    options = {"tenant_id": connection.tenant_id, **_client(connection), **_where(connection)}
+    if connection.credential == "browser":
+        says = "to sign in, use the browser window that opens"
+        return person.AskedHere(lambda _: identity.InteractiveBrowserCredential(**options), prompt, says)
+    return person.AskedHere(lambda ask: identity.DeviceCodeCredential(prompt_callback=ask, **options), prompt)
+
+
+class ForKernels:
+    """The runner's side: signs in whom its kernels ask for, once for each connection."""
+
+    def __init__(self, prompt: person.Prompt) -> None:
+        self._prompt = prompt
+        self._people: dict[Connection, person.AskedHere] = {}
+
+    def __call__(self, told: dict[str, str], scopes: Sequence[str], options: dict[str, Any]) -> Any:
+        """A token. Raises `SignInError`."""
+        connection = Connection(**told)
+        if connection not in self._people:
+            self._people[connection] = _here(connection, self._prompt)
+        return token_of(self._people[connection], connection.name, scopes, **options)
+
+
+def token_of(credential: Any, name: str, scopes: Sequence[str], **options: Any) -> Any:
+    """A token of a credential. Raises `SignInError` with the words of whoever refused it."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        return credential.get_token(*scopes, **options)
+    except AzureError as error:
+        raise refused(str(error.message), name) from None
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        raise refused(f"{type(error).__name__}: {error}", name) from None
 
 
 def _certificate_password(connection: Connection) -> str | None:
+    """Raises `ConnectionProfileError` without the name: it may be the password itself, in the wrong place."""
     variable = connection.certificate_password_env
     if variable and variable not in os.environ:
         raise ConnectionProfileError(
-            f"the variable {variable} is not set", remedy="it should hold the certificate's password"
+            f"{connection.name}: the variable that certificate_password_env names is not set",
+            remedy="set it to the certificate's password; if the password stands in the profile itself, renew it",
         )
     return os.environ.get(variable) if variable else None
 
@@ -265,24 +169,41 @@ def access_tokens(connection: Connection) -> Any:
     )
 
 
-def sign_in(connection: Connection) -> dict[str, Any]:
+def sign_in(connection: Connection, prompt: person.Prompt = console.ask) -> dict[str, Any]:
     """Get a token once, so that a wrong connection fails before any work; returns its claims.
 
-    Those are `appid`, `exp`, `roles` (an application) or `scp` (a person), and `tid`. Raises `SignInError` with Entra's
-    own code and text.
+    Those are `appid`, `exp`, `roles` (an application) or `scp` (a person, with its names), and `tid`. Raises
+    `SignInError` with Entra's own code and text, and for another tenant than the connection's.
     """
-    from azure.core.exceptions import AzureError
-
     try:
-        token = credential_of(connection).get_token(scope(connection)).token
-    except AzureError as error:
-        raise refused(str(error.message), connection.name) from None
+        credential = credential_of(connection, prompt)
+    except ValueError as error:
+        raise refused(str(error), connection.name) from None
+    token = token_of(credential, connection.name, [scope(connection)], enable_cae=True).token
     try:
         part = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (IndexError, ValueError):
         return {}
-    return {key: claims[key] for key in ("appid", "exp", "roles", "scp", "tid") if key in claims}
+    said = {key: claims[key] for key in _CLAIMS if key in claims} if isinstance(claims, dict) else {}
+    _same_tenant(connection, str(said.get("tid", "")))
+    return said
+
+
+def _same_tenant(connection: Connection, tenant_id: str) -> None:
+    """A managed identity or the Azure CLI signs in to its own tenant, whatever the profile says."""
+    told = connection.tenant_id.lower()
+    if tenant_id and profile.ID.fullmatch(told) and told != tenant_id.lower():
+        raise SignInError(
+            f"{connection.name}: this sign-in is to tenant {tenant_id}, the connection is of {connection.tenant_id}",
+            remedy="use a credential of that tenant, or correct tenant_id",
+        )
+
+
+def account(claims: Mapping[str, Any]) -> str:
+    """The person whose token it is, by user principal name where the token tells; "" for an application."""
+    names = ("upn", "preferred_username", "unique_name", "oid")
+    return next((str(claims[name]) for name in names if claims.get(name)), "") if "scp" in claims else ""
 
 
 def key_seen_by_others(connection: Connection) -> str:
@@ -295,36 +216,13 @@ def server_time(connection: Connection) -> datetime:
     import httpx
 
     url = f"{connection.authority_url}/{connection.tenant_id}/v2.0/.well-known/openid-configuration"
-    verify = ssl.create_default_context(cafile=connection.ca_bundle or None)
+    verify = trust.context(connection.ca_bundle)
     try:
         answer = httpx.get(url, verify=verify, timeout=20)
         return parsedate_to_datetime(answer.headers["Date"])
     except (httpx.HTTPError, OSError, KeyError, ValueError) as error:
-        raise SignInError(
-            f"{connection.authority_url} cannot be reached ({type(error).__name__}: {error})",
-            remedy="check the network, the proxy, and authority_url and ca_bundle of the connection",
-        ) from None
-
-
-def refused(said: str, name: str = "") -> SignInError:
-    """What to raise when Entra gave no token; `said` are its own words, of which the code and the text are kept."""
-    words = said.partition("Trace ID")[0].strip()
-    return SignInError(f"{name}: {words}" if name else words, remedy=_remedy(words))
-
-
-_REMEDIES: Final = {
-    "AADSTS90002": "tenant_id: there is no such tenant in this cloud",
-    "AADSTS700016": "client_id: the application is not in this tenant",
-    "AADSTS700027": "the certificate is not registered with the application, or has expired",
-    "AADSTS7000": "the application refused the credential; check its certificates",
-    "invalid_tenant": "tenant_id: there is no such tenant in this cloud",
-    "tenant": "check tenant_id and authority_url",
-}
-
-
-def _remedy(said: str) -> str:
-    code = next((code for code in _REMEDIES if code in said), "")
-    return _REMEDIES.get(code, "check the network, authority_url and ca_bundle of the connection")
+        said = f"{connection.authority_url} cannot be reached ({type(error).__name__}: {error})"
+        raise SignInError(said, remedy=remedy(said)) from None
 
 
 def demo_home() -> Path:

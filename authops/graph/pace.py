@@ -1,52 +1,35 @@
-"""How fast Graph may be asked: one token bucket per kind of call, whose refill is found out, never configured.
+"""How fast Graph may be asked: a bucket (`rate`) for each kind of call, and one for kinds found to share a limit.
 
-Each begins at the documented figure and may spend its burst. While nothing ever spoke of a limit the refill doubles
-every second it is the brake. The first word of a limit (a 429, or `x-ms-throttle-limit-percentage`) ends that. Between
-two 429s a bucket lets through exactly what it refills, so what was let through meanwhile is the new pace; then it
-grows slowly, and asks the more rarely the more often the answer was the same.
-
-`Rate` has neither clock nor network: seconds are handed in. `Pace` waits for it.
+What was refused waits as long as its answer says, and so do all of its kind and of the kinds that share its limit
+(`sharing`). But a batch that was turned away as a whole while others of its kind are let through says nothing of a
+limit: only what was in it waits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import takewhile
 from typing import Final, Protocol
 
-_FLOOR: Final = 0.05
-_LONGEST_PAUSE: Final = 600.0
-_HOLD: Final = 15.0
-_LONGEST_HOLD: Final = 600.0
-_GROWTH: Final = 1.02
-_NEAR: Final = 0.8
-_ENOUGH: Final = 60
-_LONGEST_TRIAL: Final = 2000
-_FORGET: Final = 0.998
-_FORGET_QUICKLY: Final = 0.8
-_MOST: Final = 0.5
-_WALL: Final = 5
+from authops.graph.rate import Limit, Rate
+from authops.graph.sharing import Sharing
 
-
-@dataclass(frozen=True)
-class Limit:
-    """What a bucket is documented to hold and to be refilled with each second; `certain`: never try for more."""
-
-    burst: float
-    per_second: float
-    certain: bool = False
-
-
+_log = logging.getLogger(__name__)
+# Nobody waits longer than this for one answer, whatever it asks for; what is longer than the other is said.
+LONGEST_PAUSE: Final = 600.0
+_LONG_PAUSE: Final = 60.0
 # Graph: throttling limits, identity and access (large tenant), and identity and access reports.
 DOCUMENTED: Final = {"reads": Limit(8000, 800), "writes": Limit(3000, 20), "reports": Limit(5, 0.5, certain=True)}
+_SECONDS: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?", re.ASCII)
 _REPORTS: Final = re.compile(r"/(reports|auditLogs)/")
 _COSTS: Final = (
     (re.compile(r"/groups/[^/]+/transitiveMembers"), 5),
@@ -69,173 +52,38 @@ def charge(method: str, path: str) -> tuple[str, int]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait: whole, fractional or a date; None when it does not say."""
-    told = next((value for key, value in headers.items() if key.lower() == "retry-after"), "").strip()
-    with suppress(ValueError):
-        seconds = float(told)
-        return min(max(seconds, 0.0), _LONGEST_PAUSE) if math.isfinite(seconds) else None
-    with suppress(ValueError, TypeError):
-        seconds = (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
-        return min(max(seconds, 0.0), _LONGEST_PAUSE)
+    """Seconds that an answer asks to wait, LONGEST_PAUSE at most: whole, fractional or a date; None: no word."""
+    seconds = _asked_to_wait(headers)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_PAUSE)
+
+
+def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
+    told = _header(headers, "retry-after").strip()
+    if _SECONDS.fullmatch(told):
+        return float(told)
+    if (until := _moment(told)) is None:
+        return None
+    # By Graph's clock, not by this machine's.
+    return (until - (_moment(_header(headers, "date")) or datetime.now(UTC))).total_seconds()
+
+
+def _moment(text: str) -> datetime | None:
+    with suppress(ValueError, TypeError, OverflowError):
+        found = parsedate_to_datetime(text)
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
     return None
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return next((value for key, value in headers.items() if key.lower() == name), "")
 
 
 def share_used(headers: Mapping[str, str]) -> float:
     """The share of the limit in use that an answer tells (0.8 and up), else 0."""
-    told = next((v for k, v in headers.items() if k.lower() == "x-ms-throttle-limit-percentage"), "0")
     try:
-        return float(told)
+        return float(_header(headers, "x-ms-throttle-limit-percentage"))
     except ValueError:
         return 0.0
-
-
-@dataclass
-class Rate:
-    """The pace of one kind of call. `per_second` is the refill believed in, `paused_until` what Graph asked for."""
-
-    limit: Limit
-    now: float = 0.0
-    per_second: float = field(init=False)
-    tokens: float = field(init=False)
-    paused_until: float = float("-inf")
-    told: bool = False
-    _braking: bool = False
-    _emptied_at: float = float("-inf")
-    _resumes_at: float = float("-inf")
-    _let_through: float = 0.0
-    _heard_at: float = float("-inf")
-    _hold: float = _HOLD
-    _last_found: float = 1.0
-    _just_refused: float = 0.0
-    _backoffs: int = 0
-    _trial: _Trial | None = None
-    _noisy_until: float = float("-inf")
-    _lately: float = 0.0
-    _lately_refused: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.per_second, self.tokens = self.limit.per_second, self.limit.burst
-
-    @property
-    def batch(self) -> int:
-        """The most requests to send in one go: a second's worth once a limit is known, never over twenty."""
-        return max(1, min(20, int(self.per_second))) if self.told else 20
-
-    @property
-    def _documented(self) -> float:
-        return min(self.per_second, self.limit.per_second)
-
-    def wait(self, cost: float, now: float) -> float:
-        """Seconds until `cost` may leave; 0 when it may leave now."""
-        self._advance(now)
-        missing = min(cost, self.limit.burst) - self.tokens
-        self._braking = missing > 0
-        return max(self.paused_until - now, missing / self.per_second, 0.0)
-
-    def take(self, cost: float, now: float) -> None:
-        """Let `cost` leave."""
-        self._advance(now)
-        self.tokens -= cost
-
-    def give_back(self, cost: float) -> None:
-        """What was taken did not leave after all."""
-        self.tokens = min(self.tokens + cost, self.limit.burst)
-
-    def near_limit(self, share: float, now: float) -> None:
-        """Graph says how much of the limit is in use: from 0.8 on, nothing grows."""
-        if share >= _NEAR:
-            self.told, self._heard_at = True, now
-
-    def answered(self, sent_at: float, now: float, accepted: float, refused: int, after: float | None = None) -> None:
-        """Learn from what left together: what was accepted, how many 429s there were, what they asked to wait."""
-        self._advance(now)
-        self._remember(accepted, refused)
-        self._let_through += accepted if sent_at >= self._emptied_at else 0
-        if self._trial and sent_at >= self._trial.begun_at:
-            self._judge(self._trial, accepted, refused, now)
-        if not refused:
-            self._backoffs = 0
-            return
-        self._backoffs += now >= self.paused_until
-        pause = after if after is not None else min(2.0 ** (self._backoffs - 1), 30.0)
-        self.paused_until = max(self.paused_until, now + pause)
-        if sent_at < self._emptied_at:
-            return
-        if self._just_refused > _MOST or refused > accepted + _WALL:
-            self._empty(now)
-        elif self._trial is None and now > self._noisy_until:
-            self._trial = _Trial(self.per_second, now, self._lately_refused / self._lately)
-            self.per_second = max(self._found(now, self._documented * 0.98), _FLOOR)
-
-    def _remember(self, accepted: float, refused: int) -> None:
-        quickly = _FORGET_QUICKLY ** (accepted + refused)
-        share = refused / (accepted + refused) if refused else 0.0
-        self._just_refused = self._just_refused * quickly + share * (1 - quickly)
-        kept = _FORGET ** (accepted + refused)
-        self._lately = self._lately * kept + accepted + refused
-        self._lately_refused = self._lately_refused * kept + refused
-
-    def _empty(self, now: float) -> None:
-        """Most was refused: the bucket is empty, and what it let through since it last was is its refill."""
-        before = self.per_second
-        found = self._found(now, before / 2) if self._emptied_at > float("-inf") else self._documented
-        self.per_second = max(found, _FLOOR)
-        self._found_again(now)
-        self._noisy_until = float("-inf")
-        self._trial, self._just_refused = None, 0.0
-        self.tokens, self._let_through = 0.0, 0.0
-        self._emptied_at, self._resumes_at = now, self.paused_until
-
-    def _found(self, now: float, otherwise: float) -> float:
-        """The refill, from what was let through since the bucket was empty, when that was long enough ago to tell."""
-        seconds = now - self._emptied_at
-        telling = 1 <= seconds < float("inf") and self._let_through > 0
-        return min(self.per_second, 0.98 * self._let_through / seconds if telling else otherwise)
-
-    def _judge(self, trial: _Trial, accepted: float, refused: int, now: float) -> None:
-        """Going slower is kept to when it helped; else the refusals have nothing to do with the pace."""
-        trial.answers, trial.refused = trial.answers + accepted + refused, trial.refused + refused
-        if trial.answers < max(_ENOUGH, min(3 / trial.share_before, _LONGEST_TRIAL)):
-            return
-        if trial.refused / trial.answers > trial.share_before / 2:
-            self.per_second, self._noisy_until = max(self.per_second, trial.per_second), now + _LONGEST_HOLD
-        else:
-            self._found_again(now)
-        self._trial = None
-
-    def _found_again(self, now: float) -> None:
-        """The same limit as last time is asked after half as often."""
-        same = self.told and 0.7 <= self.per_second / self._last_found <= 1.4
-        self._hold = min(self._hold * 2, _LONGEST_HOLD) if same else _HOLD
-        self.told, self._last_found, self._heard_at = True, self.per_second, now
-
-    def _advance(self, now: float) -> None:
-        seconds, self.now = max(now - self.now, 0.0), max(now, self.now)
-        if self._braking and now > self.paused_until and not self._trial:
-            self._grow(min(seconds, 5.0), now)
-        # Nothing is saved up while an empty bucket is waited for: it may be another one than ours.
-        gained = min(seconds, max(now - self._resumes_at, 0.0))
-        self.tokens = min(self.tokens + self.per_second * gained, self.limit.burst)
-
-    def _grow(self, seconds: float, now: float) -> None:
-        quiet = now - max(self._heard_at, self._emptied_at)
-        if not self.told:
-            self.per_second *= 2.0 ** min(seconds, 1.0)
-        elif quiet > self._hold:
-            self.per_second *= _GROWTH ** (seconds * min(quiet / self._hold, 4.0))
-        if self.limit.certain:
-            self.per_second = self._documented
-
-
-@dataclass
-class _Trial:
-    """Going slower to see whether fewer are refused: the pace and the share refused before, and the count since."""
-
-    per_second: float
-    begun_at: float
-    share_before: float
-    answers: float = 0.0
-    refused: float = 0.0
 
 
 class Asked(Protocol):
@@ -250,6 +98,36 @@ class Asked(Protocol):
         """Relative to the version, with its query."""
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the answers to requests of one kind said together."""
+
+    answers: Sequence[tuple[int, int, Mapping[str, str]]]
+
+    @property
+    def refused(self) -> int:
+        return sum(status == 429 for _, status, _ in self.answers)
+
+    @property
+    def accepted(self) -> int:
+        return sum(cost for cost, status, _ in self.answers if status != 429)
+
+    @property
+    def let_through(self) -> bool:
+        """Whether the limit had room; what failed or was never answered does not tell."""
+        return any(200 <= status < 500 and status not in (408, 424, 429) for _, status, _ in self.answers)
+
+    @property
+    def longest(self) -> float | None:
+        """Seconds, as asked for."""
+        asked = [_asked_to_wait(headers) for _, status, headers in self.answers if status == 429]
+        return max((seconds for seconds in asked if seconds is not None), default=None)
+
+    @property
+    def share(self) -> float:
+        return max(share_used(headers) for *_, headers in self.answers)
+
+
 class Pace:
     """Lets requests leave at the pace of their kind, in the order they came; the clock and the pause are handed in."""
 
@@ -260,20 +138,94 @@ class Pace:
     ) -> None:
         self._sleep, self.clock = sleep, clock
         self.rates = {kind: Rate(limit, clock()) for kind, limit in DOCUMENTED.items()}
-        self._turns = {kind: asyncio.Lock() for kind in DOCUMENTED}
+        self._lines = {kind: asyncio.Lock() for kind in DOCUMENTED}
+        self._told = {kind: asyncio.Event() for kind in DOCUMENTED}
+        self._sharing = Sharing(self.rates)
+        self._away: dict[tuple[str, str], float] = {}
+        self._said_until = float("-inf")
 
-    async def turn(self, requests: Sequence[Asked]) -> tuple[int, float]:
-        """Wait until some of these may leave together: how many (the first ones, of one kind), and the moment."""
+    async def turn(self, requests: Sequence[Asked], until: float = math.inf) -> tuple[int, float]:
+        """Wait until some of these may leave together: how many (the first ones, of one kind), and the moment.
+
+        None of them, and at once, when that would be later than `until`.
+        """
+        if not await self._own_time(requests[0], until):
+            return 0, self.clock()
         kind = charge(requests[0].method, requests[0].path)[0]
-        rate = self.rates[kind]
-        async with self._turns[kind]:
-            while True:
-                costs = _costs(kind, requests, rate.batch)
-                if (seconds := rate.wait(sum(costs), self.clock())) <= 0:
-                    break
-                await self._sleep(max(seconds, 0.001))
-            rate.take(sum(costs), self.clock())
-        return len(costs), self.clock()
+        if self.rates[kind].held_until > until or not await self._first_in_line(kind, until):
+            return 0, self.clock()
+        try:
+            count = await self._room(kind, requests, until)
+        finally:
+            self._lines[kind].release()
+        return count, self.clock()
+
+    async def _own_time(self, request: Asked, until: float) -> bool:
+        """Wait, not past `until`, as long as a batch that was turned away with this very request in it has asked."""
+        while (seconds := self.away_until(request) - self.clock()) > 0:
+            if self.clock() + seconds > until:
+                return False
+            await self._sleep(seconds)
+        return self.clock() <= until
+
+    async def _first_in_line(self, kind: str, until: float) -> bool:
+        """Wait, not past `until`, until those that came before have left; then the line's head is taken."""
+        try:
+            async with asyncio.timeout(None if until == math.inf else max(until - self.clock(), 0.0)):
+                return await self._lines[kind].acquire()
+        except TimeoutError:
+            return False
+
+    async def _room(self, kind: str, requests: Sequence[Asked], until: float) -> int:
+        """Wait, not past `until`, until the limit has room: for how many of these."""
+        while True:
+            rate, now = self.rates[kind], self.clock()
+            costs = self._costs(kind, requests, self._most(kind))
+            if self._sharing.may_try(kind, now):
+                costs = costs[:1]
+                break
+            if (seconds := rate.wait(sum(costs), now)) <= 0:
+                break
+            if now + seconds > until:
+                return 0
+            await self._unless_told(kind, max(seconds, 0.001), doubtful=rate.doubtful(now))
+        rate.take(sum(costs), self.clock())
+        return len(costs)
+
+    async def _unless_told(self, kind: str, seconds: float, *, doubtful: bool) -> None:
+        """Wait; while it is doubtful whether that is needed, only until it is told."""
+        if not doubtful:
+            await self._sleep(seconds)
+            return
+        self._told[kind].clear()
+        either = [asyncio.ensure_future(wait) for wait in (self._sleep(seconds), self._told[kind].wait())]
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in either:
+                wait.cancel()
+
+    def _most(self, kind: str) -> int:
+        """How many leave together; who writes reads as well, so no more writes than can be read in a second."""
+        most = self.rates[kind].batch
+        return min(most, self.rates["reads"].batch) if kind == "writes" else most
+
+    def _costs(self, kind: str, requests: Sequence[Asked], most: int) -> list[int]:
+        """What the first requests of that kind cost, `most` of them, up to one that has to wait for its own time."""
+        now = self.clock()
+        ready = takewhile(lambda request: self.away_until(request) <= now, requests[:most])
+        charges = [charge(request.method, request.path) for request in ready]
+        return [cost for _, cost in takewhile(lambda charged: charged[0] == kind, charges)]
+
+    def away_until(self, request: Asked) -> float:
+        """Until when this very request was asked to wait, whatever its kind may do."""
+        return self._away.get((request.method, request.path), float("-inf")) if self._away else float("-inf")
+
+    def held(self, request: Asked) -> float:
+        """Seconds until this request may leave, as far as is known now; 0 when at once."""
+        kind, cost = charge(request.method, request.path)
+        now = self.clock()
+        return max(self.rates[kind].due(cost, now), self.away_until(request) - now, 0.0)
 
     def give_back(self, kind: str, cost: float) -> None:
         """A share that was waited for was not used."""
@@ -287,15 +239,33 @@ class Pace:
             kind, cost = charge(request.method, request.path)
             by_kind.setdefault(kind, []).append((cost, status, headers))
         for kind, found in by_kind.items():
-            rate = self.rates[kind]
-            refused = [retry_after(headers) for _, status, headers in found if status == 429]
-            waits = [seconds for seconds in refused if seconds is not None]
-            rate.near_limit(max(share_used(headers) for *_, headers in found), now)
-            accepted = sum(cost for cost, status, _ in found if status != 429)
-            rate.answered(sent_at, now, accepted, len(refused), max(waits, default=None))
+            told, rate = _Told(found), self.rates[kind]
+            self._say(kind, told.longest, now)
+            rate.near_limit(told.share, now)
+            rate.answered(sent_at, now, told.accepted, told.refused, _within_reason(told.longest))
+            if not rate.doubtful(now):
+                self._told[kind].set()
+            self._sharing.heard(kind, sent_at, now, let_through=told.let_through, refused=told.refused > 0)
+
+    def turned_away(self, requests: Sequence[Asked], headers: Mapping[str, str], sent_at: float) -> None:
+        """A batch of one kind was answered 429 as a whole: what was in it waits, and perhaps its kind."""
+        now, kind = self.clock(), charge(requests[0].method, requests[0].path)[0]
+        asked = _asked_to_wait(headers)
+        self._say(kind, asked, now)
+        pause = self.rates[kind].turned_away(sent_at, now, _within_reason(asked))
+        own = {(request.method, request.path): now + pause for request in requests}
+        self._away = {key: until for key, until in self._away.items() if until > now} | own
+
+    def _say(self, kind: str, seconds: float | None, now: float) -> None:
+        """A long wait is said, once."""
+        if seconds is None or seconds < _LONG_PAUSE or now < self._said_until:
+            return
+        waited = min(seconds, LONGEST_PAUSE)
+        self._said_until = now + waited
+        cut = f"; asked again after {waited:,.0f} s" if waited < seconds else ""
+        _log.warning("Graph asks to wait %s s before further %s%s", f"{min(seconds, 1e9):,.0f}", kind, cut)
 
 
-def _costs(kind: str, requests: Sequence[Asked], most: int) -> list[int]:
-    """What the first requests of that kind cost, `most` of them."""
-    charges = [charge(request.method, request.path) for request in requests[:most]]
-    return [cost for _, cost in takewhile(lambda charged: charged[0] == kind, charges)]
+def _within_reason(seconds: float | None) -> float | None:
+    """What is waited when an answer asks for `seconds`; no time at all is no word, or a refusal would be a loop."""
+    return min(seconds, LONGEST_PAUSE) if seconds is not None and seconds > 0 else None

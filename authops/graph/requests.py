@@ -77,6 +77,24 @@ def profiles(filter: str = "") -> Request:
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))), advanced=bool(filter))
 
 
+def addresses() -> Request:
+    """All users with every address they have, 999 to a page (Graph: list users)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    chosen = [*_USER_FIELDS, "mail", "otherMails", "proxyAddresses"]
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=chosen, top=999)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def by_mail(address: str) -> Request:
+    """Who has this as mail (Graph: list users; `mail` is filtered by eq without advanced queries)."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    escaped = address.replace("'", "''")
+    query = Builder.UsersRequestBuilderGetQueryParameters(filter=f"mail eq '{escaped}'", select=["id"])
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
 def subscribed_skus() -> Request:
     """The licences a tenant has (Graph: list subscribedSkus); Organization.Read.All."""
     return Request("GET", _path(_api().subscribed_skus.to_get_request_information()))
@@ -139,7 +157,9 @@ def group_named(name: str) -> Request:
     from msgraph.generated.groups.groups_request_builder import GroupsRequestBuilder as Builder
 
     escaped = name.replace("'", "''")
-    query = Builder.GroupsRequestBuilderGetQueryParameters(filter=f"displayName eq '{escaped}'", select=["id"])
+    query = Builder.GroupsRequestBuilderGetQueryParameters(
+        filter=f"displayName eq '{escaped}'", select=["id", "displayName"]
+    )
     return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
 
 
@@ -182,15 +202,19 @@ def change_campaign(campaign: Mapping[str, Any]) -> Request:
     return Request("PATCH", methods_policy().path, json.dumps(body))
 
 
-def audits(since: str) -> Request:
+def audits(since: str, top: int | None = 999) -> Request:
     """Changes of methods since a moment (UTC, ISO 8601), as the service that made them tells (Graph: list
-    directoryAudits); the directory's own record of the same change is left out."""
+    directoryAudits); the directory's own record of the same change is left out.
+
+    Five requests in ten seconds are allowed, so pages are large; 999 is practice, not documented. `top` None: as many
+    as Graph itself likes.
+    """
     from msgraph.generated.audit_logs.directory_audits import directory_audits_request_builder as module
 
     clause = f"activityDateTime ge {since} and loggedByService eq 'Authentication Methods'"
     kind = module.DirectoryAuditsRequestBuilder.DirectoryAuditsRequestBuilderGetQueryParameters
     builder = _api().audit_logs.directory_audits
-    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause)))))
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(filter=clause, top=top)))))
 
 
 def authentication_methods(user_id: str) -> Request:

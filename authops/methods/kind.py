@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from authops.graph import requests
 from authops.graph.answer import Request
-from authops.phone.number import Number, fold
+from authops.phone.number import Number, same
+from authops.phone.spelling import PhoneProblem
 
 # One slot a person, undone exactly · a code that exists once · many a person, removed for good · a value to move.
 FAMILIES: Final = ("value", "pass", "device", "state")
@@ -46,14 +47,17 @@ class Kind:
 
     `label`: what people call it, `sort`: it and its like, as permissions know them.
     `method_id`: Graph's id of it, the same for everybody. `collection`: its segment under `/users/{id}/authentication`.
-    `parse`: a source's text and the country of national numbers → the value as Graph spells it; raises `PhoneProblem`.
+    `parse`: a column of a source, the country of each row, whether columns were joined → values as Graph spells them,
+    or what is wrong with them. `whole`: whether a value is certainly not a masked one.
     `body`: a value → what is sent. `value`: an item of Graph's answer → its value, "" when the answer does not show it.
-    `columns`: a source's columns (folded) that mean it. `profile`: properties of a directory profile that may feed it.
-    `beside`: the kind it lives only beside. `policies`: of which one has to allow it. `report`: its name in the
-    registration report, `defaults`: the report's names of it as default method.
+    `columns`: a source's columns (folded) that mean it.
+    `profile`: properties of a directory profile that may feed it; `usual`: the one where people expect it.
+    `beside`: the kind it lives only beside. `twin`: a kind that should not hold the same number.
+    `policies`: of which one has to allow it.
+    `report`: its name in the registration report, `defaults`: the report's names of it as default method.
     `factor`: satisfies MFA. `retires`: Microsoft stops delivering it (message centre MC1426371). `resists`: phishing.
     `signs_in`: the policy may make it a first factor, and then it must be nobody else's.
-    `address`: an e-mail address, else a phone number. `twin`: a kind that should not hold the same number.
+    `address`: an e-mail address, else a phone number; `landline`: that is as good for it as a mobile.
     `reads`, `writes`: application permissions of which any one opens it, least first.
     """
 
@@ -63,9 +67,10 @@ class Kind:
     graph_type: str
     method_id: str
     collection: str
-    parse: Callable[[str, str], Number]
+    parse: Callable[[Sequence[str], Sequence[str], bool], Iterator[Number | PhoneProblem]]
     body: Callable[[str], Mapping[str, Any]]
     value: Callable[[Mapping[str, Any]], str]
+    whole: Callable[[str], bool]
     columns: tuple[str, ...]
     order: Order
     policies: tuple[Policy, ...]
@@ -73,6 +78,8 @@ class Kind:
     writes: tuple[str, ...]
     family: str = "value"
     profile: tuple[str, ...] = ()
+    usual: str = ""
+    landline: bool = False
     beside: str = ""
     twin: str = ""
     report: str = ""
@@ -103,7 +110,7 @@ class Kind:
 
     def same(self, one: str, other: str) -> bool:
         """Whether two values are equal, however they are spelled."""
-        return fold(one) == fold(other)
+        return same(one, other)
 
     def is_in(self, item: Mapping[str, Any]) -> bool:
         """Whether an item of Graph's answer is of this kind."""

@@ -26,24 +26,19 @@ def _found() -> Iterable[Kind]:
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in sorted(_found(), key=lambda kind: kind.order.add)}
 
 
-def named(name: str) -> Kind | None:
-    """The kind of that name, if there is one."""
-    return KINDS.get(name)
-
-
 def by_id() -> dict[str, str]:
     """Graph's method id → name of the kind."""
     return {kind.method_id: kind.name for kind in KINDS.values()}
 
 
-def of(items_from: Iterable[str], *, address: bool) -> list[str]:
-    """Those of these names that are e-mail addresses, or those that are not."""
-    return [name for name in items_from if name in KINDS and KINDS[name].address == address]
-
-
 def numbers() -> list[str]:
     """The kinds that hold a phone number."""
-    return of(KINDS, address=False)
+    return [name for name, kind in KINDS.items() if not kind.address]
+
+
+def addresses() -> list[str]:
+    """The kinds that hold an e-mail address."""
+    return [name for name, kind in KINDS.items() if kind.address]
 
 
 def collections(names: Iterable[str]) -> dict[str, list[Kind]]:
@@ -62,3 +57,14 @@ def reported_phones() -> frozenset[str]:
 def default_names() -> dict[str, str]:
     """The registration report's names of a default method → the kind."""
     return {name: kind.name for kind in KINDS.values() for name in kind.defaults}
+
+
+def markdown() -> str:
+    """The kinds as the documentation shows them."""
+    said = ("satisfies MFA", "Microsoft stops delivering it", "undone exactly", "secret")
+    heads = ("kind", "is", "family", *said, "Graph")
+    lines = [heads, ("---",) * len(heads)]
+    for kind in KINDS.values():
+        flags = ("yes" if flag else "no" for flag in (kind.factor, kind.retires, kind.undone, kind.secret))
+        lines.append((f"`{kind.name}`", kind.label, kind.family, *flags, kind.version))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

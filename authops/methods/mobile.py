@@ -14,6 +14,7 @@ KIND: Final = phone(
     ("mobile", "mobilephone"),
     Order(add=0, update=1, remove=11),
     (Policy("Sms"), Policy("Voice")),
+    usual="mobilePhone",
     report="mobilePhone",
     defaults=("sms", "voiceMobile"),
     signs_in=True,

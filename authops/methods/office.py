@@ -14,6 +14,8 @@ KIND: Final = phone(
     ("officephone", "office"),
     Order(add=4, update=5, remove=9),
     (Policy("Voice", flag="isOfficePhoneAllowed"),),
+    usual="businessPhones",
+    landline=True,
     report="officePhone",
     defaults=("voiceOffice",),
 )

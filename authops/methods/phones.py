@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from authops.graph.answer import text
 from authops.methods.kind import Kind, Order, Policy
-from authops.phone.number import Number, read
+from authops.phone.column import read_all
+from authops.phone.number import Number, shown_whole
+from authops.phone.spelling import PhoneProblem
 
 GRAPH_TYPE: Final = "#microsoft.graph.phoneAuthenticationMethod"
 READS: Final = (
@@ -30,17 +33,17 @@ def phone(
 ) -> Kind:
     """A phone of this `phoneType`: a second factor that Microsoft stops delivering to."""
 
-    def parse(text: str, region: str) -> Number:
-        return read(text, region=region, method="office" if name == "office" else "mobile")
+    def parse(texts: Sequence[str], regions: Sequence[str], joined: bool) -> Iterator[Number | PhoneProblem]:
+        return read_all(texts, regions, method="office" if name == "office" else "mobile", joined=joined)
 
     def body(value: str) -> Mapping[str, Any]:
         return {"phoneNumber": value, "phoneType": name}
 
     return Kind(
-        name, label, "phones", GRAPH_TYPE, method_id, "phoneMethods", parse, body, _value, columns, order, policies,
-        READS, WRITES, profile=PROFILE, factor=True, retires=True, **more,
+        name, label, "phones", GRAPH_TYPE, method_id, "phoneMethods", parse, body, _value, shown_whole, columns, order,
+        policies, READS, WRITES, profile=PROFILE, factor=True, retires=True, **more,
     )  # fmt: skip
 
 
 def _value(item: Mapping[str, Any]) -> str:
-    return str(item.get("phoneNumber") or "")
+    return text(item, "phoneNumber")

@@ -21,6 +21,8 @@ EITHER: Final = "either"
 _UNUSUAL: Final = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
 )  # fmt: skip
+_ORDINARY: Final = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
+_LONGEST_OWN_ZERO: Final = 10
 _NEVER: Final = re.compile(r"(?!)")
 _CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
@@ -76,6 +78,54 @@ def trunk(region: str) -> str:
     if metadata is None or metadata.national_prefix_for_parsing != "0" or metadata.national_prefix_transform_rule:
         return ""
     return str(metadata.country_code)
+
+
+@cache
+def untrunked(region: str) -> str:
+    """The country code of a region in whose numbers no other prefix can hide, for numbers as they are; else ""."""
+    metadata = PhoneMetadata.metadata_for_region(region.upper(), None)
+    if metadata is None or metadata.international_prefix != "00":
+        return ""
+    plain = metadata.national_prefix_for_parsing in (None, "0") and not begins_with_zero(calling_code(region))
+    return calling_code(region) if plain else ""
+
+
+@cache
+def exits(region: str) -> re.Pattern[str]:
+    """What is dialled for going abroad; where nobody says in which country, 00."""
+    metadata = PhoneMetadata.metadata_for_region(region.upper(), None)
+    return re.compile((metadata.international_prefix if metadata else "00" if not region else None) or "(?!)")
+
+
+def own_zero(code: str, national: str) -> bool:
+    """Whether the zero in front is a part of it, as of Italy's landlines; long ones are mobiles with one more."""
+    return len(national) <= _LONGEST_OWN_ZERO and begins_with_zero(code)
+
+
+@cache
+def begins_with_zero(code: str) -> bool:
+    """Whether a country has numbers with a zero in front that is always dialled."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code or 0), ())[:1]
+    examples = [phonenumbers.example_number_for_type(r, kind) for r in regions for kind in _ORDINARY]
+    return any(n is not None and phonenumbers.national_significant_number(n)[0] == "0" for n in examples)
+
+
+def abroad(digits: str) -> bool:
+    """Whether digits with a + in front could be a number at all: False is certain, True is not."""
+    code, rest = split(digits)
+    return bool(code) and (rest[:1] == "0" or not _never(code, len(rest)).match(rest))
+
+
+@cache
+def _never(code: str, length: int) -> re.Pattern[str]:
+    """Rests of that length that are no number of any region behind the code, with a trunk prefix or without."""
+    names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
+    known = [m for name in names if (m := PhoneMetadata.metadata_for_region(name, None)) is not None]
+    if len(known) < max(len(names), 1):
+        return _NEVER
+    prefixes = [m.national_prefix_for_parsing for m in known if m.national_prefix_for_parsing]
+    general = [_compiled(length, m.general_desc).pattern for m in known]
+    return re.compile("".join(f"(?!{p})" for p in prefixes) + "".join(f"(?!(?:{g})$)" for g in general))
 
 
 @cache

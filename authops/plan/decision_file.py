@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from authops.plan.selection import ACTS, Decision, Positions
+from authops.words import disk
 from authops.words.frames import CHANGES, check
 
 NAME: Final = "decisions.jsonl"
@@ -63,7 +64,7 @@ class DecisionFile:
     def begin(self, history: Sequence[Decision]) -> None:
         """Start with what was decided elsewhere about the same changes, in place of what stands there."""
         new = self.path.with_suffix(".new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with open(disk.fresh(new), "w", encoding="utf-8") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in self._lines(history))
             file.flush()
             os.fsync(file.fileno())

@@ -7,14 +7,16 @@ written null means no limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import pandas as pd
 
+from authops.methods.kinds import KINDS
 from authops.phone.number import fold
-from authops.plan.notes import SIGN_IN
+from authops.plan.notes import SHARED_UNSEEN, SIGN_IN
 from authops.plan.notes import add as add_note
 from authops.plan.plan import HOLDS, Plan
+from authops.words import limits as bounds
 from authops.words.errors import GuardStop
 from authops.words.frames import HELD, WRITES, check, frame
 
@@ -23,8 +25,10 @@ GUARDS: Final = {
     "max_removals": "removals in the whole plan",
     "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at, unless it is 0)",
     "on_problem": "rows with a problem, when `stop` is asked for",
-    "allow_admins": "who holds a directory role could not be read",
-    "protect_groups": "groups that are protected could not be read",
+    "allow_admins": "who holds a directory role is not known",
+    "allow_unusable": "what the policy lets whom use is not known",
+    "protect_users": "people who are protected were not found",
+    "protect_groups": "members of groups that are protected are not known",
     "min_certificate_days": "days until the certificate expires",
     "protected": "approved changes that became protected since the preview",
     "tenant_lock": "another run is applying to this tenant",
@@ -32,6 +36,41 @@ GUARDS: Final = {
 BREACHES: Final = ("guard", "limit", "selected", "population", "message")
 _FEW: Final = 50
 _NAMED: Final = 5
+
+
+class Protected(Protocol):
+    """What `protection` read of the people of a plan."""
+
+    @property
+    def held(self) -> pd.DataFrame:
+        """HELD rows."""
+
+    @property
+    def sms_sign_in(self) -> frozenset[str]:
+        """Who signs in by SMS."""
+
+    @property
+    def may_sign_in(self) -> frozenset[str]:
+        """Of whom that is not known."""
+
+
+class Taken(Protocol):
+    """Which numbers are somebody's outside of a plan who signs in by SMS."""
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """Folded."""
+
+    @property
+    def unknown(self) -> str:
+        """Why there may be others."""
+
+
+def protect(plan: Plan, protection: Protected, others: Taken) -> Plan:
+    """The plan with every row guard applied."""
+    done = hold(plan, protection.held)
+    unseen = bool(others.unknown)
+    return sign_in(done, protection.sms_sign_in, protection.may_sign_in, taken=others.numbers, unseen=unseen)
 
 
 def hold(plan: Plan, held: pd.DataFrame) -> Plan:
@@ -48,9 +87,11 @@ def hold(plan: Plan, held: pd.DataFrame) -> Plan:
 
 def _with_mobiles(changes: pd.DataFrame, held: pd.Series[bool]) -> pd.DataFrame:
     """Where the mobile that an alternate mobile was planned beside is held, the alternate is blocked as well."""
-    gone = changes.loc[held & (changes["method"] == "mobile") & (changes["after"] == ""), "user_id"]
-    alone = changes["action"].isin(("add", "update")) & (changes["method"] == "alternateMobile")
-    rows = alone & changes["user_id"].isin(gone)
+    rows = pd.Series(data=False, index=changes.index)
+    for kind in (kind for kind in KINDS.values() if kind.beside):
+        gone = changes.loc[held & (changes["method"] == kind.beside) & (changes["after"] == ""), "user_id"]
+        alone = changes["action"].isin(("add", "update")) & (changes["method"] == kind.name)
+        rows |= alone & changes["user_id"].isin(gone)
     changes.loc[rows, "after"] = changes.loc[rows, "before"]
     changes.loc[rows, ["action", "reason"]] = ["blocked", "alternate_needs_mobile"]
     changes.loc[rows, "step"] = 0
@@ -70,19 +111,35 @@ def _reasons(changes: pd.DataFrame, held: pd.DataFrame) -> pd.Series[str]:
     return pd.Series(found, index=changes.index, dtype="str")
 
 
-def sign_in(plan: Plan, sms_sign_in: frozenset[str]) -> Plan:
+def sign_in(
+    plan: Plan,
+    sms_sign_in: frozenset[str],
+    may_sign_in: frozenset[str] = frozenset(),
+    *,
+    taken: frozenset[str] = frozenset(),
+    unseen: bool = False,
+) -> Plan:
     """The plan with what signing in by SMS means for it.
 
     Whoever is in the SMS sign-in policy gets the mobile registered for it, which is noted; such a number has to be
-    nobody else's there (Graph: SMS sign-in), so one number for two of these people is blocked for both.
+    nobody else's there (Graph: SMS sign-in), so one number for two of these people is blocked for both, and so is one
+    that is `taken` (folded) by somebody outside of the plan. Of whom it is not known, both hold as well. `unseen`: not
+    everybody outside could be looked at, which is noted.
     """
-    mobiles = plan.changes[(plan.changes["method"] == "mobile") & plan.changes["user_id"].isin(sms_sign_in)]
+    kinds = plan.changes["method"].isin([name for name, kind in KINDS.items() if kind.signs_in])
+    mobiles = plan.changes[kinds & plan.changes["user_id"].isin(sms_sign_in | may_sign_in)]
     numbers = mobiles.loc[mobiles["after"] != "", "after"].map(fold)
-    twice = numbers.index[numbers.duplicated(keep=False)]
-    held = [{"user_id": user, "method": "mobile", "reason": "shared_sign_in"} for user in mobiles.loc[twice, "user_id"]]
+    twice = numbers.index[numbers.duplicated(keep=False) | numbers.isin(taken)]
+    rows = plan.changes.loc[twice]
+    held = [
+        {"user_id": user, "method": method, "reason": "shared_sign_in"}
+        for user, method in zip(rows["user_id"], rows["method"], strict=True)
+    ]
     done = hold(plan, frame(HELD, held))
-    noted = mobiles.index[done.changes.loc[mobiles.index, "action"].isin(("add", "update"))]
-    add_note(done.changes, done.changes.index.get_indexer(noted), SIGN_IN)
+    written = mobiles[done.changes.loc[mobiles.index, "action"].isin(("add", "update"))]
+    at = done.changes.index.get_indexer
+    add_note(done.changes, at(written.index[written["user_id"].isin(sms_sign_in)]), SIGN_IN)
+    add_note(done.changes, at(written.index) if unseen else [], SHARED_UNSEEN)
     return done
 
 
@@ -109,8 +166,14 @@ def breaches(
 
     `unread`: guard → why what it needs could not be read. `tenant_size`: users, None when unknown (then `max_share` is
     broken where it would be looked at). `held`: HELD as it is now, for a plan that was approved earlier: any write it
-    names breaks `protected`.
+    names breaks `protected`. Raises `ParameterError` for what limits nothing.
     """
+    bounds.checked(
+        max_changes=max_changes,
+        max_removals=max_removals,
+        max_share=max_share,
+        min_certificate_days=min_certificate_days,
+    )
     writes = plan.writes
     removals = int(writes["action"].eq("remove").sum())
     now_held = _now_held(writes, held)
@@ -128,12 +191,7 @@ def breaches(
     ]
     rows += _share(writes["user_id"].nunique(), tenant_size, max_share)
     rows += [(guard, 0, 0, 0, f"{GUARDS[guard]}: {why}") for guard, why in (unread or {}).items()]
-    if None not in (min_certificate_days, certificate_days) and cast("float", certificate_days) < cast(
-        "int", min_certificate_days
-    ):
-        left = max(int(cast("float", certificate_days)), 0)
-        said = f"{left} {GUARDS['min_certificate_days']}, at least {min_certificate_days} wanted; renew it first"
-        rows.append(("min_certificate_days", cast("int", min_certificate_days), left, 0, said))
+    rows += _certificate(certificate_days, min_certificate_days)
     return pd.DataFrame(rows, columns=list(BREACHES))
 
 
@@ -163,9 +221,20 @@ def _share(users: int, tenant_size: int | None, most: float | None) -> list[tupl
     return [("max_share", most, users, tenant_size, said)]
 
 
-def enforce(broken: pd.DataFrame) -> None:
-    """Raise `GuardStop` when any guard is broken."""
+def _certificate(days: float | None, least: int | None) -> list[tuple[Any, ...]]:
+    if days is None or least is None or days >= least:
+        return []
+    left = max(int(days), 0)
+    said = f"{left} {GUARDS['min_certificate_days']}, at least {least} wanted; renew it first"
+    return [("min_certificate_days", least, left, 0, said)]
+
+
+def enforce(broken: pd.DataFrame, *, before: str = "") -> None:
+    """Raise `GuardStop` when any guard is broken. `before`: what an earlier attempt at the plan wrote, if any."""
     if len(broken):
         rows = cast("list[dict[str, Any]]", broken.to_dict("records"))
         said = "; ".join(f"{b['guard']}: {b['message']}" for b in rows)
-        raise GuardStop(said, remedy="nothing was written; if the plan is right, raise the limit in words")
+        wrote = "nothing more was written" if before else "nothing was written"
+        raise GuardStop(
+            f"{before}; {said}" if before else said, remedy=f"{wrote}; if the plan is right, raise the limit in words"
+        )

@@ -11,12 +11,14 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.methods.kinds import KINDS, of
+from authops.methods.kinds import KINDS, addresses
+from authops.phone.number import same
 from authops.phone.numbering import calling_code
 
 ABROAD: Final = "a number of another country than the user's"
 TWICE: Final = "mobile and alternate mobile are the same number"
 SIGN_IN: Final = "will be registered for signing in by SMS, too"
+SHARED_UNSEEN: Final = "not known whether somebody else signs in by SMS with this number"
 OWN: Final = "the user's own address: of no use while the mailbox cannot be opened"
 OURS: Final = "an address in one of the tenant's own domains: of no use while its mailboxes cannot be opened"
 
@@ -27,7 +29,7 @@ def noted(changes: pd.DataFrame, current: pd.DataFrame, countries: Any) -> pd.Da
     `current`: CURRENT. `countries`: each row's usageLocation, "" when not known.
     """
     written = changes["action"].isin(("add", "update"))
-    email = changes["method"].isin(of(KINDS, address=True))
+    email = changes["method"].isin(addresses())
     add(changes, _abroad(changes["after"], written & ~email, countries), ABROAD)
     for pair in ((kind.twin, kind.name) for kind in KINDS.values() if kind.twin):
         add(changes, written & changes["method"].isin(pair) & _twice(changes, current, pair), TWICE)
@@ -65,16 +67,17 @@ def _twice(changes: pd.DataFrame, current: pd.DataFrame, pair: tuple[str, str]) 
     one, other = pair
     ends = {method: _ends(changes, current, method) for method in pair}
     both = pd.concat(ends, axis="columns", join="inner")
-    same = both.index[(both[one] == both[other]) & (both[one] != "")]
-    return changes["user_id"].isin(same)
+    pairs = zip(both[one].tolist(), both[other].tolist(), strict=True)
+    equal = both.index[[bool(a) and same(a, b) for a, b in pairs]]
+    return changes["user_id"].isin(equal)
 
 
 def _ends(changes: pd.DataFrame, current: pd.DataFrame, method: str) -> pd.Series[str]:
-    """User id → what a method holds in the end, without spaces: as changed, else as it is."""
+    """User id → what a method holds in the end: as changed, else as it is."""
     now = current.loc[current["method"] == method, ["user_id", "value"]]
     then = changes.loc[changes["method"] == method, ["user_id", "after"]].rename(columns={"after": "value"})
     both = pd.concat([now, then]).drop_duplicates("user_id", keep="last")
-    return both.set_index("user_id")["value"].str.replace(" ", "", regex=False)
+    return both.set_index("user_id")["value"]
 
 
 def _within(changes: pd.DataFrame, rows: Any) -> tuple[list[int], list[int]]:

@@ -25,6 +25,11 @@ HOLDS: Final = {
     "disabled_account": "the account is disabled; allow_disabled lets it pass",
     "unusable_method": "the policy does not let this user use the method; allow_unusable lets it pass",
     "shared_sign_in": "two people who sign in by SMS would have one number; there it must be nobody else's",
+    "person_unread": "the person could not be read just now, so whether they may be written to is not known; try again",
+    "account_unknown": "Graph did not say whether the account is enabled; allow_disabled lets it pass",
+    "guest_unknown": "Graph did not say whether this is a guest; allow_guests lets it pass",
+    "policy_unknown": "the policy, or a group it names, could not be read, so whether the user may use the method is "
+    "not known; ask for GroupMember.Read.All, or allow_unusable lets it pass",
 }
 REASONS: Final = {
     "no_method": "no such method yet",
@@ -41,7 +46,7 @@ REASONS: Final = {
     "not_as_written": "the present value is not what the run wrote that is to be undone",
 } | HOLDS
 # What judges a plan: counted up whenever the same inputs would be judged otherwise.
-RULES_VERSION: Final = 4
+RULES_VERSION: Final = 6
 
 
 @dataclass(frozen=True)
@@ -158,10 +163,16 @@ def part(plan: Plan, changes: pd.DataFrame) -> Plan:
     return Plan(changes, plan.problems.iloc[:0], plan.header)
 
 
+def _left_out(source: Mapping[str, Any]) -> dict[str, int]:
+    """What the source holds and was never judged: rows that a mapping or a hidden row left out."""
+    return {what: count for what, count in source.items() if "rows left out" in what and count}
+
+
 def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
     """(status, headline) of a preview."""
     said = ", ".join(f"{plan.counts.get(action, 0):,} {action}" for action in WRITES)
     aside = f"; {len(plan.problems):,} rows with a problem, left alone" if len(plan.problems) else ""
+    aside += "".join(f"; {count:,} {what}" for what, count in _left_out(plan.header.get("source", {})).items())
     if len(broken):
         return "stopped", f"a guard stopped it ({', '.join(broken['guard'])}): {said}{aside}"
     if not plan.applicable:

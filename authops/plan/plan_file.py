@@ -19,6 +19,8 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.plan.plan import RULES_VERSION, Plan
+from authops.words import disk
+from authops.words.author import operator
 from authops.words.errors import FrameError, GuardStop, PlanError
 from authops.words.frames import CHANGES, PROBLEMS, WRITES, check
 
@@ -121,6 +123,7 @@ def approve(
         "plan_digest": plan.header["digest"],
         "change_ids": sorted(change_ids),
         "by": by,
+        "operator": operator(),
         "at": now.isoformat(timespec="seconds"),
         "until": plan.header["expires_at"],
         "note": note,
@@ -183,8 +186,7 @@ def approved(
         )
     if approval.get("plan_digest") != plan.header["digest"]:
         raise PlanError("the approval belongs to another plan", remedy=_REMEDY)
-    until = datetime.fromisoformat(approval["until"])
-    if now > min(until, datetime.fromisoformat(plan.header["expires_at"])):
+    if now > until(plan, folder):
         raise PlanError(f"the plan expired at {approval['until']}", remedy=_REMEDY)
     begun = max(datetime.fromisoformat(plan.header["made_at"]), datetime.fromisoformat(approval["at"]))
     if now < begun - _SKEW:
@@ -193,25 +195,39 @@ def approved(
             remedy="set this machine's clock right, or the one where the plan was made; then preview again",
         )
     if require_second_person:
-        _two_people(str(plan.header.get("author", "")), str(approval["by"]), folder)
+        _two_people(plan.header, approval, folder)
     writes = plan.writes
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
 
 
-def _two_people(author: str, approver: str, folder: Path) -> None:
+def until(plan: Plan, folder: Path) -> datetime:
+    """When the approval of a plan ends."""
+    approval = _read_json(folder / "approval.json", "approval")
+    return min(datetime.fromisoformat(approval["until"]), datetime.fromisoformat(plan.header["expires_at"]))
+
+
+def _two_people(made: Mapping[str, Any], approval: Mapping[str, Any], folder: Path) -> None:
+    """A name that somebody gave (AUTHOPS_AUTHOR, a sign-in) is no second person beside the account that gave it."""
+    author, approver = str(made.get("author", "")), str(approval["by"])
     remedy = f"let somebody else approve it: authops approve {folder}"
     if not (_person(author) and _person(approver)):
         raise PlanError("who made or approved the plan is not known; a second person is required", remedy=remedy)
     if _person(author) == _person(approver):
         who = author if author == approver else f"{approver}, who is {author},"
         raise PlanError(f"{who} made the plan and approved it; a second person is required", remedy=remedy)
+    for name, account in ((author, approval.get("operator")), (approver, made.get("operator"))):
+        if account and _person(name) == _person(str(account)):
+            who = f"{author} made the plan, {approver} approved it, and both are the account {account}"
+            raise PlanError(f"{who} on this machine; a second person is required", remedy=remedy)
 
 
 def _person(name: str) -> str:
-    """A name without case, blanks, invisible characters, and the machine or domain behind or before it."""
+    """A name without case, blanks, invisible characters, the machine or domain behind or before it, and the run of a
+    pipeline, which stands behind a comma.
+    """
     plain = unicodedata.normalize("NFKC", name).casefold()
     shown = "".join(c for c in plain if unicodedata.category(c)[0] not in "ZC")
-    return shown.rpartition("\\")[2].partition("@")[0]
+    return shown.partition(",")[0].rpartition("\\")[2].partition("@")[0]
 
 
 def _private(path: Path, data: pd.DataFrame) -> None:
@@ -221,7 +237,7 @@ def _private(path: Path, data: pd.DataFrame) -> None:
 
 def _write_json(path: Path, content: dict[str, Any]) -> Path:
     new = path.with_suffix(".new")
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with open(disk.fresh(new), "w", encoding="utf-8") as file:
         json.dump(content, file, indent=2, ensure_ascii=False)
     new.replace(path)
     return path

@@ -8,6 +8,7 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
-        "run": "open_run earlier",
+        "run": "open_run",
+        "written": "earlier",
     },
 )

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from authops.apply.lock import running
-from authops.run import outcome, publish, runlog
+from authops.graph import connection as connections
+from authops.graph.person import Desk
+from authops.run import outcome, publish, runlog, saved
 from authops.run.runbook import notebook
 from authops.run.runlog import Say
 from authops.run.stopping import Stopper
-from authops.words import disk, errors, redaction
+from authops.words import console, disk, errors, redaction
 from authops.words.errors import AuthopsError
 
 _LONGEST: Final = 70
@@ -49,6 +51,9 @@ def execute(
         known = publish.Known(folder, {*redaction.secrets_of(os.environ), *secrets})
         say = runlog.said(folder / "log.jsonl", say, lambda words: known.scanner().text(words))
         stopper = stack.enter_context(Stopper(folder, say, limit=time_limit, grace=grace))
+        if any(connections.asks_person(str(given.get("connection", ""))) for given in parameters.values()):
+            # Past the log: a code to sign in with is for whoever sits here, and for nobody later.
+            stack.enter_context(Desk(connections.ForKernels(console.ask), lambda: stopper.why).open())
         job = _Job(parameters, folder, say, stopper, known)
         try:
             outcome.begin(folder, runbooks)
@@ -112,6 +117,8 @@ class _Job:
         begun, log = time.monotonic(), self.folder / "log.jsonl"
         position = log.stat().st_size if log.exists() else 0
         outcome.start(self.folder, runbook)
+        outcome.keep_given(self.folder, runbook, self.parameters[runbook])
+        _put_aside(self.folder, source.stem)
         problem = self._papermill(source, runbook)
         status, headline = self._ended(runbook, source, problem)
         self._publish(runbook, self.folder / source.name, position)
@@ -140,19 +147,19 @@ class _Job:
         """(status, headline) when the notebook did not reach its end, or could not be kept, else None."""
         given = {**self.parameters[runbook], "run_dir": str(self.folder)}
         out, log = self.folder / source.name, self.folder / "log.jsonl"
-        saved = publish.Saved(out, self._scanner(runbook))
+        shelf = saved.Saved(out, self._scanner(runbook))
         with (
-            publish.saving(saved),
+            saved.saving(shelf),
             _headless(),
             runlog.shown(log, self.say),
             _kernel() as kernel,
             self.stopper.watching(kernel, applying=runbook == "apply"),
         ):
-            problem = _executed(source, saved.name, given, self.folder, kernel)
-        saved.keep()
-        self.masked = +saved.found
-        if saved.failure is not None and problem is None:
-            problem = "broke", f"{out.name} could not be kept: {saved.failure}"
+            problem = _executed(source, shelf.name, given, self.folder, kernel)
+        shelf.keep()
+        self.masked = +shelf.found
+        if shelf.failure is not None and problem is None:
+            problem = "broke", f"{out.name} could not be kept: {shelf.failure}"
         return problem
 
     def _scanner(self, runbook: str) -> redaction.Scanner:
@@ -173,6 +180,14 @@ class _Job:
             self.say(f"  ! masked before publishing: {redaction.said(found)}; no cell should show them, see {out.name}")
 
 
+def _put_aside(folder: Path, stem: str) -> None:
+    """An earlier attempt's notebook and page stay, under a number of their own."""
+    number = next(n for n in range(1, 10_000) if not any(folder.glob(f"{stem}-{n}.*")))
+    for path in (folder / f"{stem}.ipynb", folder / f"{stem}.html"):
+        if path.exists():
+            path.rename(folder / f"{stem}-{number}{path.suffix}")
+
+
 def _executed(
     source: Path, out: str, parameters: Mapping[str, Any], folder: Path, kernel: Mapping[str, Any]
 ) -> tuple[str, str] | None:
@@ -186,6 +201,7 @@ def _executed(
             out,
             parameters=dict(parameters),
             kernel_name="python3",
+            engine_name=saved.ENGINE,
             progress_bar=False,
             cwd=str(folder),
             store_widget_state=False,

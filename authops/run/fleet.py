@@ -25,6 +25,7 @@ from authops.run import outcome, publish, runbook
 from authops.run.tenants import Tenant, Tenants
 from authops.show.views import plain_table
 from authops.words import disk
+from authops.words.author import author
 from authops.words.errors import ParameterError, exit_code_of
 from authops.words.frames import FLEET, frame
 
@@ -49,7 +50,7 @@ def prepare(tenants: Tenants, runbooks: Sequence[str], folder: Path) -> None:
         else:
             disk.write(own / "parameters.yaml", yaml.safe_dump(dict(tenant.parameters), allow_unicode=True))
     expected = [{"tenant": t.name, "connection": t.connection, "application": t.application} for t in tenants.all]
-    began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": outcome.author()}
+    began = {"fleet": folder.name, "runbooks": list(runbooks), "began_at": _now(), "by": author()}
     disk.write(folder / _FILE, json.dumps(began | {"tenants": expected}, indent=2, ensure_ascii=False))
 
 
@@ -135,7 +136,7 @@ class _Crew:
     async def _process(self, tenant: Tenant, own: Path) -> int:
         command = [sys.executable, "-m", "authops", "run", *self.runbooks, *self.words]
         command += ["-f", str(own / "parameters.yaml"), "--connection", tenant.connection, "--run-dir", str(own)]
-        with open(os.open(own / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        with open(disk.lasting(own / "console.log", os.O_WRONLY | os.O_APPEND), "wb") as log:
             streams: dict[str, Any] = {"stdin": asyncio.subprocess.DEVNULL, "stdout": log, "stderr": log}
             # A session of its own: a Ctrl-C at the terminal reaches it once, through us.
             process = await asyncio.create_subprocess_exec(*command, **streams, start_new_session=os.name == "posix")

@@ -22,7 +22,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from authops.run import outcome, publish
-from authops.words import disk, yaml_file
+from authops.words import console, disk, yaml_file
+from authops.words.author import author
 from authops.words.errors import AuthopsError, UsageError
 from authops.words.redaction import Scanner, secrets_of
 
@@ -193,7 +194,7 @@ def refused(runbooks: Sequence[str], error: Exception) -> dict[str, str]:
     status = next(name for name, code in outcome.STATUSES.items() if code == exit_code)
     entries = {name: {"status": status, "headline": str(error)} for name in runbooks[:1]}
     whole = {"status": status, "exit_code": exit_code, "asked": list(runbooks), "runbooks": entries}
-    return summary(whole | {"by": outcome.author()}, "")
+    return summary(whole | {"by": author()}, "")
 
 
 def _written(entries: Mapping[str, Any]) -> int:
@@ -219,8 +220,13 @@ def tell(
     secrets = {secret for way in ways for secret in way.secrets}
     base = scanner or Scanner()
     clean = Scanner(base.numbers, (*base.secrets, *sorted(secrets, key=len, reverse=True)))
-    words = {name: clean.text(value) for name, value in told.items()}
+    words = {name: _plain(clean.text(value)) for name, value in told.items()}
     return [_told(way, words, clean, say, sleep) for way in ways if due(way.on, words)]
+
+
+def _plain(words: str) -> str:
+    """Without what a terminal obeys, and without a link that Markdown would make of a file's or a group's name."""
+    return console.harmless(words).replace("](", "] (")
 
 
 def after(

@@ -5,10 +5,8 @@ Exit codes: 0 done, or nothing to do · 1 a runbook broke · 2 wrong use · 3 ch
 
 from __future__ import annotations
 
-import getpass
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from authops.words import disk
+from authops.words.author import author
 from authops.words.redaction import Scanner
 
 STATUSES: Final = {
@@ -35,6 +34,7 @@ EXIT_CODES: Final = {
     4: "a guard stopped it before any write",
 }
 _RANK: Final = ("nothing to do", "done", "attention", "stopped", "wrong use", "broke", "unfinished")
+_GIVEN: Final = "parameters.json"
 _PACKAGES: Final = ("authops", "msgraph-sdk", "azure-identity", "pandas", "papermill", "phonenumberslite")
 
 
@@ -65,15 +65,40 @@ def _told(entry: Mapping[str, Any]) -> bool:
 
 def begin(folder: Path, runbooks: Sequence[str]) -> None:
     """Say that these runbooks were asked for and that nothing has ended yet."""
-    _write(folder, read(folder) | {"asked": list(runbooks), "began_at": _now(), "ended_at": None})
+    _write(
+        folder, read(folder) | {"asked": list(runbooks), "began_at": _now(), "ended_at": None} | {"signed_in_as": ""}
+    )
 
 
 def start(folder: Path, runbook: str) -> None:
-    """Say that a runbook has begun; what an earlier attempt at it recorded no longer counts."""
+    """Say that a runbook has begun; what an earlier attempt recorded is kept in `earlier`, and counts no more."""
     whole = read(folder)
+    if before := whole["runbooks"].get(runbook):
+        whole["earlier"] = [*whole.get("earlier", []), {"runbook": runbook, **before}]
     headline = "it is running, or was killed: its end was never written down"
     whole["runbooks"][runbook] = {"status": "unfinished", "headline": headline, "counts": {}, "began_at": _now()}
     _write(folder, whole)
+
+
+def keep_given(folder: Path, runbook: str, parameters: Mapping[str, Any]) -> None:
+    """Keep what a runbook was given, for a resume that goes on with it."""
+    told = _given(folder) | {runbook: dict(parameters)}
+    disk.write(folder / _GIVEN, json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _given(folder: Path) -> dict[str, dict[str, Any]]:
+    try:
+        told = json.loads((folder / _GIVEN).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in told.items() if isinstance(v, dict)} if isinstance(told, dict) else {}
+
+
+def given(folder: Path, runbooks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Runbook → the parameters it was given in this run; one that has not run yet gets the connection of the others."""
+    told = _given(folder)
+    common = next(({"connection": p["connection"]} for p in told.values() if "connection" in p), {})
+    return {runbook: dict(told.get(runbook, common)) for runbook in runbooks}
 
 
 def record(folder: Path, runbook: str, status: str, headline: str, counts: Mapping[str, Any] | None = None) -> None:
@@ -103,7 +128,12 @@ def _write(folder: Path, whole: dict[str, Any]) -> dict[str, Any]:
     ended = "ended_at" not in whole or whole["ended_at"]
     status = worst([str(entry["status"]) for entry in whole["runbooks"].values()]) if ended else "unfinished"
     head = {"run": folder.name, "status": status, "exit_code": STATUSES[status]}
-    whole = head | whole | head | {"by": author(), "host": platform.node(), "versions": versions()}
+    whole = (
+        head
+        | whole
+        | head
+        | {"by": whole.get("signed_in_as") or author(), "host": platform.node(), "versions": versions()}
+    )
     disk.write(folder / "outcome.json", json.dumps(whole, indent=2, ensure_ascii=False))
     return whole
 
@@ -120,14 +150,6 @@ def rank(status: str) -> int:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def author() -> str:
-    """Who runs this, as the operating system knows them; `AUTHOPS_AUTHOR` overrides (a pipeline's requester)."""
-    try:
-        return os.environ.get("AUTHOPS_AUTHOR", "").strip() or f"{getpass.getuser()}@{platform.node()}"
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}@{platform.node()}"
 
 
 def versions() -> dict[str, str]:

@@ -57,18 +57,18 @@ PEOPLE: Final = Need("read people", ("User.Read.All", "User.ReadWrite.All", *_DI
 REPORT: Final = Need("read the registration report", ("AuditLog.Read.All",))
 ADMINS: Final = Need(
     "see who is an administrator",
-    ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All", REPORT.ask),
+    ("RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All"),
     "a guard stops every plan, unless allow_admins",
 )
 POLICY: Final = Need(
     "see which methods the policy allows",
     ("Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"),
-    "methods that the policy forbids are not held back",
+    "a guard stops every plan, unless allow_unusable",
 )
 GROUPS: Final = Need(
     "see who is in a group",
     ("GroupMember.Read.All", "GroupMember.ReadBasic.All", "Group.Read.All", "Group.ReadWrite.All", *_DIRECTORY),
-    "protect_groups stops the plan; a policy for some groups is not looked at",
+    "a group in protect_groups or with a role stops the plan; whom the policy means by a group is held",
 )
 DEFAULTS: Final = Need(
     "foresee removals of a default method", (REPORT.ask,), "Graph refuses them when they are applied"

@@ -1,25 +1,18 @@
-"""What a run leaves for people: notebooks, pages, the log. Each is scanned first; what may not stand there is masked.
-
-A notebook is scanned every time papermill saves it, so that no half-written one holds a number either.
-"""
+"""What a run leaves for people: notebooks, pages, the log. Each is scanned first, and masked where it has to be."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-
-import pandas as pd
 
 from authops.show import report_page
 from authops.words import disk
 from authops.words.redaction import Scanner
 
-_SCHEME: Final = "authops-run:"
 _VALUES: Final = ("before", "after", "found")
 
 
@@ -45,77 +38,12 @@ def _values(path: Path) -> set[str]:
     from pyarrow import parquet
 
     try:
-        columns = [name for name in _VALUES if name in parquet.read_schema(path).names]
-        data = pd.read_parquet(path, columns=columns)
+        with parquet.ParquetFile(path) as file:
+            columns = [name for name in _VALUES if name in file.schema_arrow.names]
+            kept = file.read(columns=columns)
     except (OSError, ValueError):
         return set()  # half-written, by a run that was killed
-    return {str(value) for name in columns for value in data[name].dropna().unique()}
-
-
-class Saved:
-    """Where papermill saves one notebook: always whole, always scanned. `failure`: why the last text is not there."""
-
-    def __init__(self, path: Path, scanner: Scanner) -> None:
-        self.path, self.scanner = path, scanner
-        self.found: Counter[str] = Counter()
-        self.failure: OSError | None = None
-        self._text = ""
-
-    @property
-    def name(self) -> str:
-        """What papermill is told to write to; it fills in braces."""
-        return _SCHEME + str(self.path).replace("{", "{{").replace("}", "}}")
-
-    def write(self, text: str) -> None:
-        """Save what papermill hands over; a full disk is remembered, and does not interrupt what the kernel does."""
-        self.found = Counter()
-        book = self.scanner.tree(json.loads(text.replace(_SCHEME, "")), self.found)
-        self._text = json.dumps(book, indent=1, ensure_ascii=False) + "\n"
-        self._save(at_any_price=False)
-
-    def keep(self) -> None:
-        """Try once more, at any price, when the last text could not be saved."""
-        if self.failure is not None:
-            self._save(at_any_price=True)
-
-    def _save(self, *, at_any_price: bool) -> None:
-        try:
-            disk.write(self.path, self._text, at_any_price=at_any_price)
-        except OSError as error:
-            self.failure = error
-        else:
-            self.failure = None
-
-
-class _Shelf:
-    """papermill's way to write, for paths that begin with our scheme."""
-
-    def __init__(self) -> None:
-        self.open: dict[str, Saved] = {}
-
-    def write(self, text: str, path: str) -> None:
-        self.open[path].write(text)
-
-    def pretty_path(self, path: str) -> str:
-        return path.removeprefix(_SCHEME)
-
-
-_SHELF: Final = _Shelf()
-
-
-@contextmanager
-def saving(saved: Saved) -> Iterator[None]:
-    """Let papermill save to it by its name."""
-    from papermill.iorw import papermill_io
-
-    if not any(handler is _SHELF for _, handler in papermill_io._handlers):
-        papermill_io.register(_SCHEME, _SHELF)
-    key = _SCHEME + str(saved.path)
-    _SHELF.open[key] = saved
-    try:
-        yield
-    finally:
-        del _SHELF.open[key]
+    return {str(value) for column in kept.columns for value in set(column.to_pylist()) if value is not None}
 
 
 def page(notebook: Path, scanner: Scanner) -> Counter[str]:

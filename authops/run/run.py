@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import secrets
-import signal
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
-from authops.apply import applier, resume
+from authops.apply import ends, resume
 from authops.apply.journal import Journal
 from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan.plan import Plan
-from authops.run import outcome, permissions
-from authops.run.outcome import author
+from authops.run import kernel, outcome, permissions
+from authops.run.folder import find, new_folder
 from authops.run.runlog import log_to
-from authops.show.views import View, box, show
+from authops.run.written import Earlier, earlier, latest_of
+from authops.show.views import View, box, passing, show
 from authops.source import wanted_file
 from authops.words import disk
-from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
+from authops.words.author import author, operator
+from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
 from authops.words.places import runs_folder, state_folder
 
 _log = logging.getLogger(__name__)
@@ -51,7 +48,7 @@ class Run:
         self._graph: Graph | None = None
         self._journal: Journal | None = None
         self._lock: TenantLock | None = None
-        self._again = self._signalled = False
+        self._again = self._signalled = self._watches = False
         self.claims: dict[str, Any] = {}
 
     @property
@@ -69,7 +66,9 @@ class Run:
     async def connect(self) -> Graph:
         """Sign in and open the way to Graph. Raises `SignInError`, `ConnectionProfileError`."""
         if self._graph is None:
-            self.claims = connections.sign_in(self.connection)
+            self.claims = connections.sign_in(self.connection, passing)
+            if who := connections.account(self.claims):
+                outcome.add(self.folder, signed_in_as=who)
             self._warn()
             self._graph = await Graph.connect(self.connection).__aenter__()
         return self._graph
@@ -90,6 +89,9 @@ class Run:
         """
         self._again = self._again or self._journal is not None
         self._let_go()
+        if not self._watches:
+            self._watches = True
+            kernel.on_failed_cell(self._let_go)
         self._forget_an_old_stop()
         try:
             return self._taken(plan) if mode == "apply" else self._rehearsed()
@@ -104,7 +106,7 @@ class Run:
         return self._journal
 
     def _taken(self, plan: Plan) -> Journal:
-        where = {"by": author(), "run": str(self.folder.resolve())}
+        where = {"by": self.author, "run": str(self.folder.resolve())}
         self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
         path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
         facts = self._open_journal(path, plan) if path.exists() else {}
@@ -115,9 +117,10 @@ class Run:
             )
         self._journal = self._journal or Journal(path)
         began = facts.get("begun_at", datetime.now(UTC).isoformat(timespec="seconds"))
-        self._journal.note(plan=str(plan.header["digest"]), tenant_id=self.tenant_id, begun_at=began, by=author())
+        about = {"plan": str(plan.header["digest"]), "tenant_id": self.tenant_id, "graph": self._address}
+        self._journal.note(**about, begun_at=began, by=self.author)
         begun(plans, plan_id)
-        self._listen()
+        kernel.on_sigterm(self._hear)
         return self._journal
 
     def _open_journal(self, path: Path, plan: Plan) -> dict[str, str]:
@@ -128,11 +131,18 @@ class Run:
             raise PlanError(
                 f"the journal in {self.folder} is of another plan", remedy="put back the plan that it belongs to"
             )
-        if finished := facts.get("finished_at"):
+        if (wrote := facts.get("tenant_id", self.tenant_id)) != self.tenant_id:
             raise PlanError(
-                f"this plan was already applied, finished {finished}",
-                remedy="a plan is applied once; run verify on it, or preview again",
+                f"the run in {self.folder} wrote to tenant {wrote}, and tenant {self.tenant_id} answers here",
+                remedy="use the connection that it was begun with",
             )
+        if (host := facts.get("graph", self._address)) != self._address:
+            raise PlanError(
+                f"the run in {self.folder} wrote through {host}, and this connection is {self._address}",
+                remedy="use the connection that it was begun with",
+            )
+        if finished := facts.get("finished_at"):
+            raise PlanError(_applied(finished, self._journal.outcomes()), remedy=_ONCE)
         return facts
 
     def _let_go(self) -> None:
@@ -144,9 +154,26 @@ class Run:
             self._lock.release()
             self._lock = None
 
+    def refuse_applied(self, plan: Plan) -> None:
+        """Before anything else is judged: raises `PlanError`, with what was written, for a plan that was applied."""
+        path = self.folder / "journal.sqlite"
+        if not path.exists():
+            return
+        journal = Journal(path)
+        try:
+            facts, done = journal.facts(), journal.outcomes()
+        finally:
+            journal.close()
+        if (finished := facts.get("finished_at")) and facts.get("plan") == plan.header["digest"]:
+            raise PlanError(_applied(finished, done), remedy=_ONCE)
+
     def goes_on(self) -> dict[str, str]:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
         return resume.unfinished(self.folder)
+
+    def wrote(self) -> str:
+        """What an earlier apply in this folder wrote, for people; "" when it wrote nothing."""
+        return resume.wrote(self.folder)
 
     def ask_to_stop(self) -> str:
         """Ask this run to stop, as the stop button does; returns what happens now, in words."""
@@ -166,12 +193,7 @@ class Run:
         if not self.headless and stop.exists() and (self._again or stop.stat().st_mtime < self.started.timestamp()):
             stop.unlink(missing_ok=True)
 
-    def _listen(self) -> None:
-        """A service manager's SIGTERM reaches the kernel as well: it stops the apply cleanly."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._hear)
-
-    def _hear(self, *_: object) -> None:
+    def _hear(self) -> None:
         """Whatever it comes in between of, a full disk as well, it only asks."""
         self._signalled = True
         with suppress(OSError):
@@ -182,6 +204,19 @@ class Run:
         return self.folder / "stop"
 
     @property
+    def _address(self) -> str:
+        """Where Graph is; the demo tenant moves from port to port."""
+        return self.connection.graph_url if self.connection.cloud != "demo" else "demo"
+
+    def refuse_strangers(self, plan: Plan, people: pd.DataFrame) -> None:
+        """Raises `GuardStop` where nobody of a plan is in the tenant that answers: it is another, whatever its id."""
+        if len(plan.writes) and people.empty:
+            raise GuardStop(
+                f"none of the {plan.writes['user_id'].nunique():,} people of this plan is in the tenant that answers",
+                remedy="nothing was written; use the connection that the plan was made with",
+            )
+
+    @property
     def tenant_id(self) -> str:
         """The tenant's id as the token tells, else as the profile says."""
         return str(self.claims.get("tid") or self.connection.tenant_id)
@@ -189,7 +224,7 @@ class Run:
     @property
     def application_id(self) -> str:
         """Who writes, as the audit log will name it."""
-        return str(self.claims.get("appid") or self.connection.client_id)
+        return connections.account(self.claims) or str(self.claims.get("appid") or self.connection.client_id)
 
     @property
     def certificate_days(self) -> float | None:
@@ -207,7 +242,7 @@ class Run:
     def earlier(self, name: str) -> Earlier:
         """An earlier run of this tenant, by path or name, else its latest. Raises `ParameterError`, `PlanError`."""
         mine = (self.tenant_id, self.connection.tenant_id)
-        found = earlier(find(name)) if name else _latest_of(mine)
+        found = earlier(find(name)) if name else latest_of(mine)
         if found.recorded.empty:
             raise ParameterError(f"{found.folder.name} wrote nothing", remedy="name the run to take back: -p run RUN")
         if found.tenant_id not in mine:
@@ -221,7 +256,7 @@ class Run:
         """Write a frame as Parquet, readable by its owner only."""
         path = self.folder / f"{name}.parquet"
         new = path.with_suffix(".new")
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with open(disk.fresh(new), "wb") as file:
             data.to_parquet(file, compression="zstd", index=False)
         new.replace(path)
         return path
@@ -235,14 +270,15 @@ class Run:
 
     @property
     def author(self) -> str:
-        """Who runs this."""
-        return author()
+        """Who runs this: the account that signed in, else whom the operating system knows."""
+        return connections.account(self.claims) or author()
 
     def plan_header(self, source_facts: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
         """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
         read_at = datetime.now(UTC).isoformat(timespec="seconds")
         tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
-        return tenant | {"source": dict(source_facts), "read_at": read_at, "author": author(), "rules": dict(rules)}
+        who = {"author": self.author, "operator": operator()}
+        return tenant | {"source": dict(source_facts), "read_at": read_at, "rules": dict(rules)} | who
 
     def keep_outcomes(self, outcomes: pd.DataFrame, plan: Plan, mode: str) -> dict[str, str]:
         """Keep the outcomes and `failed.csv`, the source rows to look at; returns what was kept, for people."""
@@ -254,18 +290,27 @@ class Run:
         ):
             self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
-        lines = {int(n) for n in [*plan.problems["line"], *applier.failed(outcomes)["line"]]}
+        look, waiting = self._to_look_at(outcomes, mode)
+        lines = {int(n) for n in [*plan.problems["line"], *look["line"]]}
         source_facts = plan.header["source"]
         if not lines:
-            return kept | {"failed.csv": "not needed: nothing to look at"}
+            left = f"{waiting:,} changes were left open, and go on with --resume" if waiting else "nothing to look at"
+            return kept | {"failed.csv": f"not needed: {left}"}
         if "path" not in source_facts:
             return kept | {"failed.csv": "not written: this plan came from no file"}
         if wanted_file.digest(source_facts["path"]) != source_facts["digest"]:
             return kept | {"failed.csv": f"not written: {source_facts['path']} has changed since the preview"}
         path = self.folder / "failed.csv"
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8-sig") as file:
+        with open(disk.fresh(path), "w", encoding="utf-8-sig") as file:
             file.write(wanted_file.pick(source_facts["path"], lines, source_facts))
         return kept | {"failed.csv": f"{len(lines):,} rows"}
+
+    def _to_look_at(self, outcomes: pd.DataFrame, mode: str) -> tuple[pd.DataFrame, int]:
+        """What did not go through, and how many were left open: these go on here, and are no next input."""
+        if mode != "apply" or self._journal is None:
+            return ends.failed(outcomes), 0
+        settled = outcomes["change_id"].isin(self._journal.outcomes()["change_id"])
+        return pd.concat([ends.not_made(outcomes[settled]), ends.failed(outcomes[~settled])]), int((~settled).sum())
 
     async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:
         """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture."""
@@ -280,94 +325,23 @@ class Run:
         return View(box(headline, _KINDS[status]), headline)
 
 
+_ONCE: Final = "a plan is applied once; run verify on it, or preview again"
+
+
+def _applied(finished: str, done: pd.DataFrame) -> str:
+    found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
+    return f"this plan was already applied ({found}), finished {finished}; nothing more was written"
+
+
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
     profile = connections.load(connection)
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():
         raise ParameterError(f"run folder {folder} does not exist", remedy="check parameter `run_dir`")
+    disk.ours(folder)
     log_to(folder)
     return Run(runbook, folder, profile)
-
-
-def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime | None = None) -> Path:
-    """A fresh run folder, `<UTC time>-<runbooks>-<id>`, for its owner only. Raises `UsageError`."""
-    root = root or runs_folder()
-    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
-    try:
-        disk.make(root)
-        while True:
-            folder = root / f"{stamp}-{'-'.join(runbooks)}-{secrets.token_hex(3)}"
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                return folder
-    except OSError as error:
-        raise UsageError(
-            f"no run folder can be made in {root} ({error.strerror}); nothing was run",
-            remedy="free the disk or the folder, or name another one in AUTHOPS_RUNS",
-        ) from error
-
-
-def find(name: str) -> Path:
-    """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
-    folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)
-    if folder is None:
-        raise ParameterError(f"no run {name!r} with a journal", remedy=f"name a folder of {runs_folder()}")
-    return folder.resolve()
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """A run that wrote: what its journal holds (OUTCOME_ROWS, open intents as `unknown`) and notes beside it."""
-
-    folder: Path
-    recorded: pd.DataFrame
-    noted: Mapping[str, str]
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """For the page: which run, by whom, when."""
-        return {"run": self.folder.name, "by": self.noted.get("by", ""), "began": self.noted.get("begun_at", "")}
-
-    @property
-    def tenant_id(self) -> str:
-        """Which tenant it wrote to."""
-        return self.noted.get("tenant_id", "")
-
-    @property
-    def began(self) -> datetime:
-        """When it began to write; a journal that does not say is as old as its file."""
-        told = self.noted.get("begun_at")
-        changed = (self.folder / "journal.sqlite").stat().st_mtime
-        return datetime.fromisoformat(told) if told else datetime.fromtimestamp(changed, UTC)
-
-    @property
-    def rules(self) -> dict[str, Any]:
-        """The protection it was planned under; careful defaults when its plan is gone."""
-        path = self.folder / "plan.json"
-        header = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        return dict(header.get("rules", {}).get("protect", {}))
-
-
-def earlier(folder: Path) -> Earlier:
-    """What a run folder's journal holds. Raises `ParameterError` when there is none."""
-    if not (folder / "journal.sqlite").exists():
-        raise ParameterError(f"{folder} holds no journal: nothing was written there", remedy="apply first")
-    journal = Journal(folder / "journal.sqlite")
-    try:
-        return Earlier(folder, journal.recorded(), journal.facts())
-    finally:
-        journal.close()
-
-
-def _latest_of(tenant: Sequence[str]) -> Earlier:
-    """The latest run that wrote to a tenant (its id, or what its connection calls it), on its own or in a fleet."""
-    root = runs_folder()
-    wrote = sorted((f.parent for depth in ("*", "*/*") for f in root.glob(f"{depth}/{_NEEDS['verify']}")), reverse=True)
-    found = next((r for r in map(earlier, wrote) if r.tenant_id in tenant and not r.recorded.empty), None)
-    if found is None:
-        raise ParameterError(f"no run under {root} wrote to tenant {tenant[0]}", remedy="name the run's folder")
-    return found
 
 
 def _latest(runbook: str) -> Path:
@@ -375,4 +349,8 @@ def _latest(runbook: str) -> Path:
     fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
     if not fitting:
         raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
-    return resume.to_apply(fitting) if runbook == "apply" else fitting[-1]
+    if runbook == "apply" and (others := resume.offered(fitting[:-1])):
+        said = f"not ended, and left alone here: {', '.join(others)}; to go on: authops run apply --resume RUN"
+        _log.warning("%s", said)
+        show(View(box(f"! {said}", "update"), f"! {said}"))
+    return fitting[-1]

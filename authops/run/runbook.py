@@ -9,14 +9,16 @@ import ast
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import yaml
 
-from authops.words import yaml_file
+from authops.words import limits, yaml_file
 from authops.words.errors import ParameterError, UsageError
 from authops.words.places import project
 from authops.words.redaction import mask_numbers, secret
@@ -32,6 +34,7 @@ RUNBOOKS: Final = {
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
+_NUMBERS: Final = ("int", "float", "Optional[int]", "Optional[float]")
 # Parameters that may be paths; what else they may be.
 FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "connection": lambda text: text.endswith((".yaml", ".yml")),
@@ -97,35 +100,61 @@ def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
 
 
 def effective(
-    runbooks: Sequence[str], files: Sequence[Path] = (), pairs: Sequence[tuple[str, str]] = ()
+    runbooks: Sequence[str],
+    files: Sequence[Path] = (),
+    pairs: Sequence[tuple[str, str]] = (),
+    kept: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """Runbook → its parameters, all checked. Raises one `ParameterError` that lists everything wrong."""
+    """Runbook → its parameters, all checked. Raises one `ParameterError` that lists everything wrong.
+
+    `kept`: runbook → what an earlier attempt in its run was given, which a resume goes on with.
+    """
     known = {runbook: declared(runbook) for runbook in RUNBOOKS}
     everywhere = {name: p for ps in known.values() for name, p in ps.items() if name not in _SET_BY_RUNNER}
     here = {name: p for rb in runbooks for name, p in known.get(rb, declared(rb)).items() if name not in _SET_BY_RUNNER}
     wrong: list[str] = []
     chosen: dict[str, Any] = {}
     for file in files:
-        chosen |= _beside(file, _checked(_load(file).items(), everywhere, f"in {file.name}", wrong))
+        chosen |= _beside(file, _checked(_load(file, everywhere).items(), everywhere, f"in {file.name}", wrong))
     chosen |= _checked(_parsed(pairs, here), here, "on the command line", wrong)
     defaults = {
-        rb: _beside(file, _checked(_load(file).items(), known[rb], f"in {file.name}", wrong))
+        rb: _beside(file, _checked(_load(file, known[rb]).items(), known[rb], f"in {file.name}", wrong))
         for rb, file in ((rb, _defaults(rb)) for rb in runbooks)
     }
     if wrong:
         raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
-    return {rb: defaults[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
+    before = {rb: {k: v for k, v in kept.get(rb, {}).items() if k in known[rb]} for rb in runbooks}
+    return {rb: defaults[rb] | before[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
 
 
 def _defaults(runbook: str) -> Path:
     return project() / "parameters" / f"{runbook}.yaml"
 
 
-def _load(path: Path) -> dict[str, Any]:
-    content = yaml_file.read(path, remedy="one `name: value` to a line, texts in quotes") or {}
+def _load(path: Path, known: Mapping[str, Parameter]) -> dict[str, Any]:
+    remedy = "one `name: value` to a line, texts in quotes"
+    content = yaml_file.read(path, remedy=remedy) or {}
     if not isinstance(content, dict):
         raise ParameterError(f"{path} holds no parameters", remedy="write one `name: value` to a line")
-    return content
+    return _as_written(content, yaml_file.read_texts(path, remedy=remedy), known)
+
+
+def as_written(values: Mapping[str, Any], texts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of any runbook out of YAML: where one is a text, `NO` and `0123` are what stands there."""
+    return _as_written(values, texts, {name: p for runbook in RUNBOOKS for name, p in declared(runbook).items()})
+
+
+def _as_written(values: Mapping[str, Any], texts: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str, Any]:
+    kinds = {name: parameter.kind for name, parameter in known.items()}
+    return {name: _written(value, texts.get(name), kinds.get(name, "")) for name, value in values.items()}
+
+
+def _written(value: Any, text: Any, kind: str) -> Any:
+    if kind == "str" and isinstance(text, str) and text and value is not None:
+        return text
+    if kind == "list[str]" and isinstance(value, list) and isinstance(text, list):
+        return [_written(one, said, "str") for one, said in zip(value, text, strict=True)]
+    return value
 
 
 def is_file(name: str, text: Any) -> bool:
@@ -187,8 +216,12 @@ def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         return f"unknown parameter {name}" + (f", did you mean {close[0]}?" if close else "")
+    if any(unicodedata.category(c) == "Cc" for text in _texts(value) for c in text):
+        return f"{name} holds a tab, a line break or the like; a path takes single quotes, or /"
     if not _fits(value, known[name].kind):
         return f"{name} must be {known[name].kind}, not {type(value).__name__}"
+    if known[name].kind in _NUMBERS and (said := limits.wrong(name, value)):
+        return said
     if known[name].choices and str(value) not in known[name].choices:
         return f"{name} must be one of {', '.join(known[name].choices)}"
     return ""

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from authops.words import disk
 from authops.words.redaction import Scanner, secrets_of
 
 Say = Callable[[str], None]
@@ -45,7 +46,7 @@ def log_to(folder: Path) -> None:
         log.removeHandler(old)
         old.close()
     path = folder / "log.jsonl"
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.close(disk.lasting(path, os.O_WRONLY))
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(_JsonLines())
     log.addHandler(handler)
@@ -61,7 +62,7 @@ def said(path: Path, say: Say, clean: Callable[[str], str]) -> Say:
         say(words)
         line = _line(datetime.now(UTC).timestamp(), "INFO", RUNNER, words.strip(), Counter())
         try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as log:
+            with os.fdopen(disk.lasting(path, os.O_WRONLY | os.O_APPEND), "a", encoding="utf-8") as log:
                 log.write(line + "\n")
         except OSError:
             pass

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from authops.graph.connection import application
-from authops.run.runbook import FILES, is_file
+from authops.run.runbook import FILES, as_written, is_file
 from authops.words import yaml_file
 from authops.words.errors import ParameterError
 from authops.words.redaction import mask_numbers
 
+_WHERE: Final = "see parameters/tenants.yaml"
 _LIMITS: Final = {"at_once": 2, "at_once_per_application": 1}
 _OF_A_TENANT: Final = ("connection", "parameters")
 _NAME: Final = re.compile(r"\w[\w.-]{0,80}")
@@ -43,13 +44,15 @@ def load(path: Path) -> Tenants:
 
     A profile that cannot be used is no fault of the file: that tenant's own run will say so.
     """
-    content = _read(path)
+    content, texts = _read(path), yaml_file.read_texts(path, remedy=_WHERE)
     named = content.get("tenants")
     if not isinstance(named, dict) or not named:
         raise ParameterError(f"{path.name} names no tenants", remedy="write `tenants:` and one name to a line")
     wrong = [f"unknown key {key!r}" for key in content if key not in ("tenants", *_LIMITS)]
     limits = {key: _limit(key, content.get(key, usual), wrong) for key, usual in _LIMITS.items()}
-    found = tuple(_tenant(name, given, path.resolve().parent, wrong) for name, given in named.items())
+    texts = texts["tenants"]
+    said = {name: _written(given, texts.get(name)) for name, given in named.items()}
+    found = tuple(_tenant(name, given, path.resolve().parent, wrong) for name, given in said.items())
     folded = [tenant.name.lower() for tenant in found]
     wrong += [f"tenant {name!r} stands there twice" for name in sorted({n for n in folded if folded.count(n) > 1})]
     if wrong:
@@ -60,8 +63,16 @@ def load(path: Path) -> Tenants:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = yaml_file.read(path, remedy="see parameters/tenants.yaml")
+    content = yaml_file.read(path, remedy=_WHERE)
     return content if isinstance(content, dict) else {}
+
+
+def _written(given: Any, text: Any) -> Any:
+    """A tenant whose parameters are texts where they have to be, however they are written."""
+    said = text.get("parameters") if isinstance(text, dict) else None
+    if not isinstance(given, dict) or not isinstance(given.get("parameters"), dict) or not isinstance(said, dict):
+        return given
+    return given | {"parameters": as_written(given["parameters"], said)}
 
 
 def _limit(key: str, value: Any, wrong: list[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -24,13 +25,18 @@ def to_html(notebook_path: Path, out_path: Path, *, title: str) -> Path:
 
 def page(notebook_path: Path, *, title: str) -> str:
     """The same page as a text."""
-    exporters, nbformat = import_module("nbconvert.exporters"), import_module("nbformat")
-    book = nbformat.read(notebook_path, as_version=4)
+    book = import_module("nbformat").read(notebook_path, as_version=4)
     cells = _without_silent([c for c in book.cells if _PAPERMILL not in c.metadata.get("tags", [])])
     book.cells = [_without_links(_folded(c)) for c in _failure_first(_outcome_first(cells))]
-    exporter = exporters.HTMLExporter(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
-    html, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
+    html, _ = _exporter().from_notebook_node(book, resources={"metadata": {"name": title}})
     return str(html)
+
+
+@cache
+def _exporter() -> Any:
+    """One for all pages of a run: its templates are compiled once."""
+    words: dict[str, Any] = {"template_name": "report", "extra_template_basedirs": [str(_TEMPLATES)]}
+    return import_module("nbconvert.exporters").HTMLExporter(**words)
 
 
 def _without_silent(cells: list[Any]) -> list[Any]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from authops.words import console
 from authops.words.figures import number
 
 _log = logging.getLogger("authops.progress")
@@ -253,14 +254,27 @@ def show(view: View) -> None:
         display(view)
 
 
-def _notebook_display() -> Callable[[View], Any] | None:
-    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+def passing(sentence: str) -> Callable[[], None]:
+    """Show a sentence until it is taken away by what is returned, so that no saved notebook holds it."""
+    display = _notebook_display()
+    if display is None:
+        return console.ask(sentence)
+    handle = display(View(box(sentence, "info"), sentence))
+    return lambda: handle.update(View("", ""))
+
+
+def notebook_shell() -> Any:
+    """IPython's shell where there is a kernel, else None."""
     try:
-        ipython = import_module("IPython")
+        shell = import_module("IPython").get_ipython()
     except ImportError:
         return None
-    shell = ipython.get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
+    return shell if hasattr(shell, "kernel") else None
+
+
+def _notebook_display() -> Callable[[View], Any] | None:
+    """IPython's display with a handle, when there is a kernel; without one nothing is drawn."""
+    if notebook_shell() is None:
         return None
     show = import_module("IPython.display").display
     return lambda view: show(view, display_id=True)

@@ -3,6 +3,7 @@
 `columns`: field → a column, a text with `{columns}` in it, or several of these, of which the first that the file has is
 taken. `constants`: field → one text for all rows. `rewrite`: field → [{find, become}], regular expressions in order.
 `only`: column → a regular expression; rows that do not match as a whole, whatever the case, are left out and counted.
+Whatever stands there is a text, with quotes or without: yes, NO and 01 are themselves.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from authops.methods.kinds import KINDS
-from authops.source.table_file import Table
-from authops.words.errors import SourceError
+from authops.source.table import Table
+from authops.words import yaml_file
+from authops.words.errors import ParameterError, SourceError
 from authops.words.places import project
 
 _PARTS: Final = {"columns": dict, "constants": dict, "rewrite": dict, "only": dict}
@@ -44,6 +44,10 @@ class Export:
         known = set(map(folded, header))
         fitting = {f: next((c for c in cs if _needs(c) <= known), "") for f, cs in self.columns.items()}
         return {f: column for f, column in fitting.items() if column}
+
+    def positions(self, header: Sequence[str], column: str) -> list[int]:
+        """Where the columns stand that a column or text of this mapping reads."""
+        return [n for n, name in enumerate(header) if folded(name) in _needs(column)]
 
     def cells(self, table: Table) -> dict[str, list[str]]:
         """Field → its text in every row, rewritten."""
@@ -116,13 +120,13 @@ def load(name: str, *, above: Path | None = None) -> Export:
         if name.endswith((".yaml", ".yml"))
         else (above or project() / "parameters/mappings") / f"{name}.yaml"
     )
-    try:
-        said = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
+    if not path.is_file():
         ready = ", ".join(sorted(p.stem for p in (above or project() / "parameters/mappings").glob("*.yaml")))
-        raise SourceError(f"mapping {path} cannot be read: {error.strerror}", remedy=f"ready ones: {ready}") from error
-    except yaml.YAMLError as error:
-        raise SourceError(f"mapping {path} is not valid YAML: {error}", remedy="put quotes around texts") from error
+        raise SourceError(f"mapping {path} is not there", remedy=f"ready ones: {ready}")
+    try:
+        said = yaml_file.read_texts(path, remedy="put quotes around texts")
+    except ParameterError as error:
+        raise SourceError(f"mapping {error.message}", remedy=error.remedy) from error
     wrong = _wrong(said)
     if wrong:
         raise SourceError(f"mapping {path}: {wrong}", remedy="see docs/sources.md")
@@ -136,6 +140,8 @@ def _wrong(said: Any) -> str:
     if odd:
         return f"{', '.join(map(str, odd))}: not one of {', '.join(_PARTS)}, or not a list of names"
     known = fields()
+    if blank := [part for part in _PARTS for f, text in said.get(part, {}).items() if not f or not text]:
+        return f"{blank[0]}: a name or a text is missing"
     odd = [f for part in ("columns", "constants", "rewrite") for f in said.get(part, {}) if f not in known]
     if odd:
         return f"{', '.join(map(str, odd))}: not one of {', '.join(known)}"

@@ -17,7 +17,8 @@ import pandas as pd
 from authops.graph import requests
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
-from authops.source.wanted_file import Rows, Source, judge
+from authops.source.rows import Rows
+from authops.source.wanted import Source, as_their_column, to_wanted
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS
@@ -72,7 +73,7 @@ async def read(
     rows = _rows(saying, chosen, default_region)
     region = "" if default_region == OWN_COUNTRY else default_region
     how = {"on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
-    wanted, problems = judge(rows, default_region=region, **how)
+    wanted, problems = to_wanted(rows, default_region=region, **how)
     facts = {
         "name": "directory profiles",
         "digest": _digest(rows),
@@ -82,6 +83,7 @@ async def read(
         "users whose profile says something": len(saying),
         **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
         "methods": rows.methods,
+        **as_their_column(wanted),
         "default_region": default_region,
         **how,
     }
@@ -167,4 +169,4 @@ def _digest(rows: Rows) -> str:
 def _users(people: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """USERS plus `asked` and `error`, as `directory.find_users` gives them."""
     rows = [directory.user_row(user) | {"asked": user["userPrincipalName"], "error": ""} for user in people]
-    return pd.DataFrame(rows, columns=[*USERS, "asked", "error"]).astype({"account_enabled": bool})
+    return pd.DataFrame(rows, columns=[*USERS, "asked", "error"]).astype({"account_enabled": "boolean"})

@@ -8,7 +8,7 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
-        "directory": "current defaults details find_users people profile_phones registrations role_holders "
-        "role_holders_if_allowed",
+        "directory": "current defaults details find_users people profile_phones registrations",
+        "roles": "role_holders role_holders_if_allowed",
     },
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -32,15 +32,29 @@ async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.Dat
     Clocks differ, so it looks five minutes further back.
     """
     wanted, rows = {user.casefold(): user for user in users}, Gathered(AUDITS)
-    moment = (since - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
-    async for item in graph.pages(requests.audits(moment)):
+    async for item in _since(graph, (since - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")):
         for target in item.get("targetResources") or []:
             if user := wanted.get(str(target.get("id")).casefold()):
                 rows.add(_record(item, target) | {"user_id": user})
     # New records push others onto the next page, where they come a second time.
     found = rows.frame()
     twice = found.duplicated(["audit_id", "user_id", "method"]) & (found["audit_id"] != "")
-    return found[~twice].sort_values("at", kind="stable", ignore_index=True)
+    # Graph gives the latest first, so of one second the last is the earliest.
+    return found[~twice].iloc[::-1].sort_values("at", kind="stable", ignore_index=True)
+
+
+async def _since(graph: Graph, moment: str) -> AsyncIterator[dict[str, Any]]:
+    """The records since a moment, on large pages; where those are refused, on pages of Graph's own size."""
+    begun = False
+    try:
+        async for item in graph.pages(requests.audits(moment)):
+            begun = True
+            yield item
+    except GraphError as error:
+        if error.status != 400 or begun:
+            raise
+        async for item in graph.pages(requests.audits(moment, top=None)):
+            yield item
 
 
 async def recent(graph: Graph, users: Iterable[str], *, days: int, now: datetime) -> pd.DataFrame:

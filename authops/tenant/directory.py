@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from authops.graph import requests
-from authops.graph.answer import Answer, Request
-from authops.graph.client import Graph
+from authops.graph.answer import Answer, Request, about, flag, text
+from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
-from authops.methods.kinds import collections, default_names, numbers
+from authops.methods.kinds import KINDS, by_id, collections, default_names, numbers
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
 
@@ -26,8 +27,9 @@ _UNSHOWN: Final = "*"
 _ENOUGH_REFUSED: Final = 20
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
-# Statuses that say: this is not to be had here, with this permission or this licence.
-NOT_FOR_US: Final = (400, 401, 403, 404, 405, 501)
+# Statuses that say: this is not to be had here, with this permission or this licence. A token that is refused (401)
+# says nothing of what there is.
+NOT_FOR_US: Final = (400, 403, 404, 405, 501)
 Tick = Callable[[int], None]
 
 
@@ -56,33 +58,38 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
     Raises `GraphError` when reading is refused altogether (401, 403).
     """
     asked = {requests.user(name): name for name in dict.fromkeys(names)}
-    rows: list[dict[str, Any]] = []
-    async for answer in _answers(graph, asked, tick):
-        name = asked[answer.request]
-        if answer.status == 200 and answer.body:
-            rows.append(user_row(answer.body) | {"asked": name, "error": ""})
-        elif answer.status != 404:
-            rows.append(user_row({}) | {"asked": name, "error": str(answer.error or "the answer is no user")})
+    rows = [_asked_for(asked[a.request], a) async for a in _answers(graph, asked, tick) if a.status != 404]
     found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
-    return found.astype({"account_enabled": bool})
+    return found.astype({"account_enabled": "boolean"})
 
 
-def _id(value: Any) -> str:
+def _asked_for(name: str, answer: Answer) -> dict[str, Any]:
+    """The row of who was asked for: an answer about somebody else, or about nobody, tells nothing."""
+    row = user_row(answer.body if answer.status == 200 else {})
+    known_by = row["user_id"] if _ID.fullmatch(name) else row["user_principal_name"]
+    if row["user_id"] and known_by.casefold() == name.casefold():
+        return row | {"asked": name, "error": ""}
+    why = "the answer is about somebody else" if row["user_id"] else "the answer is no user"
+    return user_row({}) | {"asked": name, "error": str(answer.error or why)}
+
+
+def object_id(value: Any) -> str:
     """An object id in one spelling: Graph does not tell upper from lower case, our tables do."""
-    text = str(value or "")
-    return text.lower() if _ID.fullmatch(text) else text
+    told = value if isinstance(value, str) else ""
+    return told.lower() if _ID.fullmatch(told) else told
 
 
 def user_row(user: dict[str, Any]) -> dict[str, Any]:
-    """One user as Graph gives it → one row of USERS."""
+    """One user as Graph gives it → one row of USERS; what was left out, or is of another type, is not known."""
+    enabled = flag(user, "accountEnabled")
     return {
-        "user_id": _id(user.get("id")),
-        "user_principal_name": user.get("userPrincipalName") or "",
-        "display_name": user.get("displayName") or "",
-        "account_enabled": bool(user.get("accountEnabled", True)),
-        "user_type": user.get("userType") or "",
-        "department": user.get("department") or "",
-        "country": user.get("usageLocation") or "",
+        "user_id": object_id(user.get("id")),
+        "user_principal_name": text(user, "userPrincipalName"),
+        "display_name": text(user, "displayName"),
+        "account_enabled": pd.NA if enabled is None else enabled,
+        "user_type": text(user, "userType"),
+        "department": text(user, "department"),
+        "country": text(user, "usageLocation"),
     }
 
 
@@ -93,11 +100,14 @@ async def current(
     methods: Sequence[str] | None = None,
     defaults: pd.DataFrame | None = None,
     tick: Tick = _nothing,
+    patience: float = math.inf,
+    leaving: Leaving | None = None,
 ) -> pd.DataFrame:
     """The present methods of just those users (CURRENT), one row per user and method asked for (else every phone).
 
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
-    else they have is read too (`others`, -1 when unknown).
+    else they have is read too (`others`, -1 when unknown). `patience`, `leaving`: as in `Graph.send`; who takes longer
+    is unread.
     """
     ids = [user for user in dict.fromkeys(user_ids) if user]
     told = [] if defaults is None else zip(defaults["user_id"], defaults["default_method"], strict=True)
@@ -107,7 +117,8 @@ async def current(
     others = await _others(graph, [user for user in ids if default_of[user]])
     kinds = collections(methods)
     rows = Gathered(CURRENT)
-    async for answer in _answers(graph, (k[0].reading(user) for user in ids for k in kinds.values()), tick):
+    asked = (k[0].reading(user) for user in ids for k in kinds.values())
+    async for answer in _answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
         for method in (kind.name for kind in read_here):
@@ -116,10 +127,18 @@ async def current(
     return _in_order(rows.frame(), ids, methods)
 
 
+def _people(tick: Tick, requests_each: int) -> Tick:
+    """Counts people where several requests are made for each."""
+    return lambda done: tick(done // requests_each)
+
+
 def _whose(request: Request, kinds: Mapping[str, list[Kind]]) -> tuple[str, list[Kind]]:
     """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`."""
-    _, _, user, _, collection = request.path.split("/", 4)
-    return unquote(user), kinds[collection]
+    return _user_of(request), kinds[request.path.split("/", 4)[4]]
+
+
+def _user_of(request: Request) -> str:
+    return unquote(request.path.split("/", 3)[2])
 
 
 def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
@@ -130,17 +149,43 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
 
 
 async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[dict[str, str], str]:
-    """Method → value, and why they are not known: an answer that is no list is not "none"."""
+    """Method → value, and why they are not known: an answer that is no list is not "none", nor is somebody else's."""
+    if not about(answer.body, _user_of(answer.request)):
+        return {}, "the answer is about somebody else"
     try:
         items = await graph.items(answer)
     except GraphError as error:
         return {}, str(error)
-    return {kind.name: kind.value(item) or _UNSHOWN for item in items for kind in kinds if kind.is_in(item)}, ""
+    if any(map(_nameless, items)):
+        return {}, "the answer holds a method without its id, which may be any"
+    return _shown(items, kinds), ""
+
+
+def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[str, str]:
+    """Method → value. Listed twice, or under the id of one kind and the type of another, it is not shown."""
+    found: dict[str, str] = {}
+    for item in items:
+        for kind in kinds:
+            if kind.is_in(item) or _claims(item) == kind.name:
+                clear = kind.name not in found and kind.is_in(item) and _claims(item) in ("", kind.name)
+                found[kind.name] = (kind.value(item) if clear else "") or _UNSHOWN
+    return found
+
+
+def _claims(item: Mapping[str, Any]) -> str:
+    """The kind that a phone says it is, among those we know."""
+    said = text(item, "phoneType")
+    return said if KINDS.get(said) else ""
+
+
+def _nameless(item: Mapping[str, Any]) -> bool:
+    """No kind's id, and no type of its own either: it may be any."""
+    return not text(item, "phoneType") and text(item, "id").casefold() not in by_id()
 
 
 def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
     value = values.get(method, "")
-    if "*" in value:
+    if value and (value == _UNSHOWN or not KINDS[method].whole(value)):
         error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
     return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
 
@@ -156,12 +201,18 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-async def _answers(graph: Graph, asked: Iterable[Request], tick: Tick) -> AsyncIterator[Answer]:
+async def _answers(
+    graph: Graph,
+    asked: Iterable[Request],
+    tick: Tick,
+    patience: float = math.inf,
+    leaving: Leaving | None = None,
+) -> AsyncIterator[Answer]:
     """The answers, counted. When the first are all refused (401, 403) it holds for everybody and is raised; somebody
     whom only others may look at (delegated sign-in) is refused alone.
     """
     done, all_refused, held = 0, True, list[Answer]()
-    async for answer in graph.send(asked):
+    async for answer in graph.send(asked, patience=patience, leaving=leaving):
         done += 1
         tick(done)
         held.append(answer)
@@ -196,67 +247,29 @@ async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, 
         tick(len(rows))
 
 
-async def role_holders(graph: Graph) -> set[str]:
-    """Ids of users with a directory role, active or eligible, held directly or through a group.
-
-    Without Entra ID P2 nobody is eligible and Graph refuses that question; then the active ones are all.
-    Raises `GraphError` when active roles may not be read (RoleManagement.Read.Directory).
-    """
-    held = [row async for row in graph.pages(requests.role_assignments())]
-    try:
-        held += [row async for row in graph.pages(requests.role_eligibilities())]
-    except GraphError as error:
-        if error.status not in NOT_FOR_US:
-            raise
-        _log.warning("eligible roles are not known, only active ones: HTTP %s %s", error.status, error.code)
-    people: set[str] = set()
-    for principal, kind in {_id(r.get("principalId")): _kind(r.get("principal")) for r in held}.items():
-        if kind in ("group", ""):
-            people |= await _members_if_group(graph, principal, certain=kind == "group")
-        if kind in ("user", ""):
-            people.add(principal)
-    return people
-
-
-def _kind(principal: Mapping[str, Any] | None) -> str:
-    """user, group, …, or "" when the answer does not say what holds the role."""
-    return str((principal or {}).get("@odata.type", "")).rpartition(".")[2]
-
-
-async def _members_if_group(graph: Graph, principal: str, *, certain: bool) -> set[str]:
-    try:
-        return await group_users(graph, principal)
-    except GraphError as error:
-        if certain or error.status not in NOT_FOR_US:
-            raise
-        return set()
-
-
-async def role_holders_if_allowed(graph: Graph) -> set[str] | None:
-    """`role_holders`; None, with a warning, when active roles may not be read: then nobody is known not to be one."""
-    try:
-        return await role_holders(graph)
-    except GraphError as error:
-        if error.status != 403:
-            raise
-        _log.warning("roles cannot be read, so the registration report alone says who is admin: HTTP 403")
-        return None
-
-
 async def group_id(graph: Graph, name: str) -> str:
     """The id of a group named by id or display name. Raises `GraphError` (404) for none, or more than one."""
     if _ID.fullmatch(name):
         return name
-    found = [row["id"] async for row in graph.pages(requests.group_named(name))]
+    found = [row async for row in graph.pages(requests.group_named(name))]
     if len(found) != 1:
         raise GraphError(f"{len(found)} groups are named {name!r}; name it by object id", status=404)
-    return str(found[0])
+    if not text(found[0], "id") or text(found[0], "displayName").casefold() not in ("", name.casefold()):
+        raise GraphError(f"the answer is not the group {name!r}", status=200)
+    return text(found[0], "id")
 
 
 async def group_users(graph: Graph, group: str) -> set[str]:
-    """Ids of the users in a group, at any depth (GroupMember.Read.All)."""
-    kinds = graph.pages(requests.group_members(group))
-    return {_id(row.get("id")) async for row in kinds if str(row.get("@odata.type", ".user")).endswith(".user")}
+    """Ids of the users in a group, at any depth (GroupMember.Read.All). Raises `GraphError`, also for a member whose
+    id was left out: that may be anybody.
+    """
+    found: set[str] = set()
+    async for row in graph.pages(requests.group_members(group)):
+        if not text(row, "id"):
+            raise GraphError("a member came without its id, so who is in the group is not known", status=200)
+        if (text(row, "@odata.type") or ".user").endswith(".user"):
+            found.add(object_id(row["id"]))
+    return found
 
 
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
@@ -265,7 +278,10 @@ async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     found = policy.get("authenticationMethodConfigurations")
     if not isinstance(found, list):
         raise GraphError("the policy came without its configurations, so it is not known", status=200)
-    return {str(c.get("id")): c for c in found}
+    names = [text(c, "id").casefold() if isinstance(c, dict) else "" for c in found]
+    if "" in names or len(set(names)) < len(names):
+        raise GraphError("the policy names a configuration twice, or not at all, so it is not known", status=200)
+    return {str(c["id"]): c for c in found}
 
 
 async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
@@ -283,7 +299,7 @@ async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
 def _registration(item: dict[str, Any]) -> dict[str, Any]:
     preferred = item.get("userPreferredMethodForSecondaryAuthentication") or ""
     return {
-        "user_id": _id(item.get("id")),
+        "user_id": object_id(item.get("id")),
         "user_principal_name": item.get("userPrincipalName") or "",
         "user_type": item.get("userType") or "",
         "is_admin": bool(item.get("isAdmin")),
@@ -349,16 +365,20 @@ async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str,
 
 
 def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
-    kind = str(item.get("@odata.type", "")).rpartition(".")[2].removesuffix("AuthenticationMethod")
-    method = str(item.get("phoneType") or kind)
-    value = str(item.get("phoneNumber") or item.get("emailAddress") or (_UNSHOWN if kind in ("phone", "email") else ""))
-    error = "Graph showed a masked number" if "*" in value else ""
+    type_ = str(item.get("@odata.type", ""))
+    ours = next((kind for kind in KINDS.values() if kind.is_in(item)), None)
+    value = (ours.value(item) or _UNSHOWN) if ours else ""
+    # One of our types under an id that is none of its ids is not understood, so it is not known.
+    strange = ours is None and any(type_ == kind.graph_type for kind in KINDS.values())
+    masked = ours is not None and (value == _UNSHOWN or not ours.whole(value))
+    error = "Graph showed a masked number" if masked else "the answer's method is not understood" if strange else ""
+    method = ours.name if ours else type_.rpartition(".")[2].removesuffix("AuthenticationMethod")
     return {
         "method": method,
         "known": not error,
         "value": "" if error else value,
         "is_default": method == default,
-        "sms_sign_in": str(item.get("smsSignInState") or "") if method == "mobile" else "",
+        "sms_sign_in": str(item.get("smsSignInState") or "") if ours and ours.signs_in else "",
         "created_at": str(item.get("createdDateTime") or ""),
         "error": error,
     }

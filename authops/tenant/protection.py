@@ -1,6 +1,6 @@
 """Who must not be touched, as Graph tells it now: administrators, protected groups and people, guests, policy.
 
-Reads only. What could not be read is said by name (`unread`), never taken for "nobody".
+Reads only. What could not be read is never taken for "nobody": `unknown` decides whether it holds a person or the plan.
 """
 
 from __future__ import annotations
@@ -8,20 +8,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
-from authops.tenant import directory
+from authops.phone.number import fold
+from authops.tenant import directory, policy, roles, sign_in
+from authops.tenant.sign_in import Taken
+from authops.tenant.unknown import Unknown
 from authops.words.errors import GraphError
 from authops.words.frames import HELD, frame
 
 _log = logging.getLogger(__name__)
-_CONFIGURATIONS: Final = {"mobile": ("Sms", "Voice"), "alternateMobile": ("Voice",), "office": ("Voice",)}
-_EVERYBODY: Final = "all_users"
 
 
 @dataclass(frozen=True)
@@ -44,177 +45,185 @@ class Rules:
 class Protection:
     """`held`: HELD rows of the people asked about; `unread`: guard → why it could not be judged.
 
-    `sms_sign_in`: whose mobile Graph tries to register for signing in by SMS, too, as far as the policy could be read.
+    `sms_sign_in`: whose mobile Graph tries to register for signing in by SMS, too; `may_sign_in`: of whom that is not
+    known; `reach`: whom the policy means by it.
     """
 
     held: pd.DataFrame
     unread: Mapping[str, str]
     sms_sign_in: frozenset[str] = frozenset()
+    may_sign_in: frozenset[str] = frozenset()
+    reach: policy.Reach = policy.NOBODY
 
 
-async def read(graph: Graph, users: pd.DataFrame, rules: Rules) -> Protection:
+async def read(graph: Graph, users: pd.DataFrame, rules: Rules, *, sealed: bool = False) -> Protection:
     """Judge these users (USERS plus `asked`) by the rules.
 
-    Who could not be read just now has no `user_id`; asked for by id, they are still known as administrators or members.
+    Who could not be read just now has no `user_id`, and is held under the name that was asked for. `sealed`: the rules
+    are an earlier plan's, for which everybody in `protect_users` was found.
     """
-    known = users[users["user_id"] != ""].drop_duplicates("user_id")
-    rows: list[dict[str, str]] = []
-    unread: dict[str, str] = {}
-    rows += _of_account(known, rules)
-    rows += _named(known, rules.protect_users)
-    admins, groups, (unusable, sms_sign_in) = await asyncio.gather(
-        _admins(graph, unread, needed=not rules.allow_admins),
-        _members(graph, rules.protect_groups, unread),
-        _by_policy(graph, known, needed=not rules.allow_unusable),
+    known, unknown = users[users["user_id"] != ""].drop_duplicates("user_id"), Unknown()
+    unknown.of([user for user in _names(users) if user not in set(known["user_id"])], "person")
+    named, admins, groups, (unusable, reach) = await asyncio.gather(
+        _named(graph, users, rules.protect_users, unknown, sealed=sealed),
+        _admins(graph, unknown, needed=not rules.allow_admins),
+        _members(graph, rules.protect_groups, unknown),
+        _by_policy(graph, known, unknown, needed=not rules.allow_unusable),
     )
+    rows = _of_account(known, rules, unknown)
+    rows += [_row(user, "", "protected_user") for user in named]
     rows += [_row(user, "", "administrator") for user in _of(users, admins)]
     rows += [_row(user, "", "protected_group") for user in _of(users, groups)]
-    rows += unusable
-    return Protection(frame(HELD, rows), unread, sms_sign_in)
+    # The last row of a person is the reason that is shown: what is known comes after what is not.
+    held = frame(HELD, [*unknown.held, *rows, *unusable])
+    signing = {user: reach.has(user) for user in known.loc[~_is(known, "guest"), "user_id"]}
+    certain = frozenset(user for user, signs_in in signing.items() if signs_in)
+    return Protection(held, unknown.stops, certain, frozenset(u for u, s in signing.items() if s is None), reach)
+
+
+async def again(graph: Graph, people: pd.DataFrame, changes: pd.DataFrame, rules: Rules) -> Protection:
+    """Judge the people (USERS plus `asked`, as they are now) of changes that were approved earlier (CHANGES).
+
+    Whose number is by now somebody else's who signs in by SMS is held as well. Who is not there any more is nobody's
+    to hold: apply says so of each.
+    """
+    missing = sorted(set(changes["user_id"]) - set(people["asked"]))
+    found = await read(graph, people, rules, sealed=True)
+    others = await numbers_of_others(graph, changes, found)
+    shared = changes[changes["after"].map(fold).isin(others.numbers) & changes["user_id"].isin(_signing(found))]
+    shared = shared[shared["method"].isin(sign_in.methods())]
+    slots = zip(shared["user_id"], shared["method"], strict=True)
+    rows = [_row(user, method, "shared_sign_in") for user, method in slots]
+    unknown = Unknown()
+    unknown.of(await still_there(graph, missing), "person")
+    return replace(found, held=pd.concat([frame(HELD, [*unknown.held, *rows]), found.held], ignore_index=True))
+
+
+async def still_there(graph: Graph, missing: list[str]) -> list[str]:
+    """Who is not found as a user, and has methods all the same: nothing is known of them."""
+    if not missing:
+        return []
+    try:
+        seen = await directory.current(graph, missing)
+    except GraphError:
+        return missing
+    return list(seen.loc[seen["known"], "user_id"].unique())
+
+
+async def numbers_of_others(graph: Graph, changes: pd.DataFrame, protection: Protection) -> Taken:
+    """Which numbers are somebody's outside of these changes (CHANGES) who signs in by SMS."""
+    return await sign_in.taken(graph, changes, protection.reach, _signing(protection))
+
+
+def _signing(protection: Protection) -> frozenset[str]:
+    return protection.sms_sign_in | protection.may_sign_in
+
+
+def _names(users: pd.DataFrame) -> pd.Series[str]:
+    """Each user's id, or, of who could not be read, what was asked for."""
+    asked = users["asked"] if "asked" in users else users["user_id"]
+    return users["user_id"].where(users["user_id"] != "", asked).drop_duplicates()
 
 
 def _of(users: pd.DataFrame, ids: Iterable[str]) -> list[str]:
     """Which of the users these ids mean, in whatever case."""
-    wanted = {user.casefold() for user in ids}
-    asked = users["asked"] if "asked" in users else users["user_id"]
-    here = users["user_id"].where(users["user_id"] != "", asked).drop_duplicates()
-    return [str(user) for user in here[here.str.casefold().isin(wanted)]]
+    here = _names(users)
+    return [str(user) for user in here[here.str.casefold().isin({user.casefold() for user in ids})]]
 
 
 def _row(user: str, method: str, reason: str) -> dict[str, str]:
     return {"user_id": user, "method": method, "reason": reason}
 
 
-def _of_account(users: pd.DataFrame, rules: Rules) -> list[dict[str, str]]:
-    guests = users.loc[users["user_type"].str.casefold() == "guest", "user_id"]
-    disabled = users.loc[~users["account_enabled"], "user_id"]
-    found = [] if rules.allow_guests else [_row(user, "", "guest") for user in guests]
-    return found + ([] if rules.allow_disabled else [_row(user, "", "disabled_account") for user in disabled])
+def _is(users: pd.DataFrame, kind: str) -> pd.Series[bool]:
+    return users["user_type"].str.casefold() == kind
 
 
-def _named(users: pd.DataFrame, names: Iterable[str]) -> list[dict[str, str]]:
-    wanted = {name.strip().casefold() for name in names}
-    by_name = users["user_id"].str.casefold().isin(wanted) | users["user_principal_name"].str.casefold().isin(wanted)
-    return [_row(user, "", "protected_user") for user in users.loc[by_name, "user_id"]]
+def _of_account(users: pd.DataFrame, rules: Rules, unknown: Unknown) -> list[dict[str, str]]:
+    """Guests and disabled accounts; of whom Graph does not say, it is not known."""
+    enabled, guest, ids = users["account_enabled"].astype("boolean"), _is(users, "guest"), users["user_id"]
+    rows: list[dict[str, str]] = []
+    if not rules.allow_guests:
+        unknown.of(ids[~guest & ~_is(users, "member")], "allow_guests")
+        rows += [_row(user, "", "guest") for user in ids[guest]]
+    if not rules.allow_disabled:
+        unknown.of(ids[enabled.isna()], "allow_disabled")
+        rows += [_row(user, "", "disabled_account") for user in ids[~enabled.fillna(True)]]
+    return rows
 
 
-async def _admins(graph: Graph, unread: dict[str, str], *, needed: bool) -> set[str]:
-    """Who holds a directory role, active or eligible, also through a group; else who the report calls an admin."""
-    if not needed:
-        return set()
-    try:
-        return await directory.role_holders(graph)
-    except GraphError as error:
-        if error.status not in directory.NOT_FOR_US:
-            raise
-        _log.warning("roles cannot be read (HTTP %s), so the registration report says who is admin", error.status)
-    try:
-        report = await directory.registrations(graph)
-    except GraphError as error:
-        if error.status not in directory.NOT_FOR_US:
-            raise
-        unread["allow_admins"] = f"HTTP {error.status}; ask for RoleManagement.Read.Directory, or allow_admins"
-        return set()
-    return set(report.loc[report["is_admin"], "user_id"])
+async def _named(
+    graph: Graph, users: pd.DataFrame, names: Iterable[str], unknown: Unknown, *, sealed: bool
+) -> list[str]:
+    """Those of the users whom these names mean, ids or UPNs. A name that nobody has protects nobody: it is misspelt."""
+    wanted = {name.strip().casefold(): name for name in names}
+    asked = users["asked"] if "asked" in users else users["user_id"]
+    columns = [users["user_id"].str.casefold(), users["user_principal_name"].str.casefold(), asked.str.casefold()]
+    here = pd.concat(columns, axis="columns").isin(set(wanted)).any(axis="columns")
+    found = _of(users, users["user_id"].where(users["user_id"] != "", asked)[here])
+    left = [name for plain, name in wanted.items() if not any(plain in set(column) for column in columns)]
+    return found if sealed else [*found, *_of(users, await _looked_up(graph, left, unknown))]
 
 
-async def _members(graph: Graph, names: Iterable[str], unread: dict[str, str]) -> set[str]:
+async def _looked_up(graph: Graph, names: list[str], unknown: Unknown) -> list[str]:
+    """Ids of people who are named and not among those asked about, as far as the tenant has them."""
+    asked = [name for name in names if name.strip()]
+    if len(asked) < len(names):
+        unknown.of_all("protect_users", "an empty name")
+    found = pd.DataFrame(columns=["asked", "user_id", "error"])
+    with unknown.asking("protect_users", ", ".join(asked)):
+        found = await directory.find_users(graph, [name.strip() for name in asked])
+        for name in asked:
+            if name.strip() not in set(found["asked"]):
+                unknown.of_all("protect_users", f"the tenant has no user {name!r}")
+    for name, why in zip(found["asked"], found["error"], strict=True):
+        if why:
+            unknown.of_all("protect_users", f"{name}: {why.splitlines()[0]}")
+    return list(found["user_id"])
+
+
+async def _admins(graph: Graph, unknown: Unknown, *, needed: bool) -> frozenset[str]:
+    """Who holds a directory role; who else may is not known."""
+    found = await roles.read(graph) if needed else roles.Roles(frozenset())
+    for why in found.unknown:
+        unknown.of_all("allow_admins", why)
+    return found.holders
+
+
+async def _members(graph: Graph, names: Iterable[str], unknown: Unknown) -> set[str]:
     found: set[str] = set()
     for name in names:
-        try:
-            found |= await directory.group_users(graph, await directory.group_id(graph, name))
-        except GraphError as error:
-            if error.status not in directory.NOT_FOR_US:
-                raise
-            unread["protect_groups"] = f"{name}: HTTP {error.status} {error.message}"
+        with unknown.asking("protect_groups", repr(name)):
+            found |= await directory.group_users(graph, await directory.group_id(graph, name.strip()))
     return found
 
 
-async def _by_policy(graph: Graph, users: pd.DataFrame, *, needed: bool) -> tuple[list[dict[str, str]], frozenset[str]]:
-    """Methods that the policy does not let a user use (where `needed`), and who signs in by SMS, which guests never do.
-
-    A policy that may not be read is a warning, and holds nobody.
-    """
+async def _by_policy(
+    graph: Graph, users: pd.DataFrame, unknown: Unknown, *, needed: bool
+) -> tuple[list[dict[str, str]], policy.Reach]:
+    """Methods that the policy does not let a user use (where `needed`), and whom it lets sign in by SMS."""
+    ids, targets = list(users["user_id"]), policy.Targets(graph)
     try:
-        policy = await directory.methods_policy(graph)
-        allowed = await _allowed(graph, policy) if needed else {}
-        sms = next((c for name, c in policy.items() if name.casefold() == "sms"), {})
-        sign_in = await _sign_in(graph, sms)
+        configured = await directory.methods_policy(graph)
     except GraphError as error:
-        # 200: an answer that is no policy.
-        if error.status not in (200, *directory.NOT_FOR_US):
-            raise
-        _log.warning("the authentication methods policy is not known (HTTP %s), so it is not looked at", error.status)
-        return [], frozenset()
-    ids = list(users["user_id"])
-    unusable = [_row(u, m, "unusable_method") for m, who in allowed.items() for u in ids if not who.has(u)]
-    guests = set(users.loc[users["user_type"].str.casefold() == "guest", "user_id"])
-    return unusable, frozenset(user for user in ids if sign_in.has(user) and user not in guests)
-
-
-async def _sign_in(graph: Graph, sms: Mapping[str, Any]) -> _Allowed:
-    """Whose mobile becomes a first factor: targets of the SMS policy that are usable for sign-in."""
-    targets = [target for target in sms.get("includeTargets") or [] if target.get("isUsableForSignIn")]
-    return await _targets(graph, {**sms, "includeTargets": targets} if sms else {"state": "disabled"})
-
-
-@dataclass(frozen=True)
-class _Allowed:
-    """Whom a method is for: everybody but those left out, or just some."""
-
-    everybody: bool
-    some: frozenset[str]
-    never: frozenset[str]
-
-    def has(self, user: str) -> bool:
-        who = user.casefold()
-        return who not in self.never and (self.everybody or who in self.some)
-
-
-async def _allowed(graph: Graph, policy: Mapping[str, Any]) -> dict[str, _Allowed]:
-    """Method → whom it is for; a mobile is usable when either SMS or voice is."""
-    found = {name.casefold(): configuration for name, configuration in policy.items()}
-    by_name = {name: await _targets(graph, found.get(name.casefold(), {})) for name in ("Sms", "Voice", "Email")}
-    if not found.get("voice", {}).get("isOfficePhoneAllowed", True):
-        office = _Allowed(False, frozenset(), frozenset())
-    else:
-        office = by_name["Voice"]
-    sms, voice = by_name["Sms"], by_name["Voice"]
-    mobile = _Allowed(
-        sms.everybody or voice.everybody, sms.some | voice.some | _kept(sms, voice), sms.never & voice.never
-    )
-    return {"mobile": mobile, "alternateMobile": voice, "office": office, "email": by_name["Email"]}
-
-
-def _kept(one: _Allowed, other: _Allowed) -> frozenset[str]:
-    """Who is left out of one and named by the other."""
-    return (one.never & other.some) | (other.never & one.some)
-
-
-async def _targets(graph: Graph, configuration: Mapping[str, Any]) -> _Allowed:
-    if configuration and configuration.get("state") != "enabled":
-        return _Allowed(False, frozenset(), frozenset())
-    include, exclude = configuration.get("includeTargets"), configuration.get("excludeTargets") or []
-    everybody = include is None or any(target.get("id") == _EVERYBODY for target in include)
-    some = frozenset() if everybody else await _people(graph, include or [])
-    return _Allowed(everybody, some, await _people(graph, exclude))
-
-
-async def _people(graph: Graph, targets: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    found: set[str] = set()
-    for target in targets:
-        if target.get("targetType") == "user":
-            found.add(str(target.get("id")))
-        elif target.get("id") != _EVERYBODY:
-            found |= await directory.group_users(graph, str(target.get("id")))
-    return frozenset(user.casefold() for user in found)
+        if needed:
+            unknown.of_error("allow_unusable", "the authentication methods policy", error)
+        return [], policy.UNKNOWN
+    rows: list[dict[str, str]] = []
+    for method, reaches in (await targets.usable(configured) if needed else {}).items():
+        allowed = {user: policy.any_of(reaches, user) for user in ids}
+        unknown.of([user for user, may in allowed.items() if may is None], "allow_unusable", method)
+        rows += [_row(user, method, "unusable_method") for user, may in allowed.items() if may is False]
+    return rows, await targets.sign_in(configured)
 
 
 async def tenant_size(graph: Graph) -> int | None:
     """How many users the tenant has; None, with a warning, when Graph does not say: that stops a larger plan."""
     try:
-        page = await graph.page(requests.user_count())
-        return int(page["@odata.count"])
-    except (GraphError, KeyError, ValueError, TypeError) as error:
-        _log.warning("how many users there are is not known, so max_share cannot be judged: %s", error)
-        return None
+        count = (await graph.page(requests.user_count())).get("@odata.count")
+    except GraphError as error:
+        count = error
+    if isinstance(count, int) and not isinstance(count, bool) and count > 0:
+        return count
+    _log.warning("how many users there are is not known, so max_share cannot be judged: %s", count)
+    return None

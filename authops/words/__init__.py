@@ -1,4 +1,4 @@
-"""What everybody needs to speak: errors, frames, permissions, durations, places, redaction.
+"""What everybody needs to speak: errors, frames, durations, places, redaction.
 
 No arrow leaves this room.
 """

@@ -5,9 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+import unicodedata
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import click
+
+_OBEYED: Final = ("Cc", "Cf")
 
 
 def prepare() -> None:
@@ -27,11 +32,23 @@ def prepare() -> None:
 def say(words: str) -> None:
     """A line on the console, as long as somebody takes it."""
     try:
-        click.echo(words)
+        click.echo(harmless(words))
     except (OSError, ValueError):
         _forget()
     except RuntimeError:
         pass  # a signal came in the middle of another line; the log has this one
+
+
+def harmless(words: str) -> str:
+    """What a terminal only shows: nothing that it would obey, or that turns the reading direction."""
+    return "".join("\ufffd" if unicodedata.category(c) in _OBEYED and c not in "\n\t" else c for c in words)
+
+
+def ask(words: str) -> Callable[[], None]:
+    """A line for the person at the terminal, past an output that goes into a file; it cannot be taken back."""
+    with suppress(OSError, ValueError, RuntimeError):
+        click.echo(f"  {words}", err=sys.stderr.isatty() and not sys.stdout.isatty())
+    return lambda: None
 
 
 def _forget() -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from authops.words.errors import UsageError
+
 _RESERVE: Final = ".reserve"
 _SIZE: Final = 2 << 20
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
 
 
@@ -30,12 +34,58 @@ def write(path: Path, text: str, *, at_any_price: bool = True) -> None:
 def _write(path: Path, text: str) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(fresh(new), "w", encoding="utf-8") as file:
             file.write(text)
         new.replace(path)
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def fresh(path: Path) -> int:
+    """A new file for its owner only, open for writing; what stood there, a link as well, is taken away first.
+
+    Raises OSError.
+    """
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o600)
+
+
+def lasting(path: Path, flags: int) -> int:
+    """A file that is kept and added to, made when it is not there. Raises OSError for a link, and for no plain file."""
+    number = os.open(path, flags | os.O_CREAT | _NO_LINK, 0o600)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(errno.EINVAL, "Not a plain file", str(path))
+    return number
+
+
+def ours(folder: Path) -> None:
+    """Raises `UsageError` for a run folder that somebody else owns or may write, or that holds a link: what is written
+    there could go elsewhere, or be read by others. Windows: the folder's own permissions count.
+    """
+    if os.name == "posix":
+        found = folder.stat()
+        whose = _whose(found.st_uid, found.st_mode)
+        if whose:
+            raise UsageError(
+                f"the run folder {folder} {whose}; nothing was run",
+                remedy="use a folder of your own, as authops makes one: mode 0700",
+            )
+    # Every file of a run but `stop` has a dot in its name.
+    links = (path.name for path in sorted(folder.iterdir()) if path.is_symlink())
+    link = next((name for name in links if "." in name or name == "stop"), "")
+    if link:
+        raise UsageError(
+            f"the run folder {folder} holds a link, {link}, and nothing is written through links; nothing was run",
+            remedy="take the link away, and find out who made it",
+        )
+
+
+def _whose(owner: int, mode: int) -> str:
+    if owner != os.geteuid():
+        return f"belongs to another user of this machine (uid {owner})"
+    return f"may be written by others (mode {mode & 0o777:04o})" if mode & 0o022 else ""
 
 
 def _give_up(folder: Path) -> bool:
@@ -52,7 +102,8 @@ def reserve(folder: Path) -> Iterator[None]:
     kept = folder / _RESERVE
     try:
         # Random, since some file systems store zeros as nothing.
-        kept.write_bytes(os.urandom(_SIZE))
+        with os.fdopen(fresh(kept), "wb") as file:
+            file.write(os.urandom(_SIZE))
     except OSError:
         kept.unlink(missing_ok=True)
     try:

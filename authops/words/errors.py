@@ -8,7 +8,8 @@ AuthopsError            exit code 1, the runbook broke
 │   └── PlanError       the plan file was edited, is expired, belongs elsewhere, or was applied already
 ├── SignInError         Entra refused the credential, or cannot be reached
 ├── GraphError          Graph refused a request, or answered something unusable
-│   └── GraphUnreachable   no answer at all
+│   ├── GraphUnreachable   no answer at all
+│   └── GraphPagesError    a list whose next pages lead to another host, or nowhere
 ├── FrameError          a frame lacks a declared column: a fault of ours
 ├── JournalError        the journal cannot be written or read
 └── GuardStop           exit code 4, a guard stopped the plan before any write
@@ -83,7 +84,8 @@ class GraphError(AuthopsError):
         self.request = request
 
     def __str__(self) -> str:
-        facts = [f"HTTP {self.status}" if self.status else "no answer", self.code, self.message]
+        silent = "no answer" if isinstance(self, GraphUnreachable) else ""
+        facts = [f"HTTP {self.status}" if self.status else silent, self.code, self.message]
         text = " · ".join(part for part in facts if part)
         if self.request:
             text = f"{self.request}: {text}"
@@ -92,8 +94,16 @@ class GraphError(AuthopsError):
         return f"{text}\n  → {self.remedy}" if self.remedy else text
 
 
+class GraphNotSent(GraphError):
+    """A request that was not sent after all: nothing happened."""
+
+
 class GraphUnreachable(GraphError):
     """Connection refused, name not found, TLS failure or time-out: it is not known what Graph did."""
+
+
+class GraphPagesError(GraphError):
+    """A list cannot be followed to its end: to another host, in a circle, or for ever. What was read is not all."""
 
 
 class FrameError(AuthopsError):

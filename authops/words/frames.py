@@ -14,7 +14,7 @@ import pandas as pd
 
 from authops.words.errors import FrameError
 
-type_of: Final = {"text": "str", "flag": "bool", "count": "int64", "time": "str"}
+type_of: Final = {"text": "str", "flag": "bool", "maybe": "boolean", "count": "int64", "time": "str"}
 Shape = Mapping[str, tuple[str, str]]
 _PACK: Final = 20_000
 
@@ -49,8 +49,8 @@ USERS: Final = _shape(
     user_id=("text", "object id: the key"),
     user_principal_name=("text", "the label"),
     display_name=("text", ""),
-    account_enabled=("flag", ""),
-    user_type=("text", "Member or Guest"),
+    account_enabled=("maybe", "NA when Graph did not say: neither enabled nor disabled"),
+    user_type=("text", "Member or Guest, empty when Graph did not say"),
     department=("text", ""),
     country=("text", "usageLocation, ISO 3166 two letters"),
 )

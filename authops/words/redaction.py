@@ -6,6 +6,7 @@ Shapes are looked for (the list below), and what a run knows: the numbers of its
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,8 +30,12 @@ _HINT: Final = re.compile(
 )
 _INTERNATIONAL: Final = re.compile(r"\+\d[\d ().\-/]{4,}\d")
 _NATIONAL: Final = re.compile(r"(?<![\w.+*/-])(?:00[1-9]\d{8,13}|\(?0[1-9]\d{0,4}\)?[ -]?\d{5,8})(?![\w.*-])")
+_PAIRS: Final = re.compile(r"(?<![\w.+*/:-])0[1-9]\d{0,3}([ .-])\d{2,4}(?:\1\d{2,4}){1,3}(?![\w.:*-])")
 _DIGITS: Final = re.compile(r"(?<![\w.+*])\(?\d[\d ().\-/]{5,}\d(?![\w*])")
 _ALONE: Final = re.compile(r"['+]?[0-9][0-9 ().\-/]{4,}")
+_RUN: Final = re.compile(r"(?<!\*)\d(?:[ \u00a0().\-/]{0,2}\d){6,}")
+# A user's name or object id: digits in it are its own.
+_A_NAME: Final = re.compile(r"[^\s@,;|]+@[\w.-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST: Final = 120
 _SHOWN: Final = 3
 _SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|_pwd?$|token|api.?key|private.?key|webhook", re.IGNORECASE)
@@ -55,12 +60,19 @@ def mask(value: str) -> str:
 
 def mask_numbers(words: str) -> str:
     """A sentence with every phone number in it masked: +CC, 00CC, or with a national zero."""
-    return _NATIONAL.sub(_national, _INTERNATIONAL.sub(lambda match: mask(match[0]), words))
+    words = _INTERNATIONAL.sub(lambda match: mask(match[0]), words)
+    return _PAIRS.sub(_national, _NATIONAL.sub(_national, words))
 
 
 def mask_cell(cell: str) -> str:
-    """A cell that should hold no number, masked where it does (columns are sometimes shifted), cut when too long."""
+    """A cell that should hold no number, masked where it does (columns are sometimes shifted), cut when too long.
+
+    What a terminal would obey is not in it.
+    """
+    cell = "".join("\ufffd" if unicodedata.category(c) == "Cc" else c for c in cell)
     said = mask(cell) if _ALONE.fullmatch(cell) else mask_numbers(cell)
+    if not _A_NAME.fullmatch(cell):
+        said = _RUN.sub(lambda match: mask(match[0]), said)
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
@@ -113,7 +125,7 @@ class Scanner:
             return shape.sub(one, text)
 
         words = counted(_INTERNATIONAL, lambda match: mask(match[0]), words)
-        words = counted(_NATIONAL, _national, words)
+        words = counted(_PAIRS, _national, counted(_NATIONAL, _national, words))
         return counted(_DIGITS, known, words) if self.numbers else words
 
     def _known(self, digits: str) -> bool:

@@ -39,3 +39,28 @@ def test_it_opens_with_the_write_that_reaches_the_limit(
     outcomes: list[str], limits: dict[str, float | int | None], at: int
 ) -> None:
     assert opens_at(outcomes, **limits) == at
+
+
+def test_by_default_twenty_in_a_row_or_a_fifth_of_fifty_open_it() -> None:
+    row = Breaker()
+    for _ in range(19):
+        row.count("rejected")
+    assert row.why == ""
+    row.count("rejected")
+    assert "20 writes in a row" in row.why
+    share = Breaker()
+    for number in range(50):
+        assert share.why == ""
+        share.count("unknown" if number % 5 == 4 else "applied")
+    assert "10 of 50 writes failed" in share.why
+
+
+def test_a_share_is_looked_at_after_every_write_from_the_least_on() -> None:
+    breaker = Breaker(consecutive=None, share=0.2, least=50)
+    for _ in range(60):
+        breaker.count("applied")
+    for _ in range(14):
+        breaker.count("rejected")
+    assert breaker.why == ""
+    breaker.count("rejected")
+    assert "15 of 75 writes failed" in breaker.why

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authops.apply.lock import TenantLock, begun, claim, is_running, running
-from authops.run.run import new_folder
+from authops.run.folder import new_folder
 from authops.words.errors import GuardStop, PlanError, UsageError
 
 HOLDER = """

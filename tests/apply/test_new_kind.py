@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from authops.apply.verification import verify
 from authops.graph.client import Graph
 from authops.methods.kind import Kind, Order, Policy
 from authops.methods.kinds import KINDS
-from authops.phone.number import Number, PhoneProblem
+from authops.phone.number import Number
+from authops.phone.spelling import PhoneProblem
 from authops.plan import plan, plan_file, undo
 from authops.source import wanted_file
 from authops.tenant import directory, protection
@@ -28,10 +30,13 @@ from tests.apply.conftest import Stage, Token, user_id
 ID = "aaaaaaaa-0000-4000-8000-00000000badc"
 
 
-def parse(text: str, _: str) -> Number:
-    if not text.isdigit():
-        raise PhoneProblem("not_a_number", "a badge has digits only")
-    return Number(f"B-{text}")
+def parse(texts: Sequence[str], _regions: Sequence[str], _joined: bool) -> Iterator[Number | PhoneProblem]:
+    for text in texts:
+        yield Number(f"B-{text}") if text.isdigit() else PhoneProblem("not_a_number", "a badge has digits only")
+
+
+def whole(value: str) -> bool:
+    return value.startswith("B-")
 
 
 def body(value: str) -> Mapping[str, Any]:
@@ -44,7 +49,7 @@ def shown(item: Mapping[str, Any]) -> str:
 
 BADGE = Kind(
     "badge", "badge", "badges", "#microsoft.graph.badgeAuthenticationMethod", ID, "badgeMethods", parse, body, shown,
-    ("badge", "badgenumber"), Order(add=20, update=21, remove=22), (Policy("Badge"),), ("Badge.Read.All",),
+    whole, ("badge", "badgenumber"), Order(add=20, update=21, remove=22), (Policy("Badge"),), ("Badge.Read.All",),
     ("Badge.ReadWrite.All",), address=True,
 )  # fmt: skip
 
@@ -148,10 +153,22 @@ def test_a_new_kind_goes_from_a_source_to_undo(stage: Stage, badges: WithBadges,
     assert sorted(verb for verb, _ in badges.writes) == ["DELETE", "PATCH", "PATCH", "POST"]
 
 
-def test_a_policy_that_does_not_know_a_kind_forbids_nothing_of_it(stage: Stage, badges: WithBadges) -> None:
-    async def held() -> pd.DataFrame:
+def held(stage: Stage, badges: WithBadges) -> pd.DataFrame:
+    async def read() -> pd.DataFrame:
         async with graph(stage, badges) as way:
             users = await directory.find_users(way, ["anna@contoso.example"])
             return (await protection.read(way, users, protection.Rules())).held
 
-    assert "badge" not in set(asyncio.run(held())["method"])
+    return asyncio.run(read())
+
+
+def test_a_kind_whose_configuration_the_policy_leaves_out_is_held(stage: Stage, badges: WithBadges) -> None:
+    rows = held(stage, badges)
+    assert list(rows.loc[rows["method"] == "badge", "reason"]) == ["policy_unknown"]
+
+
+def test_a_kind_that_no_configuration_rules_is_not_held(
+    stage: Stage, badges: WithBadges, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "badge", replace(BADGE, policies=()))
+    assert held(stage, badges).empty

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from authops.apply.ends import ending
 from authops.apply.journal import Journal
 from tests.apply.conftest import Stage, user_id
 
@@ -22,6 +23,8 @@ def test_a_dry_run_writes_nothing(stage: Stage) -> None:
     outcomes = stage.apply(stage.plan(ROW).writes, mode="dry-run")
     assert set(outcomes["outcome"]) == {"skipped"}
     assert stage.writes() == {}
+    assert ending(outcomes, "dry-run") == ("done", "dry run, nothing was written: 2 skipped")
+    assert ending(outcomes, "apply")[0] == "attention"
 
 
 def test_a_value_that_somebody_changed_meanwhile_is_left_alone(stage: Stage) -> None:
@@ -114,3 +117,63 @@ def test_a_ticket_goes_from_the_plan_to_the_journal(stage: Stage) -> None:
     outcomes = stage.apply(stage.plan(rows).writes.assign(ticket="CHG0001"))
     assert list(outcomes["outcome"]) == ["applied", "applied"]
     assert list(Journal(stage.folder / "journal.sqlite").recorded()["ticket"]) == ["CHG0001"] * 2
+
+
+def test_a_write_that_may_have_happened_before_somebody_else_changed_it_is_not_called_unwritten(stage: Stage) -> None:
+    """Killed after the write, then she changes it herself, then the run is resumed."""
+    stage.people(frida={"mobile": "+31 600000001"})
+    plan = stage.plan(f"frida@contoso.example,{A},,,TRUE,\n")
+    journal = Journal(stage.folder / "journal.sqlite")
+    journal.intend([plan.writes.to_dict("records")[0] | {"attempt": 1, "at": datetime.now(UTC).isoformat()}])
+    journal.close()
+    stage.people(frida={"mobile": B})
+    stage.clear_log()
+    outcomes = stage.apply(plan.writes)
+    assert list(outcomes["outcome"]) == ["unknown"]
+    assert "nothing was written" not in outcomes["detail"].iloc[0]
+    assert stage.writes() == {}
+
+
+def interrupted(stage: Stage, plan, method: str) -> None:
+    """An earlier go was killed after the intent for this method."""
+    journal = Journal(stage.folder / "journal.sqlite")
+    row = next(row for row in plan.writes.to_dict("records") if row["method"] == method)
+    journal.intend([row | {"attempt": 1, "at": datetime.now(UTC).isoformat()}])
+    journal.close()
+
+
+def test_what_was_planned_on_top_of_a_change_that_is_there_already_goes_on(stage: Stage) -> None:
+    stage.people(frida={})
+    plan = stage.plan(ROW)
+    interrupted(stage, plan, "mobile")
+    stage.people(frida={"mobile": A})
+    outcomes = stage.apply(plan.writes)
+    assert outcome_of(outcomes, "mobile") == "applied_with_note"
+    assert outcome_of(outcomes, "alternateMobile") == "applied"
+    assert stage.phones()[user_id("frida")] == {"mobile": A, "alternateMobile": B}
+
+
+def test_what_somebody_else_made_so_already_is_not_written_and_stops_nothing(stage: Stage) -> None:
+    """Another copy of this run, under another state folder, or a colleague by hand."""
+    stage.people(frida={})
+    plan = stage.plan(ROW)
+    stage.people(frida={"mobile": A})
+    stage.clear_log()
+    outcomes = stage.apply(plan.writes).set_index("method")
+    assert outcomes.loc["mobile", ["outcome", "found"]].to_list() == ["drifted", A]
+    assert "it is there already" in outcomes.loc["mobile", "detail"]
+    assert outcomes.loc["alternateMobile", "outcome"] == "applied"
+    assert list(stage.writes()) == [user_id("frida")]
+    assert len(stage.writes()[user_id("frida")]) == 1
+
+
+def test_a_copy_of_a_run_that_knows_nothing_of_it_writes_nothing_twice(stage: Stage) -> None:
+    names = [f"user{n}" for n in range(25)]
+    stage.people(**{name: {"mobile": B} if n % 3 else {} for n, name in enumerate(names)})
+    plan = stage.plan("".join(f"{name}@contoso.example,{A},,,TRUE,\n" for name in names))
+    assert set(stage.apply(plan.writes)["outcome"]) == {"applied"}
+    stage.clear_log()
+    again = stage.apply(plan.writes, name="copy")
+    assert set(again["outcome"]) == {"drifted"}
+    assert all("it is there already" in said for said in again["detail"])
+    assert stage.writes() == {}

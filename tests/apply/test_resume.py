@@ -46,20 +46,15 @@ def test_what_is_open_is_said(folders: list[Path]) -> None:
     assert resume.unfinished(folders[2]) == {}
 
 
-def test_the_latest_approved_plan_is_applied_also_when_an_older_run_did_not_end(folders: list[Path]) -> None:
+def test_what_did_not_end_is_offered_and_what_ended_is_not(folders: list[Path]) -> None:
     begun(folders[0], settled=1)
-    approved(folders[2])
-    assert resume.to_apply(folders) == folders[2]
-
-
-def test_an_unfinished_run_goes_before_a_plan_that_nobody_approved(folders: list[Path]) -> None:
-    begun(folders[0], settled=1)
-    begun(folders[1], open=1)
-    assert resume.to_apply(folders) == folders[1]
-    begun_nothing = folders[2:]
-    assert resume.to_apply(begun_nothing) == folders[2]
-
-
-def test_a_finished_run_is_not_taken_up(folders: list[Path]) -> None:
     begun(folders[1], settled=1, finished=True)
-    assert resume.to_apply(folders) == folders[2]
+    assert resume.offered(folders) == [folders[0].name]
+
+
+def test_what_an_earlier_attempt_wrote_is_said_in_a_line(folders: list[Path]) -> None:
+    assert resume.wrote(folders[0]) == ""
+    begun(folders[0])
+    assert resume.wrote(folders[0]) == ""
+    begun(folders[1], settled=3, open=1)
+    assert resume.wrote(folders[1]) == "an earlier attempt ended with 3 applied, 1 unknown"

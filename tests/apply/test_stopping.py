@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops.apply.applier import Applier, ending
+from authops.apply.applier import Applier
 from authops.apply.breaker import Breaker
+from authops.apply.ends import ending
 from authops.apply.journal import VERSION, Journal
 from authops.words.errors import JournalError
 from tests.apply.conftest import Stage, user_id

@@ -141,3 +141,16 @@ def test_a_write_whose_answer_never_came_is_taken_back_when_it_happened(stage: S
     got = planned(stage).changes.set_index("user_principal_name")
     assert got.loc["ann@contoso.example", "action"] == "remove"
     assert got.loc["bob@contoso.example", "action"] == "keep"
+
+
+@pytest.mark.parametrize(
+    ("methods", "read"),
+    [
+        ([], set()),
+        (["email"], {"email"}),
+        (["mobile"], {"mobile", "alternateMobile", "office"}),
+        (["office", "email"], {"mobile", "alternateMobile", "office", "email"}),
+    ],
+)
+def test_second_factors_are_read_together_and_nothing_else_is(methods: list[str], read: set[str]) -> None:
+    assert set(undo.beside(methods)) == read

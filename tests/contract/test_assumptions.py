@@ -132,6 +132,13 @@ def counts(door, comma=","):
     return door.call("GET", f"/reports/authenticationMethods/usersRegisteredByMethod{arguments}").status_code
 
 
+def throttled_batch(door):
+    part = {"method": "GET", "url": authentication(door, "Ben Mobile", "methods")}
+    weather(door, throttle="documented", limits={"reads_units": 1})
+    answer = door.call("POST", "/$batch", json={"requests": [{**part, "id": "1"}, {**part, "id": "2"}]})
+    return answer.status_code, sorted(inner["status"] for inner in answer.json()["responses"])
+
+
 def batch_without_body(door):
     url = f"{phones(door, 'Lara Signin')}/{MOBILE}/disableSmsSignIn"
     return door.batch({"id": "1", "method": "POST", "url": url}).status_code
@@ -174,6 +181,7 @@ SEEN = {
         {"works": 200, "refused": 400},
     ),
     "count_without_header": (plain_counts, {"refused": {400}, "ignored": {200}}),
+    "per_user_mfa_in_users": (status("/users?$select=perUserMfaState"), {"works": 200, "refused": 400}),
     "organization_by_user_read": (status("/organization"), {"yes": 200, "no": 403}),
     "report_page_size": (
         lambda d: len(d.call("GET", DETAILS).json()["value"]),
@@ -198,6 +206,7 @@ SEEN = {
     ),
     "masked_number": (masked, {"stars": "+31 *********", "last-two": "+31 *******01"}),
     "batch_write_without_body": (batch_without_body, {"refused": 400, "accepted": 200}),
+    "throttled_batch": (throttled_batch, {"200": (200, [200, 429]), "424": (424, [200, 429])}),
     "arguments_without_comma": (lambda d: counts(d, comma=""), {"accepted": 200, "refused": 400}),
 }
 

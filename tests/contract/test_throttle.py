@@ -63,10 +63,21 @@ def test_requests_that_are_refused_count_too() -> None:
     assert passed(made, 1, path=report) == 0
 
 
-@pytest.mark.parametrize(("bucket", "through"), [("identity", 100), ("reports", 5), ("none", 100)])
+@pytest.mark.parametrize(("bucket", "through"), [("identity", 100), ("reports", 5), ("own", 5), ("none", 100)])
 def test_unconfirmed_which_limit_binds_authentication_methods(bucket: str, through: int) -> None:
     made, _ = throttle(authentication_bucket=bucket)
     assert passed(made, 100) == through
+
+
+def test_unconfirmed_reads_and_writes_of_authentication_may_share_a_small_limit_of_their_own() -> None:
+    made, clock = throttle(limits={"authentication": 4}, authentication_bucket="own", throttled_requests_count="no")
+    assert passed(made, 3) == 3
+    assert passed(made, 3, "POST") == 1
+    assert passed(made, 3, path="/users") == 3
+    assert passed(made, 3, path="/auditLogs/directoryAudits") == 3
+    clock.now += 2.5
+    assert passed(made, 1, "POST") == 1
+    assert passed(made, 1) == 0
 
 
 def test_unconfirmed_a_window_fills_up_at_once() -> None:
@@ -194,9 +205,9 @@ def test_weather_that_is_none_is_refused(door) -> None:
 def test_revoked_tokens_get_a_challenge_that_says_from_when(tmp_path: Path) -> None:
     login = build(tmp_path, users=1).login
     able, plain = login.issue_token(capable=True), login.issue_token()
-    assert login.permissions(f"Bearer {able}") == frozenset(login.registration.permissions)
+    assert login.bearer(f"Bearer {able}").permissions == frozenset(login.registration.permissions)
     login.revoke()
-    denied = login.permissions(f"Bearer {able}")
+    denied = login.bearer(f"Bearer {able}")
     assert json.loads(base64.b64decode(denied.claims))["access_token"]["nbf"]["essential"] is True
-    assert login.permissions(f"Bearer {plain}").claims == ""
-    assert login.permissions(f"Bearer {login.issue_token()}") == frozenset(login.registration.permissions)
+    assert login.bearer(f"Bearer {plain}").claims == ""
+    assert login.bearer(f"Bearer {login.issue_token()}").permissions == frozenset(login.registration.permissions)

@@ -12,11 +12,21 @@ import pytest
 from authops.__main__ import main
 from authops.audit import coverage, quality, trend
 from authops.campaign import registration
+from authops.demo.directory.groups import Groups
 from authops.demo.faults import weather
+from authops.demo.methods.policy import Policies
+from authops.demo.reports.audits import Audits
+from authops.demo.reports.registration import Reports
 from authops.demo.wire import knobs as knobs_module
+from authops.demo.wire import routes
+from authops.demo.world import people
+from authops.demo.world.groups import Memberships
+from authops.demo.world.tenant import Tenant
+from authops.methods import kinds
+from authops.methods.kind import FAMILIES
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
-from authops.source import wanted_file
+from authops.source import wanted
 from authops.words import frames
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
@@ -56,13 +66,18 @@ def table(heading: str) -> set[str]:
         ("Outcomes", set(frames.OUTCOMES)),
         ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
-        ("Problem rules", set(wanted_file.RULES)),
+        ("Problem rules", set(wanted.RULES)),
         ("Standings", set(coverage.STANDINGS)),
         ("Who a campaign asks", set(registration.REASONS)),
     ],
 )
 def test_the_page_names_what_the_code_has_and_nothing_else(heading: str, words: set[str]) -> None:
     assert table(heading) == words
+
+
+def test_the_page_shows_every_kind_of_method_with_what_it_says_of_itself() -> None:
+    assert kinds.markdown() in PAGE
+    assert {kind.family for kind in kinds.KINDS.values()} <= set(FAMILIES)
 
 
 def test_every_finding_and_movement_of_an_audit_is_on_the_page() -> None:
@@ -105,3 +120,12 @@ def test_the_page_on_unattended_runs_names_every_word_a_notification_may_use() -
     assert [word for word in (*notify.KINDS, *notify.OCCASIONS) if word not in page] == []
     told = re.findall(r"`(done|nothing to do|broke|unfinished|wrong use|attention|stopped)`", page)
     assert set(told) == set(outcome.STATUSES)
+
+
+def test_the_page_of_the_demo_tenant_lists_every_request_that_is_served() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "demo-tenant.md").read_text("utf-8")
+    listed = set(re.findall(r"^    (\w+ /\S+)$", page.split("<!-- routes -->")[1], re.MULTILINE))
+    tenant = Tenant(*people.generate(1), now=lambda: 0.0, stamp=lambda: "")
+    audits = Audits(tenant)
+    served = routes.Served(Reports(), Groups(Memberships(tenant)), Policies(tenant, audits), audits)
+    assert listed == {f"{route.method} {route.template}" for route in routes.table(served)}

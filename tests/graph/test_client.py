@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -16,8 +18,11 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request, what_happened
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
+from authops.graph.pace import Pace, retry_after
+from authops.graph.paging import MOST_PAGES, Course
 from authops.methods.kinds import KINDS
-from authops.words.errors import GraphError, SignInError
+from authops.words.errors import GraphError, GraphPagesError, SignInError
+from tests.virtual_time import clock, run
 
 HERE = "https://graph.test"
 Inner = dict[str, Any]
@@ -66,6 +71,10 @@ def send(standin: Standin, wanted: list[Request]) -> dict[str, Answer]:
             return {a.request.path: a async for a in way.send(wanted)}
 
     return asyncio.run(done())
+
+
+def deletion(user: str) -> Request:
+    return Request("DELETE", KINDS["mobile"].reading(user).path + "/3179e48a-750b-4051-897c-87b9720928f7")
 
 
 def reads(count: int) -> list[Request]:
@@ -421,3 +430,230 @@ def test_a_limit_far_below_the_documented_one_is_met_by_a_few_not_by_all() -> No
     refused = len(standin.seen) - 200
     assert refused < 60
     assert standin.now < 200 / 0.5 * 1.25
+
+
+def impatient(standin: Standin, wanted: list[Request], patience: float) -> tuple[dict[str, Answer], float, float]:
+    """The answers, when the last of them came, and how long the first request is held back after that."""
+
+    async def done() -> tuple[dict[str, Answer], float, float]:
+        async with graph(standin, sleep=standin.sleep, clock=standin.clock) as way:
+            found = {a.request.path: a async for a in way.send(wanted, patience=patience)}
+            return found, standin.now, way.pace.held(wanted[0])
+
+    return asyncio.run(done())
+
+
+def test_a_throttled_read_drops_out_of_its_group_instead_of_holding_it() -> None:
+    def rule(part: Inner, _time: int) -> tuple[int, dict[str, str], Any]:
+        return (429, {"Retry-After": "15"}, {}) if part["url"].startswith("/users/u3/") else (200, {}, {"value": []})
+
+    standin = Standin(rule)
+    found, ended, held = impatient(standin, reads(20), 3.0)
+    assert ended == 0.0
+    assert [path for path, a in found.items() if a.status != 200] == [KINDS["mobile"].reading("u3").path]
+    assert len(standin.seen) == 20
+    assert held == 15.0
+
+
+def test_what_was_never_asked_in_time_says_how_long_it_is_held_back() -> None:
+    standin = Standin(lambda _part, _time: (429, {"Retry-After": "15"}, {}))
+    found, ended, _ = impatient(standin, reads(45), 3.0)
+    assert ended < 3.0
+    assert len(standin.seen) < 45
+    assert {(a.status, retry_after(a.headers)) for a in found.values()} == {(429, 15.0)}
+    assert all(a.error and a.error.status == 429 for a in found.values())
+
+
+def test_a_read_that_fails_in_passing_is_given_up_when_its_time_is_over() -> None:
+    standin = Standin(lambda _part, _time: (503, {"Retry-After": "2"}, {}))
+    found, ended, _ = impatient(standin, reads(3), 3.0)
+    assert {a.status for a in found.values()} == {503}
+    assert ended <= 3.0
+
+
+def test_who_stands_in_line_behind_others_goes_when_its_time_is_over() -> None:
+    async def done() -> tuple[int, float]:
+        pace = Pace(clock=clock)
+        rate = pace.rates["reports"]
+        rate.take(rate.limit.burst + 5, clock())
+        before = asyncio.ensure_future(pace.turn([requests.one_registration()]))
+        await asyncio.sleep(0)
+        count, at = await pace.turn([requests.one_registration()], 1.0)
+        assert (await before)[0] == 1
+        assert (await pace.turn([requests.one_registration()]))[0] == 1
+        return count, at
+
+    assert run(done()) == (0, 1.0)
+
+
+def test_who_left_a_place_in_line_has_not_taken_it() -> None:
+    async def done() -> list[int]:
+        pace = Pace(clock=clock)
+        pace.rates["reports"].take(10, clock())
+        waiting = [asyncio.ensure_future(pace.turn([requests.one_registration()], until)) for until in (99, 1, 2, 99)]
+        return [(await turn)[0] for turn in waiting]
+
+    assert run(done()) == [1, 0, 0, 1]
+
+
+def thrown(status: int, responses: Any, told: str = "7") -> Callable[[httpx.Request], httpx.Response]:
+    """Answers a batch as a whole with `status`, and in its body what `responses` makes of the ids that were asked."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        ids = [part["id"] for part in json.loads(request.content)["requests"]]
+        body = {"error": {"code": "x", "message": "y"}, "responses": responses(ids)}
+        return httpx.Response(status, json=body, headers={"Retry-After": told})
+
+    return handler
+
+
+def answered(ids: list[str]) -> list[Inner]:
+    return [{"id": i, "status": 429 if i == "1" else 200, "body": {"value": [{"n": i}]}} for i in ids[::-1]]
+
+
+@pytest.mark.parametrize("status", [424, 429, 400, 500, 503])
+def test_the_answers_inside_a_batch_that_failed_as_a_whole_are_used(status: int) -> None:
+    async def done() -> list[Answer]:
+        async with graph(thrown(status, answered)) as way:
+            return await way.write([deletion(f"u{n}") for n in range(4)], 0.0)
+
+    found = asyncio.run(done())
+    assert [a.status for a in found] == [200, 429, 200, 200]
+    assert [a.happened for a in found] == ["done", "unknown", "done", "done"]
+
+
+@pytest.mark.parametrize("status", [424, 429, 500, 503])
+@pytest.mark.parametrize("responses", [lambda _: None, lambda _: [], lambda _: [{"id": "9", "status": 204}]])
+def test_of_a_batch_that_failed_without_its_answers_no_write_is_known(status: int, responses: Any) -> None:
+    async def done() -> list[Answer]:
+        async with graph(thrown(status, responses)) as way:
+            return await way.write([deletion(f"u{n}") for n in range(4)], 0.0)
+
+    assert {(a.happened, a.error and a.error.status) for a in asyncio.run(done())} == {("unknown", status)}
+
+
+def test_who_was_throttled_in_a_batch_that_failed_waits_as_long_as_the_inner_answer_says() -> None:
+    standin = Standin(lambda part, time: (200, {}, {"value": []}))
+    asked: list[tuple[float, int]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        inner = json.loads(request.content)["requests"]
+        asked.append((standin.now, len(inner)))
+        if len(asked) > 1:
+            return standin(request)
+        said = [{"id": p["id"], "status": 200, "body": {"value": []}} for p in inner[1:]]
+        throttled = {"id": inner[0]["id"], "status": 429, "headers": {"Retry-After": "12"}, "body": {}}
+        return httpx.Response(424, json={"responses": [*said, throttled]})
+
+    async def done() -> list[int]:
+        async with graph(handler, sleep=standin.sleep, clock=standin.clock) as way:
+            return [a.status async for a in way.send(reads(20))]
+
+    assert asyncio.run(done()) == [200] * 20
+    assert asked == [(0.0, 20), (12.0, 1)]
+
+
+@pytest.mark.parametrize(
+    "twist",
+    [
+        lambda parts: [*parts[:1], *parts[:1], *parts[1:]],
+        lambda parts: parts[1:],
+        lambda parts: [{**p, "id": "0"} for p in parts],
+        lambda parts: [*parts, {"id": "77", "status": 200, "body": {"value": [{"n": "77"}]}}],
+        lambda parts: [{**p, "id": None} if p["id"] == "2" else p for p in parts],
+    ],
+)
+def test_nobody_is_given_the_answer_of_somebody_else(twist: Any) -> None:
+    """Each answer says whose it is; who asked gets that one or none."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        parts = json.loads(request.content)["requests"]
+        said = [{"id": p["id"], "status": 200, "body": {"value": [{"n": p["id"]}]}} for p in parts]
+        return httpx.Response(200, json={"responses": twist(said)})
+
+    async def done() -> list[Answer]:
+        async with graph(handler) as way:
+            return await way._once(reads(4), 0.0)
+
+    for number, answer in enumerate(asyncio.run(done())):
+        assert answer.status == 0 or answer.body["value"][0]["n"] == str(number)
+
+
+class Drip(httpx.AsyncByteStream):
+    """An answer of which a piece comes every half minute, and which never ends."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(30)
+            yield b" "
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_answer_that_drips_in_for_ever_is_no_answer(method: str) -> None:
+    times: list[float] = []
+
+    async def handler(request: httpx.Request) -> httpx.Response:
+        times.append(clock())
+        return httpx.Response(200, stream=Drip()) if len(times) == 1 else await fine(request)
+
+    async def fine(request: httpx.Request) -> httpx.Response:
+        ids = [part["id"] for part in json.loads(request.content)["requests"]]
+        return httpx.Response(200, json={"responses": [{"id": i, "status": 200, "body": {"value": []}} for i in ids]})
+
+    async def done() -> list[Answer]:
+        async with graph(handler, clock=clock) as way:
+            if method == "GET":
+                return [a async for a in way.send(reads(1))]
+            return await way.write([deletion("u1")], clock())
+
+    (answer,) = run(done())
+    assert answer.happened == {"GET": "done", "DELETE": "unknown"}[method]
+    assert all(100 <= later - before < 102 for before, later in pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("next_page", "said"),
+    [
+        (lambda n: ([{"n": n}], f"{HERE}/v1.0/users?$skiptoken={n % 7}"), "already read"),
+        (lambda _: ([{"n": 1}], f"{HERE}/v1.0/users?$skiptoken=same"), "already read"),
+        (lambda n: ([], f"{HERE}/v1.0/users?$skiptoken={n}"), "nothing new"),
+        (lambda n: ([{"n": 1}, {"n": 2}], f"{HERE}/v1.0/users?$skiptoken={n}"), "nothing new"),
+        (lambda n: ([{"n": n % 5}], f"{HERE}/v1.0/users?$skiptoken={n}"), "nothing new"),
+        (lambda n: ([{"n": n}] if n < 9 else [], f"{HERE}/v1.0/users?$skiptoken={n}"), "nothing new"),
+    ],
+)
+def test_pages_without_an_end_are_an_error_that_says_so(next_page: Any, said: str) -> None:
+    count = itertools.count(1)
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        found, link = next_page(next(count))
+        return httpx.Response(200, json={"value": found, "@odata.nextLink": link})
+
+    with pytest.raises(GraphPagesError, match=said) as raised:
+        list_all(handler, requests.users())
+    assert "not everything" in raised.value.remedy
+    assert "no answer" not in str(raised.value)
+    assert next(count) < 150
+
+
+def test_more_pages_than_could_be_are_not_followed() -> None:
+    course = Course(HERE, "GET /users")
+    with pytest.raises(GraphPagesError, match="20,000"):
+        for n in itertools.count():
+            course.after(f"{HERE}/{n}", [{"n": n}], f"{HERE}/{n + 1}")
+    assert n == MOST_PAGES - 1
+
+
+def test_many_pages_of_which_some_are_empty_or_come_twice_are_read_to_their_end() -> None:
+    course = Course(HERE, "GET /users")
+    for n in range(5000):
+        link = "" if n == 4999 else f"{HERE}/{n + 1}"
+        assert course.after(f"{HERE}/{n}", [{"n": n // 60}] if n % 2 else [], link) == link
+
+
+@pytest.mark.parametrize("link", ["https://evil.test/x", "http://graph.test/x", "https://graph.test:444/x", "//evil/x"])
+def test_a_link_to_another_host_is_an_error_of_its_own_and_not_no_answer(link: str) -> None:
+    with pytest.raises(GraphPagesError, match="another host") as raised:
+        list_all(lambda _: httpx.Response(200, json={"value": [], "@odata.nextLink": link}), requests.users())
+    assert "no answer" not in str(raised.value)
+    assert "graph_url" in raised.value.remedy

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from authops.graph.answer import Request
-from authops.graph.pace import DOCUMENTED, Limit, Pace, Rate, charge, retry_after
+from authops.graph.pace import DOCUMENTED, LONGEST_PAUSE, Pace, charge, retry_after
+from authops.graph.rate import Limit, Rate
 from tests.virtual_time import clock, run
 
 PHONES = "/users/u/authentication/phoneMethods"
@@ -240,7 +241,40 @@ def test_what_a_request_costs(method: str, path: str, charged: tuple[str, int]) 
         ({"Retry-After": "-3"}, 0.0),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "9" * 400}, 600.0),
+        ({"Retry-After": "1_0"}, None),
+        ({"Retry-After": "1e3"}, None),
+        ({"Retry-After": " 7 "}, 7.0),
+        ({"Retry-After": "7 s"}, None),
+        ({"Retry-After": "Thu, 26 Nov 2026 10:00:30 GMT", "Date": "Thu, 26 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"Retry-After": "Thu, 26 Nov 2026 10:00:30", "date": "Thu, 26 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"Retry-After": "Thu, 26 Nov 2099 10:00:30 GMT"}, 600.0),
     ],
 )
 def test_retry_after_is_whole_fractional_a_date_or_missing(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize("told", ["0", "-3", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"])
+def test_no_time_at_all_is_waited_for_all_the_same(told: str) -> None:
+    async def done() -> list[float]:
+        pace, seen = Pace(clock=clock), []
+        for _ in range(3):
+            _, sent_at = await pace.turn([READ])
+            pace.heard([(READ, 429, {"Retry-After": told})], sent_at)
+            seen.append(pace.held(READ))
+        return seen
+
+    assert run(done()) == [1.0, 2.0, 4.0]
+
+
+def test_a_long_wait_is_said_once_and_cut_at_ten_minutes(caplog: pytest.LogCaptureFixture) -> None:
+    async def done() -> float:
+        pace = Pace(clock=clock)
+        for seconds in ("5", "3600", "3600"):
+            pace.heard([(READ, 429, {"Retry-After": seconds})], clock())
+        return pace.held(READ)
+
+    assert run(done()) == LONGEST_PAUSE
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == "Graph asks to wait 3,600 s before further reads; asked again after 600 s"

@@ -25,7 +25,7 @@ def test_pip_installs_this_checkout_and_nothing_else() -> None:
 
 def test_the_lock_pins_every_dependency_with_hashes_and_names_no_address() -> None:
     lock = (ROOT / "requirements.lock").read_text()
-    pinned = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
+    pinned = set(re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==", lock, re.MULTILINE))
     wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
     names = {re.split(r"[<>=;\[ ]", d)[0].lower().replace("_", "-") for d in wanted}
     assert names <= {p.lower() for p in pinned}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -110,9 +111,9 @@ def test_importing_the_package_or_the_command_line_loads_nothing_heavy() -> None
 # Which of its own rooms a room of the demo tenant may use.
 DEMO: dict[str, set[str]] = {
     "world": set(),
-    "login": {"world"},
+    "login": set(),
     "faults": {"world"},
-    "odata": {"world"},
+    "odata": {"world", "login"},
     "directory": {"world", "odata", "login"},
     "reports": {"world", "odata", "login"},
     "methods": {"world", "odata", "reports"},
@@ -125,3 +126,14 @@ def test_arrows_between_the_rooms_of_the_demo_tenant_point_one_way(path: Path) -
     used = {name.split(".")[1] for name in imports(path) if name.startswith("demo.")}
     assert used <= DEMO[path.parent.name] | {path.parent.name}
     assert tuple(TopologicalSorter(DEMO).static_order())
+
+
+def test_the_page_shows_every_room_with_what_it_uses_and_every_module() -> None:
+    page = (PACKAGE.parent / "docs" / "house.md").read_text("utf-8")
+    shown = set(re.findall(r"^    (\w+)/? ", page, re.MULTILINE))
+    modules = {p.stem for p in EVERYTHING if len(p.relative_to(PACKAGE).parts) == 2 and p.name != "__init__.py"}
+    rooms = {p.parent.name for p in (PACKAGE / "demo").glob("*/__init__.py")}
+    assert shown == modules | rooms
+    for room, uses in ARROWS.items():
+        (line,) = re.findall(rf"^\| `{room}` \| (.*) \|$", page, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", line)) == uses

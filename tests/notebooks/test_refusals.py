@@ -242,9 +242,10 @@ def test_roles_that_cannot_be_read_stop_the_plan_naming_the_permission(tmp_path:
         everything = ("-p", "source", str(file), "-p", "approve", "all", *APPLY)
         code, said, _ = poor.run("preview", "apply", *everything)
         assert code == 4, said
-        assert "a guard stopped it (allow_admins)" in said
+        assert "allow_admins" in said and "allow_unusable" in said
         assert poor.writes() == []
-        code, said, _ = poor.run("preview", *everything[:-3], "-p", "allow_admins", "true")
+        unasked = ("-p", "allow_admins", "true", "-p", "allow_unusable", "true")
+        code, said, _ = poor.run("preview", *everything[:-3], *unasked)
         assert code == 0, said
     finally:
         stop(home)
@@ -297,5 +298,15 @@ def test_a_plan_is_applied_once_here_and_in_a_copy(tenant: Tenant, prepared: Pat
     assert code == 0, said
     assert len(tenant.writes()) == 3
     tenant.knob("log", "DELETE")
-    refused(tenant, 2, "already applied, finished", prepared)
+    page = (prepared / "3_apply.html").read_bytes()
+    refused(tenant, 2, "already applied (3 applied), finished", prepared)
+    # Whatever guard it would break as well: that it was applied comes first.
+    refused(tenant, 2, "already applied (3 applied), finished", prepared, "-p", "max_changes", "0")
+    whole = json.loads((prepared / "outcome.json").read_text())
+    done, again = whole["earlier"]
+    assert (done["status"], done["counts"]) == ("done", {"applied": 3})
+    assert again["status"] == whole["runbooks"]["apply"]["status"] == "wrong use"
+    assert (prepared / "3_apply-1.html").read_bytes() == page
+    assert (prepared / "3_apply-2.html").exists()
+    assert "already applied (3 applied)" in (prepared / "3_apply.html").read_text("utf-8")
     refused(tenant, 2, f"already applied, in {prepared}", elsewhere)

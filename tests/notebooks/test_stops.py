@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from authops.demo import ensure, stop
@@ -126,6 +127,50 @@ def test_a_killed_kernel_is_told_truly_and_resumed(tenant: Tenant, tmp_path: Pat
     assert code == 0, said
     assert len(tenant.writes()) == len(names)
     assert {mobiles(tenant)[who] for who in names} == {f"+31 61234{n:04d}" for n in range(len(names))}
+
+
+def with_one_phone(tenant: Tenant) -> list[str]:
+    """Members with an ordinary account whose one method is a mobile."""
+    return [
+        u["userPrincipalName"]
+        for u in tenant.knob("state")["users"]
+        if u["userType"] == "Member" and u["accountEnabled"] and not (u["admin"] or u["deleted"])
+        if len(u["methods"]) == 2 and any(m.get("phoneType") == "mobile" for m in u["methods"])
+    ]
+
+
+def test_a_resume_keeps_the_limits_and_the_connection_that_its_run_was_begun_with(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    names = with_one_phone(tenant)
+    assert len(names) > 5
+    file = tmp_path / "leave.csv"
+    file.write_text(HEADER + "".join(f"{who},,,,,TRUE\n" for who in names))
+    raised = ("-p", "max_removals", "500", "-p", "max_failures_in_a_row", "7")
+    code, said, run = tenant.run("preview", "-p", "source", str(file), "-p", "approve", "all", *raised[:3])
+    assert (code, bool(run)) == (0, True), said
+    assert run
+    tenant.knob("weather", "PUT", {"latency": 0.4})
+    life = begun(tenant, "apply", "--run-dir", str(run), *APPLY, *raised)
+    until(lambda: intents(run) > 0)
+    life.send_signal(signal.SIGTERM)
+    until((run / "stop").exists)
+    life.send_signal(signal.SIGTERM)
+    said, _ = life.communicate(timeout=120)
+    assert life.returncode == 1, said
+    tenant.knob("weather", "PUT", {"latency": 0.0})
+    command = tenant.command("apply", "verify", "--resume", str(run))
+    at = command["args"].index("--connection")
+    del command["args"][at : at + 2]
+    done = subprocess.run(**command, capture_output=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    removed = pd.read_parquet(run / "plan.parquet").query("action == 'remove'")["user_principal_name"]
+    assert len(removed) > 5
+    assert not set(removed) & set(mobiles(tenant))
+    kept = json.loads((run / "parameters.json").read_text())
+    assert (kept["apply"]["max_removals"], kept["apply"]["max_failures_in_a_row"]) == (500, 7)
+    whole = json.loads((run / "outcome.json").read_text())
+    assert [(one["runbook"], one["status"]) for one in whole["earlier"]] == [("apply", "broke")]
 
 
 def test_two_applies_at_once_on_one_tenant(tenant: Tenant, tmp_path: Path) -> None:

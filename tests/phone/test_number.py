@@ -2,7 +2,8 @@
 
 import pytest
 
-from authops.phone.number import PhoneProblem, fold, normalise, read
+from authops.phone.number import fold, normalise, read, same
+from authops.phone.spelling import PhoneProblem
 from authops.words.redaction import mask
 
 
@@ -132,3 +133,21 @@ def test_what_a_person_should_look_at_is_noted(text: str, method: str, note: str
     found = read(text, method=method).note
     assert note in found
     assert bool(found) == bool(note)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("+44 7400123079", "+44 (0)7400 123079", True),
+        ("+31 612345678", "+31 612345679", False),
+        ("+1 2065550100x12", "+1 206-555-0100 ext. 12", True),
+        ("+31 612345678", "+31 (6) 12.34.56.7 (8)", True),
+        ("Anna@x.example", "anna@X.example", True),
+        ("", "", True),
+        ("", "+31 612345678", False),
+    ],
+)
+def test_two_spellings_are_one_value_or_not(one: str, other: str, alike: bool) -> None:
+    assert same(one, other) is alike
+    assert same(other, one) is alike
+    assert (fold(one) == fold(other)) is alike

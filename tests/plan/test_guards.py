@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from authops.apply.breaker import Breaker
 from authops.plan import guards, plan
-from authops.words.errors import GuardStop
+from authops.words.errors import GuardStop, ParameterError
 from authops.words.frames import CHANGES, HELD, PROBLEMS, empty, frame
 
 A, B = "+31 612345678", "+31 687654321"
@@ -146,3 +147,58 @@ def test_an_alternate_planned_beside_a_held_mobile_is_held_too() -> None:
     got = guards.hold(made, held(("a", "mobile", "unusable_method")))
     assert list(got.writes["method"]) == ["office"]
     assert list(got.changes["reason"])[1] == "alternate_needs_mobile"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, -0.5, float("-inf"), True, "5"])
+@pytest.mark.parametrize("limit", ["max_changes", "max_removals", "max_share", "min_certificate_days"])
+def test_what_limits_nothing_is_no_limit(limit: str, value: Any) -> None:
+    with pytest.raises(ParameterError, match=limit):
+        guards.breaches(TWO, **{limit: value})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, -0.5, 1.5, True])
+def test_a_breaker_that_never_opens_is_refused(value: Any) -> None:
+    with pytest.raises(ParameterError, match="max_failure_share"):
+        Breaker(20, value)
+
+
+def test_a_share_is_at_most_all_of_them() -> None:
+    assert names(TWO, max_share=1) == []
+    with pytest.raises(ParameterError, match="a share is at most 1"):
+        guards.breaches(TWO, max_share=50)
+
+
+@pytest.mark.parametrize(("users", "broken"), [(49, []), (50, ["max_share"])])
+def test_fifty_people_are_no_more_few(users: int, broken: list[str]) -> None:
+    assert names(planned(*(change(f"u{n}") for n in range(users))), max_share=0.1, tenant_size=100) == broken
+
+
+def test_a_certificate_that_is_good_for_just_the_days_wanted_is_good() -> None:
+    assert names(TWO, min_certificate_days=7, certificate_days=7.0) == []
+    (left,) = guards.breaches(TWO, min_certificate_days=7, certificate_days=-3.0)["selected"]
+    assert left == 0
+
+
+def test_a_number_that_is_somebodys_outside_of_the_plan_is_blocked_and_what_was_not_seen_is_noted() -> None:
+    made = planned(change("a", after="+31 612345678"), change("b", after="+31 612345677"), change("c"))
+    who = frozenset({"a", "b"})
+    got = guards.sign_in(made, who, taken=frozenset({"+31612345678"}), unseen=True).changes.set_index("user_id")
+    assert list(got["action"]) == ["blocked", "add", "add"]
+    assert [("not known whether" in note) for note in got["note"]] == [False, True, False]
+
+
+def test_of_whom_it_is_not_known_whether_they_sign_in_by_sms_one_number_is_blocked_and_nothing_is_noted() -> None:
+    made = planned(change("a", after="+31 612345678"), change("b", after="+31 612345678"), change("c"))
+    got = guards.sign_in(made, frozenset(), frozenset({"a", "b", "c"})).changes
+    assert list(got["action"]) == ["blocked", "blocked", "add"]
+    assert set(got["note"]) == {""}
+
+
+def test_a_guard_that_stops_a_later_attempt_heads_with_what_was_written() -> None:
+    broken = guards.breaches(TWO, max_changes=0)
+    with pytest.raises(GuardStop, match=r"^max_changes: ") as first:
+        guards.enforce(broken)
+    assert "nothing was written" in first.value.remedy
+    with pytest.raises(GuardStop, match=r"^50 applied; max_changes: ") as later:
+        guards.enforce(broken, before="50 applied")
+    assert "nothing more was written" in later.value.remedy

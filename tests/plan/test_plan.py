@@ -283,6 +283,7 @@ def test_a_second_person_is_somebody_else_than_the_author(tmp_path: Path) -> Non
         ("frida", ""),
         ("", "gus"),
         ("frida", "@server"),
+        ("frida, run 17", "frida, run 18"),
     ],
 )
 def test_one_person_by_two_names_or_none_is_no_second_person(tmp_path: Path, author: str, approver: str) -> None:
@@ -291,6 +292,34 @@ def test_one_person_by_two_names_or_none_is_no_second_person(tmp_path: Path, aut
     approve(got, tmp_path, list(got.writes["change_id"]), by=approver, now=utc_now())
     with pytest.raises(PlanError, match="a second person is required"):
         approved(got, tmp_path, tenant_id="t", now=utc_now(), require_second_person=True)
+
+
+@pytest.mark.parametrize(
+    ("made_by", "approved_by", "fine"),
+    [
+        # (who is named, the operating system's account) of the plan and of its approval
+        (("frida@pc", "frida@pc"), ("bob", "frida@pc"), False),  # AUTHOPS_AUTHOR=bob authops approve
+        (("bob", "frida@pc"), ("frida@pc", "frida@pc"), False),
+        (("frida@contoso.example", "fr@pc"), ("fr@pc", "fr@pc"), False),  # signed in, and approved on the console
+        (("frida, run 1", "agent@vm"), ("bob, run 2", "agent@vm"), True),  # a pipeline names both
+        (("frida@pc", "frida@pc"), ("bob@pc", "bob@pc"), True),
+        (("frida@contoso.example", "frida@pc"), ("bob@contoso.example", "bob@pc"), True),
+    ],
+)
+def test_a_name_is_no_second_person_beside_the_account_that_gave_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_by: tuple[str, str], approved_by: tuple[str, str], fine: bool
+) -> None:
+    got = made([*row("u", mobile=A)], [*has("u")])
+    header = {"tenant_id": "t", "author": made_by[0], "operator": made_by[1]}
+    got = save(plan.Plan(got.changes, got.problems, header), tmp_path, now=utc_now())
+    monkeypatch.setattr(plan_file, "operator", lambda: approved_by[1])
+    approve(got, tmp_path, list(got.writes["change_id"]), by=approved_by[0], now=utc_now())
+    asked = {"tenant_id": "t", "now": utc_now(), "require_second_person": True}
+    if fine:
+        assert len(approved(got, tmp_path, **asked)) == 1
+        return
+    with pytest.raises(PlanError, match="a second person is required"):
+        approved(got, tmp_path, **asked)
 
 
 def test_a_clock_that_went_back_makes_no_plan_young_again(tmp_path: Path) -> None:

@@ -90,6 +90,21 @@ def test_shapes_are_what_the_services_take(run: Path, tmp_path: Path, listener: 
     assert servicenow["short_description"].startswith("authops preview apply")
 
 
+def test_a_card_makes_no_link_and_no_list_of_what_it_is_told(run: Path, tmp_path: Path, listener: Listener) -> None:
+    headline = "[pay here](https://evil.example) *now* \x1b[31m"
+    outcome.record(run, "preview", "broke", headline, {})
+    for kind in ("teams", "webhook"):
+        told(run, ways(tmp_path, {"to": kind, "on": "always", "url_env": "HOOK"}, HOOK=listener.url))
+    teams, webhook = (body for _, body in listener.got)
+    card = teams["attachments"][0]["content"]["body"]
+    # Adaptive Cards: Markdown is obeyed in TextBlocks and Facts, and nowhere in a TextRun.
+    assert {part["type"] for part in card} == {"RichTextBlock"}
+    assert {run["type"] for part in card for run in part["inlines"]} == {"TextRun"}
+    for body in (teams, webhook):
+        assert "pay here] (" in json.dumps(body)
+        assert "\x1b" not in "".join(_texts(body))
+
+
 def test_a_webhook_that_fails_first_is_asked_again_within_bounds(run: Path, tmp_path: Path, listener: Listener) -> None:
     listener.answers = [(503, {}), (429, {"Retry-After": "7"}), (202, {})]
     waits: list[float] = []

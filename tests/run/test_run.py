@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -11,14 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 import pytest
+from nbclient import NotebookClient
 
 from authops.apply.journal import Journal
 from authops.graph.connection import Connection
 from authops.plan import plan_file
 from authops.plan.plan import Plan
-from authops.run.run import Run, new_folder
+from authops.run.folder import new_folder
+from authops.run.run import Run
 from authops.words import places
 from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.words.frames import CHANGES, PROBLEMS, empty, frame
@@ -118,7 +122,7 @@ def test_a_refusal_lets_go_of_the_tenant(folder: Path) -> None:
     journal = Journal(folder / "journal.sqlite")
     journal.note(finished_at="yesterday")
     run = opened(folder)
-    with pytest.raises(PlanError, match="already applied, finished yesterday"):
+    with pytest.raises(PlanError, match=r"already applied .*finished yesterday"):
         run.take(made, "apply")
     journal._db.execute("delete from facts")
     journal.close()
@@ -263,3 +267,33 @@ def test_an_account_without_a_home_is_told_what_to_name(monkeypatch: pytest.Monk
     monkeypatch.setattr(places, "Path", lambda _: homeless)
     with pytest.raises(UsageError, match="no home folder"):
         places.state_folder()
+
+
+def test_a_run_that_nobody_uses_any_more_holds_no_tenant(folder: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        run = opened(folder)
+        run.take(plan_file.load(folder), "apply")
+        del run
+        gc.collect()
+        opened(folder).take(plan_file.load(folder), "apply")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_cell_that_fails_while_it_applies_lets_go_of_the_tenant(folder: Path) -> None:
+    failing = f"""
+from pathlib import Path
+from authops.graph.connection import Connection
+from authops.plan import plan_file
+from authops.run.run import Run
+folder = Path({str(folder)!r})
+run = Run("apply", folder, Connection("t", "custom", {TENANT!r}, "c", "certificate", "https://g", "https://l"))
+journal = run.take(plan_file.load(folder), "apply")
+held = run._lock is not None
+1 / 0
+"""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in (failing, "print(held, run._lock)")])
+    done = NotebookClient(book, kernel_name="python3", allow_errors=True).execute()
+    assert done.cells[0].outputs[0]["ename"] == "ZeroDivisionError"
+    assert done.cells[1].outputs[0]["text"].split() == ["True", "None"]

@@ -58,6 +58,30 @@ def test_a_limit_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
         runbook.effective(["preview"], [tmp_path / "mine.yaml"])
 
 
+def test_a_text_is_a_text_with_quotes_or_without(tmp_path: Path) -> None:
+    words = "default_region: NO\nticket: 0123456\nscope_departments: [NO, 01, yes]\nprotect_groups: [2026-11-26]\n"
+    (tmp_path / "mine.yaml").write_text(words)
+    got = runbook.effective(["preview"], [tmp_path / "mine.yaml"])["preview"]
+    assert (got["default_region"], got["ticket"]) == ("NO", "0123456")
+    assert (got["scope_departments"], got["protect_groups"]) == (["NO", "01", "yes"], ["2026-11-26"])
+
+
+@pytest.mark.parametrize("text", ['"C:\\Users\\me\\list.csv"', '"C:\\temp\\new.csv"'])
+def test_a_backslash_in_double_quotes_is_refused_with_the_quotes_to_write(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"source: {text}\n")
+    with pytest.raises(ParameterError) as refused:
+        runbook.effective(["preview"], [tmp_path / "mine.yaml"])
+    assert "single quotes" in refused.value.remedy
+    assert "list" not in str(refused.value)
+    (tmp_path / "mine.yaml").write_text("source: " + text.replace('"', "'") + "\n")
+    assert "\\" in runbook.effective(["preview"], [tmp_path / "mine.yaml"])["preview"]["source"]
+
+
+def test_a_parameter_with_a_tab_in_it_is_refused() -> None:
+    with pytest.raises(ParameterError, match="source holds a tab"):
+        runbook.effective(["preview"], [], [("source", "C:\temp")])
+
+
 def test_an_unknown_runbook_is_named() -> None:
     with pytest.raises(ParameterError, match="no runbook named 'aply'"):
         runbook.effective(["aply"])

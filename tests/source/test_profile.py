@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from authops.source import profile
-from authops.source.wanted_file import Source
+from authops.source.wanted import Source
 from authops.words.errors import ParameterError
 from tests.apply.conftest import Stage
 

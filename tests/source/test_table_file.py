@@ -284,3 +284,9 @@ def test_the_template_is_valid_input(tmp_path: Path) -> None:
     assert got.wanted["user"].nunique() == 6
     assert set(got.wanted["intent"]) == {"set", "remove", "leave"}
     assert got.facts["ignored_columns"] == ["Remark"]
+
+
+@pytest.mark.parametrize("text", ['""\n', '" "\n""\n', 'sep=;\n""\n', '\ufeff""\r\n'])
+def test_a_file_of_nothing_but_quotes_is_empty(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SourceError, match="is empty"):
+        read(tmp_path, text.encode())

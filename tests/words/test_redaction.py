@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from authops.words import redaction
-from authops.words.redaction import Scanner
+from authops.words import console, redaction
+from authops.words.redaction import Scanner, mask_cell
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END RSA PRIVATE KEY-----"
@@ -40,7 +40,15 @@ def test_a_secret_is_known_by_its_shape_and_masked(text: str, kind: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["+31612345678", "+31 6 1234 5678", "0031612345678", "0612345678", "06-12345678", "(06) 12345678"],
+    [
+        "+31612345678",
+        "+31 6 1234 5678",
+        "0031612345678",
+        "0612345678",
+        "06-12345678",
+        "(06) 12345678",
+        "06 12 34 56 78",
+    ],
 )
 def test_a_number_is_masked_however_it_is_spelled(text: str) -> None:
     found: Counter[str] = Counter()
@@ -59,6 +67,8 @@ def test_a_number_the_run_knows_is_masked_in_any_spelling(text: str) -> None:
     [
         "2026-11-25 10:00:00",
         "09-12-2026 10:00",
+        "09.12.2026 10:00:00",
+        "02 of 03 10 11",
         "2026-11-25T03:54:04+00:00",
         "0.0123456789",
         "01234567-1234-1234-1234-123456789012",
@@ -101,3 +111,21 @@ def test_pictures_are_left_alone() -> None:
 
 def test_what_was_masked_is_said_in_words() -> None:
     assert redaction.said(Counter(number=3, token=1, secret=0)) == "3 numbers, 1 token"
+
+
+@pytest.mark.parametrize(
+    "cell", ["06 12 34 56 78", "anna,31612340097", "call 0033 6 12 34 56 78 please", "anna;06.12.34.56.78"]
+)
+def test_a_number_in_any_cell_is_masked_however_it_is_spaced(cell: str) -> None:
+    assert sum(c.isdigit() for c in mask_cell(cell)) <= 5
+
+
+def test_a_name_with_digits_stays_a_name() -> None:
+    for name in ("emp1234567@contoso.example", "12345678-1234-4234-8234-12345678901a"):
+        assert mask_cell(name) == name
+
+
+def test_what_a_terminal_would_obey_is_shown_as_a_sign() -> None:
+    assert "\x1b" not in console.harmless("a\x1b[31mb\x9bc") + mask_cell("a\x1b[31m")
+    assert "\u202e" not in console.harmless("a\u202eb")
+    assert console.harmless("äö\n\tü") == "äö\n\tü"

@@ -23,7 +23,7 @@ _SIZES = (100, 999)
 def delta(call: Call) -> Answer:
     """List users, then what changed since the link of last time; a link of another life is 410."""
     options = refuse_options(call, "$select", "$filter", "$top", "$skiptoken", "$deltatoken")
-    chosen_properties(call, options)
+    wanted_properties = chosen_properties(call)
     tenant = call.tenant
     wanted = _ids(options["$filter"]) if "$filter" in options else None
     since, at = _since(tenant, options.get("$deltatoken")), _begun(call, options)
@@ -34,11 +34,11 @@ def delta(call: Call) -> Answer:
         if user.deleted:
             return {"id": user.id, "@removed": {"reason": "changed"}}
         # The id is told whatever is selected.
-        row = {"id": user.id, **shown_user(call, user, options)}
+        row = {"id": user.id, **shown_user(call, user)}
         new = {"id"} | {name for name, version in tenant.moved.get(user.id, {}).items() if version > since}
         return {name: row[name] for name in row if not minimal or name in new}
 
-    answer = paged(call, users, users_context(options), shown, _SIZES)
+    answer = paged(call, users, users_context(call, wanted_properties), shown, _SIZES)
     if "@odata.nextLink" in answer.body:
         # What changes while pages are read is told next time.
         answer.body["@odata.nextLink"] += f".{at}"

@@ -1,12 +1,17 @@
-"""Requests on users and the organization. Source: user-list, user-get, aad-advanced-queries, organization-list."""
+"""Requests on users. Source: user-list, user-get, aad-advanced-queries, user-update, user-revokesigninsessions."""
 
 from __future__ import annotations
 
+import datetime as dt
+import random
+import re
 from typing import TYPE_CHECKING, Any
 
-from authops.demo.login.permissions import BASIC, USERS_FULL
+from authops.demo.directory import properties
+from authops.demo.login.permissions import BASIC, PREMIUM_REFUSAL, REPORT_REFUSAL, REPORTS, USERS_FULL, USERS_WRITE
 from authops.demo.odata import query as odata
-from authops.demo.odata.calls import Answer, counted, no_such, paged, refuse_options
+from authops.demo.odata.calls import NO_PROPERTY, Answer, chosen, counted, no_such, paged, refuse_options
+from authops.demo.world.managers import manager
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
@@ -15,157 +20,70 @@ if TYPE_CHECKING:
     from authops.demo.odata.calls import Call
     from authops.demo.world.tenant import User
 
-DEFAULT_PROPERTIES = (
-    "businessPhones", "displayName", "givenName", "jobTitle", "mail", "mobilePhone", "officeLocation",
-    "preferredLanguage", "surname", "userPrincipalName", "id",
-)  # fmt: skip
-_LISTS = frozenset(
-    [
-        "otherMails", "businessPhones", "assignedLicenses", "imAddresses", "proxyAddresses", "identities",
-        "assignedPlans", "licenseAssignmentStates", "onPremisesProvisioningErrors", "provisionedPlans",
-        "serviceProvisioningErrors",
-    ]
-)  # fmt: skip
-# Structural properties of microsoft.graph.user that the population leaves empty.
-_EMPTY = frozenset(
-    [
-        "ageGroup",
-        "authorizationInfo",
-        "consentProvidedForMinor",
-        "creationType",
-        "customSecurityAttributes",
-        "deletedDateTime",
-        "employeeHireDate",
-        "employeeLeaveDateTime",
-        "employeeOrgData",
-        "employeeType",
-        "externalUserState",
-        "externalUserStateChangeDateTime",
-        "faxNumber",
-        "identities",
-        "identityParentId",
-        "imAddresses",
-        "assignedPlans",
-        "isManagementRestricted",
-        "isResourceAccount",
-        "lastPasswordChangeDateTime",
-        "legalAgeGroupClassification",
-        "licenseAssignmentStates",
-        "onPremisesDistinguishedName",
-        "onPremisesDomainName",
-        "onPremisesExtensionAttributes",
-        "onPremisesImmutableId",
-        "onPremisesLastSyncDateTime",
-        "onPremisesProvisioningErrors",
-        "onPremisesSamAccountName",
-        "onPremisesSecurityIdentifier",
-        "onPremisesUserPrincipalName",
-        "passwordPolicies",
-        "passwordProfile",
-        "postalCode",
-        "preferredDataLocation",
-        "provisionedPlans",
-        "proxyAddresses",
-        "securityIdentifier",
-        "serviceProvisioningErrors",
-        "showInAddressList",
-        "signInSessionsValidFromDateTime",
-        "state",
-        "streetAddress",
-    ]
-)
-_FILLED = frozenset(
-    [
-        "accountEnabled",
-        "assignedLicenses",
-        "city",
-        "companyName",
-        "country",
-        "createdDateTime",
-        "department",
-        "employeeId",
-        "mailNickname",
-        "onPremisesSyncEnabled",
-        "otherMails",
-        "usageLocation",
-        "userType",
-    ]
-) | frozenset(DEFAULT_PROPERTIES)
-# Only for one user at a time (user-list: such a $select on the collection answers 501).
-_SINGLE = frozenset(
-    [
-        "aboutMe",
-        "deviceEnrollmentLimit",
-        "birthday",
-        "hireDate",
-        "interests",
-        "mySite",
-        "pastProjects",
-        "preferredName",
-        "responsibilities",
-        "schools",
-        "skills",
-        "mailboxSettings",
-    ]
-)
-_EQUAL = frozenset(
-    [
-        "createdDateTime",
-        "id",
-        "userPrincipalName",
-        "mail",
-        "displayName",
-        "givenName",
-        "surname",
-        "accountEnabled",
-        "userType",
-        "department",
-        "usageLocation",
-        "country",
-        "city",
-        "jobTitle",
-        "employeeId",
-        "companyName",
-        "onPremisesSyncEnabled",
-        "mailNickname",
-    ]
-)
-_ANY = frozenset(["assignedLicenses", "otherMails", "businessPhones"])
-_TIMES = frozenset(["createdDateTime"])
-_STARTS = frozenset(["displayName", "userPrincipalName", "mail", "givenName", "surname", "mailNickname"])
-_SORTS = ("displayName", "userPrincipalName")
 _PAGE, _LIMIT = 100, 999
+# With sign-in activity pages are smaller (user-list).
+_ACTIVITY_LIMIT = 500
+_EXPANDED = re.compile(r"\s*manager\s*(?:\(\s*\$?select\s*=([\w\s,]*)\))?\s*", re.IGNORECASE)
 
 
-def _row(user: User) -> dict[str, Any]:
-    return {"id": user.id, **user.profile}
+def sign_in_activity(user: User) -> dict[str, Any] | None:
+    """Return when somebody signed in last; nobody who cannot has lately, and guests seldom do."""
+    dice = random.Random(user.id)
+    if not user.profile["accountEnabled"] or (user.profile.get("userType") == "Guest" and dice.random() < 0.3):
+        return None
+    last = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC) - dt.timedelta(minutes=dice.randrange(60 * 24 * 120))
+    silent = last + dt.timedelta(minutes=dice.randrange(60 * 24))
+    activity: dict[str, Any] = {}
+    for name, at in (("lastSignIn", last), ("lastNonInteractiveSignIn", silent), ("lastSuccessfulSignIn", last)):
+        activity[f"{name}DateTime"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        request = "lastSuccessfulSignInRequestId" if name.startswith("lastSuccess") else f"{name}RequestId"
+        activity[request] = str(random.Random(user.id + name).getrandbits(64))
+    return activity
 
 
-def chosen_properties(call: Call, options: dict[str, str]) -> tuple[str, ...]:
-    """Return the properties that `$select` names, or the default ones."""
-    if "$select" not in options:
-        return DEFAULT_PROPERTIES
-    wanted = tuple(dict.fromkeys(name.strip() for name in options["$select"].split(",")))
+def full_row(user: User) -> dict[str, Any]:
+    """Return a user with all properties, sign-in activity too."""
+    return {**properties.row(user), properties.SIGN_IN: sign_in_activity(user)}
+
+
+def chosen_properties(call: Call) -> tuple[str, ...]:
+    """Return the properties that `$select` names, or the default ones: in beta nearly all."""
+    wanted = chosen(call, properties.KNOWN, "user")
+    if wanted is None:
+        return properties.DEFAULT_PROPERTIES if call.version == "v1.0" else tuple(sorted(properties.FILLED))
     for name in wanted:
-        if name in _SINGLE or name == "signInActivity":
+        if name in properties.SINGLE:
             raise Refusal(501, "NotImplemented", f"The demo tenant does not implement $select={name} on {call.path}.")
-        if name not in _FILLED | _EMPTY:
-            text = "Parsing OData Select and Expand failed: Could not find a property named"
-            raise Refusal(400, "BadRequest", f"{text} '{name}' on type 'microsoft.graph.user'.")
+    if properties.SIGN_IN in wanted:
+        _activity_permitted(call)
+    if properties.MFA_STATE in wanted and call.tenant.assume["per_user_mfa_in_users"] == "refused":
+        raise Refusal(400, "BadRequest", f"{NO_PROPERTY} '{properties.MFA_STATE}' on type 'microsoft.graph.user'.")
     return wanted
 
 
-def _render(call: Call, row: dict[str, Any], chosen: tuple[str, ...]) -> dict[str, Any]:
-    shown = {name: row.get(name, [] if name in _LISTS else None) for name in chosen}
+def _activity_permitted(call: Call) -> None:
+    """Refuse sign-in activity to whoever may not read the audit log, and to a tenant without a premium licence."""
+    if not call.permissions & REPORTS:
+        raise Refusal(403, *REPORT_REFUSAL)
+    if call.licence == "none":
+        raise Refusal(403, *PREMIUM_REFUSAL)
+
+
+def _render(call: Call, row: dict[str, Any], wanted: tuple[str, ...]) -> dict[str, Any]:
+    shown = {name: row.get(name, [] if name in properties.LISTS else None) for name in wanted}
     if not call.permissions & USERS_FULL:
         # User.ReadBasic.All: what it does not cover comes back empty.
-        shown = {k: v if k in BASIC else ([] if k in _LISTS else None) for k, v in shown.items()}
+        shown = {k: v if k in BASIC else ([] if k in properties.LISTS else None) for k, v in shown.items()}
+    if shown.get(properties.SIGN_IN, "") is None:
+        # Whoever never signed in has none.
+        del shown[properties.SIGN_IN]
     return shown
 
 
-def shown_user(call: Call, user: User, options: dict[str, str]) -> dict[str, Any]:
-    """Return a user as `$select` and the permissions show it."""
-    return _render(call, _row(user), chosen_properties(call, options))
+def shown_user(call: Call, user: User, *, whole: bool = False) -> dict[str, Any]:
+    """Return a user as `$select` and the permissions show it; `whole`: as if no properties were named."""
+    wanted = properties.DEFAULT_PROPERTIES if whole else chosen_properties(call)
+    return _render(call, full_row(user), wanted)
 
 
 def _needs_header(call: Call, options: dict[str, str]) -> bool:
@@ -181,109 +99,173 @@ def _needs_header(call: Call, options: dict[str, str]) -> bool:
 
 
 def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[dict[str, Any]]:
-    rows = [_row(u) for u in call.tenant.living()]
+    activity = properties.SIGN_IN.lower() in options.get("$filter", "").lower()
+    if activity:
+        _activity_permitted(call)
+    rows = [(full_row if activity else properties.row)(u) for u in call.tenant.living()]
     if "$filter" in options:
-        test = odata.parse(options["$filter"], odata.Rules(_EQUAL, _STARTS, _ANY, _TIMES, advanced=advanced))
+        test = odata.parse(options["$filter"], properties.rules(advanced=advanced))
         rows = [row for row in rows if test(row)]
     if "$search" in options:
-        found = odata.search(options["$search"], _STARTS)
+        found = odata.search(options["$search"], properties.SEARCHED)
         rows = [row for row in rows if found(row)]
-    return _sorted(rows, options["$orderby"]) if "$orderby" in options else rows
+    return ordered(rows, options["$orderby"], properties.SORTS) if "$orderby" in options else rows
 
 
-def _sorted(rows: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
-    name, _, way = text.partition(" ")
-    if name not in _SORTS or way not in ("", "asc", "desc"):
+def ordered(rows: list[dict[str, Any]], text: str, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return rows in the order asked for."""
+    name, _, way = text.strip().partition(" ")
+    known = odata.canonical(name, names)
+    if known is None or way.lower() not in ("", "asc", "desc"):
         raise odata.unsupported("Sorting is not supported for the current query.")
-    key: Callable[[dict[str, Any]], Any] = lambda row: str(row[name]).lower()  # noqa: E731
-    return sorted(rows, key=key, reverse=way == "desc")
+    key: Callable[[dict[str, Any]], Any] = lambda row: str(row[known]).lower()  # noqa: E731
+    return sorted(rows, key=key, reverse=way.lower() == "desc")
 
 
 def list_users(call: Call) -> Answer:
     """List users, page by page."""
     if "$skip" in call.options:
         raise Refusal(400, "Request_BadRequest", "'$skip' is not supported by the service.")
-    options = refuse_options(call, "$top", "$select", "$count", "$filter", "$orderby", "$search", "$skiptoken")
+    known = ("$top", "$select", "$count", "$filter", "$orderby", "$search", "$skiptoken", "$expand")
+    options = refuse_options(call, *known)
     advanced = _needs_header(call, options)
-    chosen = chosen_properties(call, options)
-    plain = not {"$filter", "$orderby", "$search"} & set(options)
-    rows: Sequence[Any] = call.tenant.living() if plain else _matching(call, options, advanced=advanced)
-    shown: Callable[[Any], Any] = lambda row: _render(call, _row(row) if plain else row, chosen)  # noqa: E731
-    return paged(call, rows, users_context(options), shown, (_PAGE, _LIMIT))
+    wanted, expand = chosen_properties(call), _expanded(call, options)
+    everybody = not {"$filter", "$orderby", "$search"} & set(options)
+    found: Sequence[Any] = call.tenant.living() if everybody else _matching(call, options, advanced=advanced)
+
+    def shown(each: Any) -> dict[str, Any]:
+        user = each if everybody else call.tenant.users[each["id"]]
+        row = full_row(user) if properties.SIGN_IN in wanted else properties.row(user) if everybody else each
+        return {**_render(call, row, wanted), **expand(user)}
+
+    limit = _ACTIVITY_LIMIT if properties.SIGN_IN in wanted else _LIMIT
+    return paged(call, found, users_context(call, wanted), shown, (_PAGE, limit))
 
 
-def users_context(options: dict[str, str]) -> str:
+def _expanded(call: Call, options: dict[str, str]) -> Callable[[User], dict[str, Any]]:
+    """Return what `$expand` adds to a user: the manager, or nothing."""
+    if "$expand" not in options:
+        return lambda _user: {}
+    asked = _EXPANDED.fullmatch(options["$expand"])
+    if not asked:
+        what = f"$expand={options['$expand']} on {call.method} {call.path}"
+        raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
+    names = [part.strip() for part in (asked[1] or ",".join(properties.DEFAULT_PROPERTIES)).split(",") if part.strip()]
+    known = tuple(odata.canonical(name, properties.KNOWN) or name for name in names)
+
+    def added(user: User) -> dict[str, Any]:
+        found = manager(call.tenant, user)
+        # Whoever has none does not show the property.
+        return {"manager": _typed(_render(call, properties.row(found), known))} if found else {}
+
+    return added
+
+
+def _typed(shown: dict[str, Any]) -> dict[str, Any]:
+    return {"@odata.type": "#microsoft.graph.user", **shown}
+
+
+def users_context(call: Call, wanted: tuple[str, ...]) -> str:
     """Return what the context of users says."""
-    return f"users({options['$select']})" if "$select" in options else "users"
+    return f"users({','.join(wanted)})" if "$select" in call.options else "users"
 
 
 def count_users(call: Call) -> Answer:
     """Count users as plain text; an advanced query by nature."""
-    options = refuse_options(call, "$filter")
+    options = refuse_options(call, "$filter", "$search")
     if not call.eventual:
         raise Refusal(400, "Request_BadRequest", "$count is not currently supported.")
     return Answer(body=str(len(_matching(call, options, advanced=True))), headers={"Content-Type": "text/plain"})
 
 
+def found_user(call: Call, key: str) -> User:
+    """Return a user by id or UPN, or refuse in the directory's words."""
+    user = call.tenant.find(key)
+    if user is None:
+        raise Refusal(404, "Request_ResourceNotFound", no_such(key))
+    return user
+
+
 def get_user(call: Call, key: str) -> Answer:
     """Get one user by id or UPN."""
-    options = refuse_options(call, "$select")
-    user = call.tenant.find(key)
-    if user is None:
-        raise Refusal(404, "Request_ResourceNotFound", no_such(key))
-    shown = _render(call, _row(user), chosen_properties(call, options))
-    return Answer(body={"@odata.context": call.context(users_context(options) + "/$entity"), **shown})
+    options = refuse_options(call, "$select", "$expand")
+    user, wanted, expand = found_user(call, key), chosen_properties(call), _expanded(call, options)
+    shown = {**_render(call, full_row(user), wanted), **expand(user)}
+    return Answer(body={"@odata.context": call.context(users_context(call, wanted) + "/$entity"), **shown})
 
 
-_SKUS = {
-    "05e9a617-0261-4cee-bb44-138d3ef5d965": ("SPE_E3", ("AAD_PREMIUM", "41781fb2-bc02-4b7c-bd55-b576c07bb09d")),
-    "84a661c4-e949-4bd2-a560-ed7766fcaf2b": (
-        "AAD_PREMIUM_P2",
-        ("AAD_PREMIUM_P2", "eec0eb4f-6444-4f95-aba0-50c24d67f998"),
-    ),
-}
-_SUBSCRIBED = {"none": (), "P1": tuple(_SKUS)[:1], "P2": tuple(_SKUS)}
-
-
-def licence_details(call: Call, key: str) -> Answer:
-    """List a user's licences."""
-    refuse_options(call)
-    user = call.tenant.find(key)
-    if user is None:
-        raise Refusal(404, "Request_ResourceNotFound", no_such(key))
-    rows = [_sku(licence["skuId"]) for licence in user.profile["assignedLicenses"]]
-    context = call.context(f"users('{user.id}')/licenseDetails")
-    return Answer(body={"@odata.context": context, "value": rows})
-
-
-def list_skus(call: Call) -> Answer:
-    """List what the tenant has subscribed to; the weather says which Entra ID licence that is."""
+def get_manager(call: Call, key: str) -> Answer:
+    """Get somebody's manager."""
     refuse_options(call, "$select")
-    used = sum(bool(user.profile["assignedLicenses"]) for user in call.tenant.living())
-    units = {"enabled": used + 25, "suspended": 0, "warning": 0, "lockedOut": 0}
-    state = {"capabilityStatus": "Enabled", "appliesTo": "User", "consumedUnits": used, "prepaidUnits": units}
-    rows = [{**_sku(sku), **state} for sku in _SUBSCRIBED[call.licence]]
-    return Answer(body={"@odata.context": call.context("subscribedSkus"), "value": rows})
+    found = manager(call.tenant, found_user(call, key))
+    if found is None:
+        raise Refusal(404, "Request_ResourceNotFound", no_such("manager"))
+    return Answer(body={"@odata.context": call.context("directoryObjects/$entity"), **_typed(shown_user(call, found))})
 
 
-def _sku(sku: str) -> dict[str, Any]:
-    name, (plan, plan_id) = _SKUS[sku]
-    service = {"servicePlanId": plan_id, "servicePlanName": plan, "provisioningStatus": "Success", "appliesTo": "User"}
-    return {"id": sku, "skuId": sku, "skuPartNumber": name, "servicePlans": [service]}
+def list_reports(call: Call, key: str) -> Answer:
+    """List whose manager somebody is."""
+    refuse_options(call, "$select", "$top", "$skiptoken")
+    user = found_user(call, key)
+    rows = [u for u in call.tenant.living() if manager(call.tenant, u) is user]
+    return paged(call, rows, "directoryObjects", lambda u: _typed(shown_user(call, u)), (_PAGE, _LIMIT))
 
 
-def get_organization(call: Call) -> Answer:
-    """Tell which tenant this is."""
-    options = refuse_options(call, "$select")
-    meta = call.tenant.meta
-    domains = [_domain(name, n == 0) for n, name in enumerate(meta["domains"])]
-    row: dict[str, Any] = {"id": meta["tenant_id"], "displayName": meta["name"], "verifiedDomains": domains}
-    row |= {"countryLetterCode": "NL", "tenantType": "AAD", "createdDateTime": "2019-05-01T08:00:00Z"}
-    if "$select" in options:
-        row = {name: row.get(name) for name in options["$select"].split(",")}
-    return Answer(body={"@odata.context": call.context("organization"), "value": [row]})
+_WRITABLE = frozenset(
+    {
+        "accountEnabled", "businessPhones", "city", "companyName", "country", "department", "displayName",
+        "employeeId", "employeeType", "faxNumber", "givenName", "jobTitle", "mailNickname", "mobilePhone",
+        "officeLocation", "otherMails", "postalCode", "preferredLanguage", "state", "streetAddress", "surname",
+        "usageLocation", "userPrincipalName", "userType",
+    }
+)  # fmt: skip
+_MASTERED = "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects"
+_PHONES = frozenset({"mobilePhone", "businessPhones"})
+_PHONE_PERMISSION = "User-Phone.ReadWrite.All"
 
 
-def _domain(name: str, first: bool) -> dict[str, Any]:
-    capabilities = "Email, OfficeCommunicationsOnline"
-    return {"capabilities": capabilities, "isDefault": first, "isInitial": first, "name": name, "type": "Managed"}
+def change_user(call: Call, key: str) -> Answer:
+    """Change properties of a user: 204."""
+    user = found_user(call, key)
+    if not isinstance(call.body, dict):
+        raise Refusal(400, "Request_BadRequest", "The request needs a JSON object as body.")
+    fields: dict[str, Any] = {}
+    for name, value in call.body.items():
+        if "@odata." not in name:
+            fields[_writable(call, name)] = value
+    if not call.permissions - {_PHONE_PERMISSION} & USERS_WRITE and set(fields) - _PHONES:
+        raise Refusal(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+    if user.profile.get("onPremisesSyncEnabled") and set(fields) - {"usageLocation"}:
+        raise Refusal(400, "Request_BadRequest", f"{_MASTERED} currently undergoing migration.")
+    for name, value in fields.items():
+        _check_value(name, value)
+    call.tenant.change_profile(user, fields)
+    return Answer(204)
+
+
+def _writable(call: Call, name: str) -> str:
+    known = odata.canonical(name, properties.KNOWN)
+    if known is None:
+        raise Refusal(400, "Request_BadRequest", f"Invalid property '{name}'.")
+    if known not in _WRITABLE:
+        raise Refusal(501, "notImplemented", f"The demo tenant does not implement {call.method} of a user's {known}.")
+    return known
+
+
+def _check_value(name: str, value: Any) -> None:
+    if name == "accountEnabled":
+        good = isinstance(value, bool)
+    elif name in ("businessPhones", "otherMails"):
+        good = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        if good and name == "businessPhones" and len(value) > 1:
+            raise Refusal(400, "Request_BadRequest", "Property businessPhones can hold a single value only.")
+    else:
+        good = isinstance(value, str) or (value is None and name not in ("displayName", "userPrincipalName"))
+    if not good:
+        raise Refusal(400, "Request_BadRequest", f"Invalid value specified for property '{name}' of resource 'User'.")
+
+
+def revoke_sessions(call: Call, key: str) -> Answer:
+    """Sign somebody out everywhere."""
+    call.tenant.sign_out(found_user(call, key))
+    return Answer(body={"@odata.context": call.context("Edm.Boolean"), "value": True})

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MODES = ("off", "documented")
 STYLES = ("integer", "fraction", "missing")
-LIMITS = ("reads_units", "writes_burst", "writes_per_second", "reports")
+LIMITS = ("reads_units", "writes_burst", "writes_per_second", "reports", "authentication")
 _AUTHENTICATION = re.compile(r"/users/[^/]+/authentication(/|$)", re.IGNORECASE)
 _REPORTS = re.compile(r"/(reports|auditLogs)/", re.IGNORECASE)
 _IDENTITY = re.compile(
@@ -102,12 +102,13 @@ class Throttle:
         size = self._size()
         units = limits.get("reads_units", 3500 if size < 50 else 5000 if size <= 500 else 8000)
         burst, per_second = limits.get("writes_burst", 3000), limits.get("writes_per_second", 20)
-        reports = limits.get("reports", 5)
+        reports, methods = limits.get("reports", 5), limits.get("authentication", 5)
         window = self._assume["throttle_shape"] == "window"
         return {
             "identity": Bucket(units, units / 10, "ResourceUnitLimitExceeded", 10 if window else 0),
             "writes": Bucket(burst, per_second, "WriteLimitExceeded", burst / per_second if window else 0),
             "reports": Bucket(reports, reports / 10, "ResourceUnitLimitExceeded", 10 if window else 0),
+            "authentication": Bucket(methods, methods / 10, "ResourceUnitLimitExceeded", 10 if window else 0),
         }
 
     def ask(self, method: str, path: str, query: str, who: str) -> tuple[bool, dict[str, str]]:
@@ -133,13 +134,14 @@ class Throttle:
             return []
         kind = "identity" if _IDENTITY.match(path) else "none"
         if _AUTHENTICATION.match(path):
-            kind = self._assume["authentication_bucket"]
+            assumed = self._assume["authentication_bucket"]
+            kind = "authentication" if assumed == "own" else assumed
         if _REPORTS.match(path):
             kind = "reports"
         if kind == "none":
             return []
-        if kind == "reports":
-            return [("reports", 1)]
+        if kind in ("reports", "authentication"):
+            return [(kind, 1)]
         return [("identity", cost(method, path, query)), *([("writes", 1)] if method != "GET" else [])]
 
     def _retry_after(self, seconds: float) -> dict[str, str]:

@@ -6,10 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from authops.demo.odata.calls import Answer, refuse_options
+from authops.demo.odata.query import canonical
 from authops.demo.world import passes
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authops.demo.odata.calls import Call
     from authops.demo.world.tenant import Method, User
 
@@ -23,6 +26,8 @@ def rendered(call: Call, method: Method) -> dict[str, Any]:
         shown["phoneNumber"] = _masked(shown["phoneNumber"], call.tenant.assume["masked_number"])
     if call.tenant.assume["created_date_time"] == "present":
         shown["createdDateTime"] = method.created
+    if call.version == "beta":
+        shown["lastUsedDateTime"] = None
     return shown
 
 
@@ -47,6 +52,13 @@ def entity(call: Call, user: User, segment: str, method: Method, status: int = 2
 def of_kind(call: Call, user: User, kind: str) -> list[dict[str, Any]]:
     """Return a user's methods of one kind as this request shows them."""
     return [rendered(call, m) for m in call.tenant.view(user).values() if m.kind == kind]
+
+
+def get_authentication(call: Call, key: str) -> Answer:
+    """Tell of a user's authentication, of which the methods are collections."""
+    refuse_options(call)
+    user = call.user(key)
+    return Answer(body={"@odata.context": call.context(f"users('{user.id}')/authentication/$entity"), "id": user.id})
 
 
 def list_methods(call: Call, key: str) -> Answer:
@@ -83,8 +95,8 @@ def no_resource(call: Call, assumption: str, where: str) -> Refusal:
     return Refusal(*call.tenant.assume.refusal(assumption), said)
 
 
-def sent(call: Call) -> dict[str, Any]:
-    """Return the body: an object, or nothing at all."""
+def sent(call: Call, names: Iterable[str]) -> dict[str, Any]:
+    """Return the body: an object whose properties are named as Graph writes them, or nothing at all."""
     if call.body is not None and not isinstance(call.body, dict):
         raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
-    return dict(call.body or {})
+    return {canonical(name, names) or name: value for name, value in (call.body or {}).items()}

@@ -53,9 +53,10 @@ def add_phone(call: Call, key: str) -> Answer:
 
 
 def _phone_type(text: str) -> str:
-    if text not in PHONE_IDS:
+    found = odata.canonical(text, PHONE_IDS)
+    if found is None:
         raise Refusal(400, "badRequest", f"The phone type '{text}' is not valid.")
-    return text
+    return found
 
 
 def change_phone(call: Call, key: str, method_id: str) -> Answer:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from authops.demo.odata.calls import Answer, refuse_options
+from authops.demo.odata.calls import Answer, chosen, refuse_options
+from authops.demo.odata.query import canonical
 from authops.demo.world.tenant import Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ _STATES = ("enabled", "disabled")
 _CAMPAIGN_STATES = ("default", *_STATES)
 _CAMPAIGN = "authenticationMethodsRegistrationCampaign"
 _CAMPAIGN_FIELDS = frozenset({"snoozeDurationInDays", "state", "includeTargets", "excludeTargets"})
+_REGISTRATION, _OPT_OUT = "registrationEnforcement", "optOutSettings"
+# Beta only: the switch against the passkey migration of 2026, and which methods the system prefers.
+_OPTED_IN = {"passkeyDynamicMigration": False}
+_SYSTEM = {"state": "default", "includeTargets": [{"id": "all_users", "targetType": "group"}], "excludeTargets": []}
 _ENFORCE = "enforceRegistrationAfterAllowedSnoozes"
 _EXCLUDE_FIELDS = frozenset({"id", "targetType"})
 _INCLUDE_FIELDS = _EXCLUDE_FIELDS | {"targetedAuthenticationMethod"}
@@ -84,25 +89,39 @@ class Policies:
 
     def get(self, call: Call) -> Answer:
         """Tell the whole policy."""
-        refuse_options(call)
-        return Answer(body=self._shown(call))
+        refuse_options(call, "$select")
+        shown = self._shown(call)
+        wanted = chosen(call, [name for name in shown if "@odata" not in name], "authenticationMethodsPolicy")
+        kept = shown if wanted is None else {name: shown[name] for name in ("@odata.context", *wanted)}
+        return Answer(body=kept)
 
     def change(self, call: Call) -> Answer:
         """Change the registration campaign: 200 with the policy."""
-        fields = _object(call)
-        for name in sorted(set(fields) - {"registrationEnforcement"}):
+        beta, names = call.version == "beta", {_REGISTRATION} | ({_OPT_OUT} if call.version == "beta" else set())
+        fields = _object(call, names)
+        for name in sorted(set(fields) - names):
             raise Refusal(400, "badRequest", f"The property '{name}' cannot be updated.")
-        enforcement = _part(fields, "registrationEnforcement", {_CAMPAIGN})
-        asked = _part(enforcement, _CAMPAIGN, _CAMPAIGN_FIELDS | self._unconfirmed_fields())
+        policy = dict(self.current)
+        if _OPT_OUT in fields:
+            old = self._opted_out
+            policy[_OPT_OUT] = old | _flags(_part(fields, _OPT_OUT, set(_OPTED_IN)))
+            self._keep(policy, "Authentication Methods Policy Update", _OPT_OUT, old, policy[_OPT_OUT])
+        enforcement = _part(fields, _REGISTRATION, {_CAMPAIGN})
+        asked = _part(enforcement, _CAMPAIGN, _CAMPAIGN_FIELDS | self._unconfirmed_fields(beta=beta))
         methods = {"microsoftAuthenticator"}
-        methods |= {"fido2"} if self.tenant.assume["campaign_passkey"] == "accepted" else set()
-        policy, old = dict(self.current), self.current["campaign"]
+        methods |= {"fido2"} if beta or self.tenant.assume["campaign_passkey"] == "accepted" else set()
+        old = self.current["campaign"]
         policy["campaign"] = {**old, **_campaign(asked, methods)}
-        self._keep(policy, "Authentication Methods Policy Update", "registrationEnforcement", old, policy["campaign"])
+        self._keep(policy, "Authentication Methods Policy Update", _REGISTRATION, old, policy["campaign"])
         return Answer(body=self._shown(call))
 
-    def _unconfirmed_fields(self) -> set[str]:
-        return {_ENFORCE} if self.tenant.assume["campaign_enforce"] == "accepted" else set()
+    @property
+    def _opted_out(self) -> dict[str, bool]:
+        found: dict[str, bool] = self.current.get(_OPT_OUT, _OPTED_IN)
+        return found
+
+    def _unconfirmed_fields(self, *, beta: bool) -> set[str]:
+        return {_ENFORCE} if beta or self.tenant.assume["campaign_enforce"] == "accepted" else set()
 
     def list_all(self, call: Call) -> Answer:
         """Tell the configurations of all methods."""
@@ -120,14 +139,15 @@ class Policies:
 
     def change_configuration(self, call: Call, name: str) -> Answer:
         """Change the configuration of one method: 204."""
-        known, fields = self._name(name), _object(call)
-        if fields.pop("@odata.type", None) != _type(known):
-            raise Refusal(400, "badRequest", f"The body needs @odata.type {_type(known)}.")
+        known = self._name(name)
         allowed = set(self._of(known)) | {"excludeTargets", "id"}
+        fields = _object(call, allowed)
+        if str(fields.pop("@odata.type", "")).lstrip("#").lower() != _type(known).lstrip("#").lower():
+            raise Refusal(400, "badRequest", f"The body needs @odata.type {_type(known)}.")
         for unknown in sorted(set(fields) - allowed):
             raise Refusal(400, "badRequest", f"The property '{unknown}' does not exist on {_type(known)}.")
-        if fields.get("state", "enabled") not in _STATES:
-            raise Refusal(400, "badRequest", f"The state '{fields['state']}' is not valid.")
+        if "state" in fields:
+            fields["state"] = _state(fields["state"], _STATES)
         for sent in {"includeTargets", "excludeTargets"} & set(fields):
             if not all(isinstance(t, dict) and isinstance(t.get("id"), str) for t in _targets(fields, sent)):
                 raise Refusal(400, "badRequest", "Targets are a list of objects, each with an id.")
@@ -167,6 +187,7 @@ class Policies:
 
     def _shown(self, call: Call) -> dict[str, Any]:
         policy = self.current
+        more = {_OPT_OUT: self._opted_out, "systemCredentialPreferences": _SYSTEM} if call.version == "beta" else {}
         return {
             "@odata.context": call.context("authenticationMethodsPolicy"),
             "id": "authenticationMethodsPolicy",
@@ -180,13 +201,29 @@ class Policies:
             "authenticationMethodConfigurations": [
                 _configuration(call, name, shown) for name, shown in policy["configurations"].items()
             ],
+            **more,
         }
 
 
-def _object(call: Call) -> dict[str, Any]:
+def _object(call: Call, names: Set[str]) -> dict[str, Any]:
     if not isinstance(call.body, dict):
         raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
-    return {name: value for name, value in call.body.items() if name == "@odata.type" or "@odata" not in name}
+    known = {canonical(name, {*names, "@odata.type"}) or name: value for name, value in call.body.items()}
+    return {name: value for name, value in known.items() if name == "@odata.type" or "@odata" not in name}
+
+
+def _state(said: Any, states: tuple[str, ...]) -> str:
+    found = canonical(str(said), states)
+    if found is None:
+        raise Refusal(400, "badRequest", f"The state '{said}' is not valid.")
+    return found
+
+
+def _flags(asked: dict[str, Any]) -> dict[str, bool]:
+    for name, value in asked.items():
+        if not isinstance(value, bool):
+            raise Refusal(400, "badRequest", f"The property '{name}' must be true or false.")
+    return asked
 
 
 def _part(whole: dict[str, Any], name: str, allowed: Set[str]) -> dict[str, Any]:
@@ -194,7 +231,7 @@ def _part(whole: dict[str, Any], name: str, allowed: Set[str]) -> dict[str, Any]
     found = whole.get(name, {})
     if not isinstance(found, dict):
         raise Refusal(400, "badRequest", f"The property '{name}' must be an object.")
-    plain = {key: value for key, value in found.items() if "@odata" not in key}
+    plain = {canonical(key, allowed) or key: value for key, value in found.items() if "@odata" not in key}
     for unknown in sorted(set(plain) - allowed):
         raise Refusal(400, "badRequest", f"The property '{unknown}' does not exist on '{name}'.")
     return plain
@@ -205,8 +242,8 @@ def _campaign(asked: dict[str, Any], methods: Set[str]) -> dict[str, Any]:
     days = asked.get("snoozeDurationInDays", 1)
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= 14:
         raise Refusal(400, "badRequest", "snoozeDurationInDays must be between 0 and 14.")
-    if asked.get("state", "default") not in _CAMPAIGN_STATES:
-        raise Refusal(400, "badRequest", f"The state '{asked['state']}' is not valid.")
+    if "state" in asked:
+        asked = {**asked, "state": _state(asked["state"], _CAMPAIGN_STATES)}
     for name, fields in (("includeTargets", _INCLUDE_FIELDS), ("excludeTargets", _EXCLUDE_FIELDS)):
         for target in _targets(asked, name):
             _target(target, name, fields)

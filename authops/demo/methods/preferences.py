@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from authops.demo.methods.base import sent
 from authops.demo.odata.calls import Answer, refuse_options
+from authops.demo.odata.query import canonical
 from authops.demo.world.tenant import ALTERNATE, MOBILE, OFFICE, Refusal
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def change_preferences(audits: Audits, call: Call, key: str) -> Answer:
     """Make a registered method the default: 204."""
     user = call.user(key)
     before = (user.system_preferred, user.preferred)
-    asked = sent(call)
+    asked = sent(call, _PREFERENCE_FIELDS)
     wanted = asked.get("userPreferredMethodForSecondaryAuthentication")
+    wanted = canonical(str(wanted), (*_PREFERENCES, *_APPS)) or wanted if wanted is not None else None
     for name in sorted(set(asked) - _PREFERENCE_FIELDS):
         raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
     system = asked.get("isSystemPreferredAuthenticationMethodEnabled", user.system_preferred)
@@ -60,10 +62,12 @@ def get_requirements(call: Call, key: str) -> Answer:
 
 def change_requirements(call: Call, key: str) -> Answer:
     """Set the per-user multifactor state: 204."""
-    user, asked = call.user(key), sent(call)
-    if set(asked) - {"@odata.type"} != {"perUserMfaState"} or asked["perUserMfaState"] not in _MFA_STATES:
+    user, asked = call.user(key), sent(call, ("perUserMfaState", "@odata.type"))
+    if set(asked) - {"@odata.type"} != {"perUserMfaState"} or not (
+        state := canonical(str(asked["perUserMfaState"]), _MFA_STATES)
+    ):
         raise Refusal(400, "badRequest", f"perUserMfaState must be one of {', '.join(_MFA_STATES)}.")
-    call.tenant.settle(user, per_user_mfa=asked["perUserMfaState"])
+    call.tenant.settle(user, per_user_mfa=state)
     return Answer(204)
 
 

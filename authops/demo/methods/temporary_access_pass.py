@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from authops.demo.methods.policy import Policies
     from authops.demo.odata.calls import Call
 
+_FIELDS = frozenset({"startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"})
+
 
 def add_pass(policies: Policies, call: Call, key: str) -> Answer:
     """Give a temporary access pass: 201, and the only time the pass itself is shown; it replaces an earlier one."""
-    user, asked = call.user(key), sent(call)
+    user, asked = call.user(key), sent(call, _FIELDS)
     rules = policies.current["configurations"]["TemporaryAccessPass"]
-    for name in sorted(set(asked) - {"startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"}):
+    for name in sorted(set(asked) - _FIELDS):
         raise Refusal(400, "badRequest", f"The property '{name}' cannot be sent in this request.")
     minutes = asked.get("lifetimeInMinutes", rules["defaultLifetimeInMinutes"])
     shortest, longest = rules["minimumLifetimeInMinutes"], rules["maximumLifetimeInMinutes"]

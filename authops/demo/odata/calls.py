@@ -11,15 +11,23 @@ from authops.demo.odata import query as odata
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from authops.demo.login.tokens import Bearer
     from authops.demo.world.tenant import Tenant, User
 
 JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
 
 _ARGUMENT = re.compile(r"(\w+)='([^']*)'")
-_KEY = re.compile(r"\((?:'|%27)([^'()/]+?)(?:'|%27)\)(?=/|$)")
+_KEY = re.compile(r"\((?:'|%27)((?:[^'()/%]|''|%27%27|%(?!27))+)(?:'|%27)\)(?=/|$)")
+_OPTIONS = (
+    "$apply", "$count", "$deltatoken", "$expand", "$filter", "$format", "$orderby", "$search", "$select", "$skip",
+    "$skiptoken", "$top",
+)  # fmt: skip
+_SLASHES = re.compile(r"/{2,}")
+NO_PROPERTY = "Parsing OData Select and Expand failed: Could not find a property named"
+_METADATA = re.compile(r"(?:^|[;,\s])odata\.metadata=(\w+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -33,15 +41,22 @@ class Call:
     query: str
     headers: dict[str, str]
     body: Any
-    permissions: frozenset[str]
+    bearer: Bearer
     masked: bool = False
+    # Whether only the number of rows is asked for (…/$count).
+    number: bool = False
     licence: str = "P1"
     version: str = "v1.0"
 
     @property
+    def permissions(self) -> frozenset[str]:
+        """What the caller holds."""
+        return self.bearer.permissions
+
+    @property
     def options(self) -> dict[str, str]:
-        """The query options."""
-        return dict(parse_qsl(self.query, keep_blank_values=True))
+        """The query options, by the names Graph knows: neither their case matters nor the dollar sign."""
+        return {option(name): value for name, value in parse_qsl(self.query, keep_blank_values=True)}
 
     @property
     def eventual(self) -> bool:
@@ -54,7 +69,7 @@ class Call:
 
     def next_link(self, token: str) -> str:
         """Return this very request with another page token."""
-        kept = [(k, v) for k, v in parse_qsl(self.query, keep_blank_values=True) if k != "$skiptoken"]
+        kept = [(k, v) for k, v in parse_qsl(self.query, keep_blank_values=True) if option(k) != "$skiptoken"]
         pairs = "&".join(f"{quote(k, safe='$')}={quote(v, safe=',')}" for k, v in [*kept, ("$skiptoken", token)])
         return f"{self.root}/{self.version}{self.path}?{pairs}"
 
@@ -71,8 +86,11 @@ class Call:
         if not isinstance(self.body, dict):
             raise Refusal(400, "badRequest", "The request needs a JSON object as body.")
         # Annotations other than the type say nothing here: a model that was read may be sent back.
-        body = {k: v for k, v in self.body.items() if "@odata." not in k or k == "@odata.type"}
-        if body.pop("@odata.type", odata_type) != odata_type:
+        names = {*allowed, "id", "createdDateTime", "@odata.type"}
+        known = {odata.canonical(k, names) or k: v for k, v in self.body.items()}
+        body = {k: v for k, v in known.items() if "@odata." not in k or k == "@odata.type"}
+        said = str(body.pop("@odata.type", odata_type))
+        if said.lstrip("#").lower() != odata_type.lstrip("#").lower():
             raise Refusal(400, "badRequest", f"The body is not a {odata_type}.")
         for name in ("id", "createdDateTime"):
             if name in body and self.tenant.assume["read_only_sent"] == "ignored":
@@ -103,8 +121,51 @@ def counted(call: Call) -> bool:
 
 
 def plain(path: str) -> str:
-    """Return the path with keys as segments: OData writes `/users('id')` and `/users/id` alike."""
-    return _KEY.sub(r"/\1", path)
+    """Return the path with keys as segments: OData writes `/users('id')` and `/users/id` alike; `//` is `/`."""
+    return _SLASHES.sub("/", _KEY.sub(lambda key: "/" + re.sub(r"''|%27%27", "%27", key[1]), path))
+
+
+def option(name: str) -> str:
+    """Return a query option as Graph writes it."""
+    return odata.canonical("$" + name.removeprefix("$"), _OPTIONS) or name
+
+
+def metadata(call: Call) -> str:
+    """Return how much OData is to say of itself: minimal, or none; refuse what is not served."""
+    accepted = call.headers.get("accept", "")
+    said = _METADATA.search(f"{call.options.get('$format', '')};{accepted}")
+    wanted = said[1].lower() if said else "minimal"
+    form = call.options.get("$format", "json").partition(";")[0].lower()
+    if form not in ("json", "application/json") or wanted not in ("minimal", "none"):
+        asked = f"$format={form}" if wanted in ("minimal", "none") else f"odata.metadata={wanted}"
+        raise Refusal(
+            501, "notImplemented", f"The demo tenant does not implement {asked} on {call.method} {call.path}."
+        )
+    return wanted
+
+
+def bare(body: Any) -> Any:
+    """Return an answer without what OData says of itself, but for links and counts (odata.metadata=none)."""
+    if isinstance(body, list):
+        return [bare(item) for item in body]
+    if not isinstance(body, dict):
+        return body
+    kept = ("@odata.nextLink", "@odata.deltaLink", "@odata.count")
+    return {name: bare(value) for name, value in body.items() if "@odata." not in name or name in kept}
+
+
+def chosen(call: Call, known: Iterable[str], kind: str) -> tuple[str, ...] | None:
+    """Return the properties that `$select` names, as they are written, or None when it names none."""
+    said = call.options.get("$select")
+    if said is None or said.strip() == "*":
+        return None
+    wanted = []
+    for name in (part.strip() for part in said.split(",")):
+        found = odata.canonical(name, known)
+        if found is None:
+            raise Refusal(400, "BadRequest", f"{NO_PROPERTY} '{name}' on type 'microsoft.graph.{kind}'.")
+        wanted.append(found)
+    return tuple(dict.fromkeys(wanted))
 
 
 def function_arguments(call: Call) -> str:
@@ -133,7 +194,7 @@ def refuse_options(call: Call, *known: str) -> dict[str, str]:
     """Return the query options; 501 for one the demo tenant does not implement."""
     options = call.options
     for name in options:
-        if name not in known:
+        if name not in known and name != "$format":
             raise Refusal(
                 501, "notImplemented", f"The demo tenant does not implement {name} on {call.method} {call.path}."
             )
@@ -142,6 +203,8 @@ def refuse_options(call: Call, *known: str) -> dict[str, str]:
 
 def paged(call: Call, rows: Sequence[Any], what: str, render: Callable[[Any], Any], sizes: tuple[int, int]) -> Answer:
     """Return one page of `rows`, rendered, with the link to the next; `sizes` are the default and the largest page."""
+    if call.number:
+        return Answer(body=str(len(rows)), headers={"Content-Type": "text/plain"})
     options = call.options
     size = odata.page_size(options.get("$top"), *sizes)
     start, continued = odata.read_token(options["$skiptoken"]) if "$skiptoken" in options else (0, False)

@@ -9,8 +9,9 @@ import base64
 import binascii
 import datetime as dt
 import json
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +21,15 @@ Row = dict[str, Any]
 Test = Callable[[Row], bool]
 _A_TIME = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)"
 _TOKEN = re.compile(rf"\s*('(?:[^']|'')*'|{_A_TIME}|[(),:]|[\w./$-]+)")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+# Stands for the item that any() looks at.
+ITEM = "$it"
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": operator.eq, "ne": operator.ne, "ge": operator.ge, "le": operator.le, "gt": operator.gt, "lt": operator.lt,
+}  # fmt: skip
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TIME = re.compile(_A_TIME)
-_TERM = re.compile(r'\s*"(\w+):([^"]*)"\s*(AND|OR|$)')
+_TERM = re.compile(r'\s*("\w+:[^"]*"|AND\b|OR\b|[()])')
 
 
 def unsupported(text: str) -> Refusal:
@@ -32,13 +39,23 @@ def unsupported(text: str) -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which properties can be filtered how; `advanced` opens `ne`, `not` and `endsWith`."""
+    """Which properties can be filtered how; `advanced` opens `ne`, `not`, `endsWith`, `$count`.
+
+    What is `known` beyond that is answered 501: Graph may serve it, this tenant does not.
+    """
 
     equal: frozenset[str]
     starts: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
     orders: frozenset[str] = frozenset()
+    ends: frozenset[str] | None = None
+    known: frozenset[str] = frozenset()
     advanced: bool = False
+
+
+def canonical(name: str, names: Iterable[str]) -> str | None:
+    """Return a name as it is written, however the caller wrote it: names are not case-sensitive in Graph."""
+    return next((known for known in names if known.lower() == name.lower()), None)
 
 
 @dataclass(slots=True)
@@ -46,6 +63,7 @@ class _Parser:
     tokens: list[str]
     rules: Rules
     at: int = field(default=0)
+    variable: str = ""
 
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
@@ -81,58 +99,76 @@ class _Parser:
             self.advanced("not")
             inner = self.one()
             return lambda row: not inner(row)
-        if word.lower() in ("startswith", "endswith"):
-            return self.affix(word.lower())
-        return self.some(word) if word.endswith("/any") else self.compare(word)
+        if self.peek() == "(" and not word.lower().endswith("/any"):
+            return self.affix(word)
+        return self.some(word) if word.lower().endswith("/any") else self.compare(word)
 
     def advanced(self, what: str) -> None:
         if not self.rules.advanced:
             raise unsupported(f"Operator '{what}' is not supported because the required parameters are missing.")
 
     def affix(self, function: str) -> Test:
+        folded = function.lower()
+        if folded not in ("startswith", "endswith"):
+            raise unsupported(f"The function '{function}' is not supported in a filter clause.")
         self.take("(")
-        name = self.allowed(self.take(), self.rules.starts)
+        ends = folded == "endswith"
+        names = self.rules.starts if not ends or self.rules.ends is None else self.rules.ends
+        name = self.named(self.take(), names)
         self.take(",")
         text = str(self.literal()).lower()
         self.take(")")
-        if function == "endswith":
+        if ends:
             self.advanced("endsWith")
-            return lambda row: str(row.get(name) or "").lower().endswith(text)
-        return lambda row: str(row.get(name) or "").lower().startswith(text)
+            return lambda row: str(_reach(row, name) or "").lower().endswith(text)
+        return lambda row: str(_reach(row, name) or "").lower().startswith(text)
 
     def some(self, word: str) -> Test:
-        name = self.allowed(word.removesuffix("/any"), self.rules.lists)
+        name = self.allowed(word[: -len("/any")], self.rules.lists)
         self.take("(")
-        variable = self.take()
+        if self.peek() == ")":
+            self.take()
+            self.advanced("any")
+            return lambda row: bool(row.get(name))
+        outer, self.variable = self.variable, self.take()
         self.take(":")
-        inner = self.take().removeprefix(variable)
-        self.take("eq")
-        wanted = self.literal()
+        inner = self.either()
         self.take(")")
-        if inner.startswith("/"):
-            return lambda row: any(_fold(_reach(item, inner[1:])) == _fold(wanted) for item in row[name])
-        return lambda row: wanted in row[name]
+        self.variable = outer
+        return lambda row: any(inner({ITEM: item}) for item in row.get(name) or [])
+
+    def named(self, name: str, names: frozenset[str]) -> str:
+        """Return a property; within any(), of the item that is looked at."""
+        mine = name.split("/", 1)
+        if self.variable and mine[0].lower() == self.variable.lower():
+            return "/".join([ITEM, *mine[1:]])
+        return self.allowed(name, names)
 
     def compare(self, name: str) -> Test:
-        if name.endswith("/$count"):
-            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $filter by {name}.")
-        self.allowed(name, self.rules.equal)
-        operator = self.take().lower()
-        if operator == "in":
+        if name.lower().endswith("/$count"):
+            return self.many(name[: -len("/$count")])
+        name = self.named(name, self.rules.equal)
+        sign = self.take().lower()
+        if sign == "in":
             return self.within(name)
-        if operator in ("ge", "le") and name in self.rules.orders:
-            limit = _moment(self.literal())
-            return lambda row: (_moment(row[name]) >= limit) if operator == "ge" else (_moment(row[name]) <= limit)
-        if operator not in ("eq", "ne"):
+        if sign not in _OPERATORS:
             raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
-        if operator == "ne":
+        if sign == "ne":
             self.advanced("ne")
-        wanted = self.literal()
-        if name in self.rules.orders:
+        wanted = self.literal(day=name in self.rules.orders)
+        if name in self.rules.orders and wanted is not None:
             at = _moment(wanted)
-            return lambda row: (_moment(row[name]) == at) is (operator == "eq")
-        wanted = _fold(wanted)
-        return lambda row: (_fold(_reach(row, name)) == wanted) is (operator == "eq")
+            return lambda row: _held(sign, _reach(row, name), at, _moment)
+        return lambda row: _held(sign, _reach(row, name), _fold(wanted), _fold)
+
+    def many(self, name: str) -> Test:
+        """Return the test on how many there are: none, or some."""
+        name = self.allowed(name, self.rules.lists)
+        self.advanced("$count")
+        sign, number = self.take().lower(), self.take()
+        if sign not in ("eq", "ne") or not number.isdigit():
+            raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
+        return lambda row: (len(row.get(name) or []) == int(number)) is (sign == "eq")
 
     def within(self, name: str) -> Test:
         self.take("(")
@@ -141,34 +177,50 @@ class _Parser:
             self.take()
             wanted.append(_fold(self.literal()))
         self.take(")")
-        return lambda row: _fold(row.get(name)) in wanted
+        return lambda row: _fold(_reach(row, name)) in wanted
 
     def allowed(self, name: str, names: frozenset[str]) -> str:
-        if name not in names:
-            raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
-        return name
+        found = canonical(name, names)
+        if found is not None:
+            return found
+        everything = self.rules.equal | self.rules.starts | self.rules.lists | self.rules.known
+        if canonical(name.split("/", maxsplit=1)[0], everything):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement this $filter by {name}.")
+        raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
 
-    def literal(self) -> Any:
+    def literal(self, *, day: bool = False) -> Any:
         token = self.take()
         if token.startswith("'"):
             return token[1:-1].replace("''", "'")
-        if token in ("true", "false", "null"):
-            return {"true": True, "false": False, "null": None}[token]
-        if _TIME.fullmatch(token) or _GUID.fullmatch(token):
+        if token.lower() in ("true", "false", "null"):
+            return {"true": True, "false": False, "null": None}[token.lower()]
+        if _TIME.fullmatch(token) or _GUID.fullmatch(token) or (day and _DAY.fullmatch(token)):
             return token
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {token!r} is not a literal of that property.")
+
+
+def _held(sign: str, held: Any, wanted: Any, read: Callable[[Any], Any]) -> bool:
+    """Return whether a comparison holds; nothing is neither before nor after anything."""
+    value = None if held is None else read(held)
+    if sign in ("eq", "ne"):
+        return (value == wanted) is (sign == "eq")
+    if value is None or wanted is None or isinstance(value, bool):
+        return False
+    return bool(_OPERATORS[sign](value, wanted))
 
 
 def _reach(row: Any, path: str) -> Any:
     """Return the value at `a/b/c`, None when a part is missing on the way."""
     for name in path.split("/"):
-        row = row.get(name) if isinstance(row, dict) else None
+        known = canonical(name, row) if isinstance(row, dict) and name not in row else name
+        row = row.get(known) if isinstance(row, dict) else None
     return row
 
 
 def _moment(value: Any) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(value)
+        found = dt.datetime.fromisoformat(value)
+        return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
     except (ValueError, TypeError) as error:
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {value!r} is not a date and time.") from error
 
@@ -176,23 +228,62 @@ def _moment(value: Any) -> dt.datetime:
 def search(text: str, names: frozenset[str]) -> Test:
     """Return the test that `$search=text` stands for: displayName by the beginnings of its words, others by theirs.
 
-    Terms are `"name:value"`, joined by AND and OR (AND binds tighter; user-list, $search).
+    Terms are `"name:value"`, joined by AND and OR (AND binds tighter), grouped in parentheses
+    (search-query-parameter).
     """
-    either: list[list[tuple[str, str]]] = [[]]
-    at, word = 0, "AND"
-    while word:
+    tokens, at = [], 0
+    while text[at:].strip():
         found = _TERM.match(text, at)
-        if not found or found[1] not in names or not found[2]:
-            raise unsupported(f'The $search clause {text!r} is not a list of "property:value".')
-        either[-1].append((found[1], found[2].lower()))
-        at, word = found.end(), found[3]
-        if word == "OR":
-            either.append([])
-    return lambda row: any(all(_begins(row, *term) for term in terms) for terms in either)
+        if not found:
+            raise _no_search(text)
+        tokens.append(found[1])
+        at = found.end()
+    test, rest = _any_of(text, tokens, names)
+    if rest:
+        raise _no_search(text)
+    return test
+
+
+def _no_search(text: str) -> Refusal:
+    return unsupported(f'The $search clause {text!r} is not a list of "property:value".')
+
+
+def _any_of(text: str, tokens: list[str], names: frozenset[str]) -> tuple[Test, list[str]]:
+    tests: list[Test] = []
+    while not tests or (tokens and tokens[0] == "OR"):
+        test, tokens = _all_of(text, tokens[1:] if tests else tokens, names)
+        tests.append(test)
+    return (lambda row: any(test(row) for test in tests)), tokens
+
+
+def _all_of(text: str, tokens: list[str], names: frozenset[str]) -> tuple[Test, list[str]]:
+    tests: list[Test] = []
+    while not tests or (tokens and tokens[0] == "AND"):
+        test, tokens = _term(text, tokens[1:] if tests else tokens, names)
+        tests.append(test)
+    return (lambda row: all(test(row) for test in tests)), tokens
+
+
+def _term(text: str, tokens: list[str], names: frozenset[str]) -> tuple[Test, list[str]]:
+    if not tokens or tokens[0] in ("AND", "OR", ")"):
+        raise _no_search(text)
+    if tokens[0] == "(":
+        test, rest = _any_of(text, tokens[1:], names)
+        if not rest or rest[0] != ")":
+            raise _no_search(text)
+        return test, rest[1:]
+    name, _, value = tokens[0].strip('"').partition(":")
+    known = canonical(name, names)
+    if known is None or not value:
+        raise _no_search(text)
+    return (lambda row: _begins(row, known, value.lower())), tokens[1:]
 
 
 def _begins(row: Row, name: str, value: str) -> bool:
-    text = str(row.get(name) or "").lower()
+    held = row.get(name)
+    if isinstance(held, list):
+        return any(str(item).lower().startswith(value) for item in held)
+    text = str(held or "").lower()
     words = text.split() if name == "displayName" else [text]
     return all(any(word.startswith(part) for word in words) for part in value.split())
 

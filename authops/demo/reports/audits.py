@@ -121,8 +121,9 @@ class Audits:
     def list_all(self, call: Call) -> Answer:
         """List records, the newest first; those of the last seconds do not show yet."""
         options = refuse_options(call, "$filter", "$top", "$orderby", "$skiptoken")
-        oldest_first = options.get("$orderby") in ("activityDateTime", "activityDateTime asc")
-        if not oldest_first and options.get("$orderby", "activityDateTime desc") != "activityDateTime desc":
+        order = options.get("$orderby", "activityDateTime desc").strip().lower()
+        oldest_first = order in ("activitydatetime", "activitydatetime asc")
+        if not oldest_first and order != "activitydatetime desc":
             raise Refusal(400, "BadRequest", f"The query option $orderby={options['$orderby']} is not supported.")
         test = odata.parse(options["$filter"], _RULES) if "$filter" in options else None
         horizon = self.tenant.now() - self.lag

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from authops.demo.login.permissions import REPORT_REFUSAL
 from authops.demo.odata import query as odata
-from authops.demo.odata.calls import Answer, no_such, paged, refuse_options
+from authops.demo.odata.calls import Answer, chosen, no_such, paged, refuse_options
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ _BOOLEANS = frozenset(
 )
 _TEXTS = frozenset({"userDisplayName", "userPrincipalName"})
 _LISTS = frozenset({"methodsRegistered", "systemPreferredAuthenticationMethods"})
+
+
+_WORDS = frozenset({"id", "userType", "userPreferredMethodForSecondaryAuthentication"})
+_KNOWN = frozenset({"isAdmin", "lastUpdatedDateTime", "defaultMfaMethod"})
 
 
 def _name(method: Method) -> str | None:
@@ -120,42 +124,53 @@ class Reports:
         sizes = int(call.tenant.assume["report_page_size"]), int(limit)
         rows = self._sorted(self._matching(call, options), options)
         what = "reports/authenticationMethods/userRegistrationDetails"
-        return paged(call, rows, what, lambda r: _select(r, options), sizes)
+        return paged(call, rows, what, lambda r: _shown(call, r), sizes)
 
     def get(self, call: Call, user_id: str) -> Answer:
         """Get one user's details."""
-        options = refuse_options(call, "$select")
+        refuse_options(call, "$select")
         found = next((r for r in self.report.rows(call, self.lag) if r["id"] == user_id.lower()), None)
         if found is None:
             raise Refusal(404, "Request_ResourceNotFound", no_such(user_id))
         context = call.context("reports/authenticationMethods/userRegistrationDetails/$entity")
-        return Answer(body={"@odata.context": context, **_select(found, options)})
+        return Answer(body={"@odata.context": context, **_shown(call, found)})
 
     def _matching(self, call: Call, options: dict[str, str]) -> list[dict[str, Any]]:
         rows = self.report.rows(call, self.lag)
         if "$filter" not in options:
             return rows
+        refused = call.tenant.assume["report_is_admin_filter"] == "refused"
+        if refused and "isadmin" in options["$filter"].lower():
+            raise odata.unsupported("Unsupported or invalid query filter clause specified for property 'isAdmin'.")
         admin = {"isAdmin"} if call.tenant.assume["report_is_admin_filter"] == "works" else set()
-        test = odata.parse(options["$filter"], odata.Rules(_BOOLEANS | _TEXTS | admin, _TEXTS, _LISTS))
+        test = odata.parse(
+            options["$filter"], odata.Rules(_BOOLEANS | _TEXTS | _WORDS | admin, _TEXTS, _LISTS, known=_KNOWN)
+        )
         return [r for r in rows if test(r)]
 
     def _sorted(self, rows: list[dict[str, Any]], options: dict[str, str]) -> list[dict[str, Any]]:
-        name, _, way = options.get("$orderby", "").partition(" ")
-        if not name:
+        asked, _, way = options.get("$orderby", "").strip().partition(" ")
+        if not asked:
             return rows
-        if name not in _TEXTS or way not in ("", "asc", "desc"):
-            raise Refusal(400, "badRequest", f"The query option $orderby={name} is not supported.")
-        return sorted(rows, key=lambda r: str(r[name]).lower(), reverse=way == "desc")
+        name = odata.canonical(asked, _TEXTS)
+        if name is None or way.lower() not in ("", "asc", "desc"):
+            raise Refusal(400, "badRequest", f"The query option $orderby={asked} is not supported.")
+        return sorted(rows, key=lambda r: str(r[name]).lower(), reverse=way.lower() == "desc")
 
 
-def _select(shown: dict[str, Any], options: dict[str, str]) -> dict[str, Any]:
-    if "$select" not in options:
-        return shown
-    wanted = options["$select"].split(",")
-    for name in wanted:
-        if name not in shown:
-            raise Refusal(400, "badRequest", f"Could not find a property named '{name}'.")
-    return {name: shown[name] for name in wanted}
+_DEFAULTS = {
+    "push": "microsoftAuthenticatorPush", "oath": "softwareOneTimePasscode", "sms": "mobilePhone",
+    "voiceMobile": "mobilePhone", "voiceAlternateMobile": "alternateMobilePhone", "voiceOffice": "officePhone",
+}  # fmt: skip
+
+
+def _shown(call: Call, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as `$select` shows it; in beta with the default method as well."""
+    row = dict(found)
+    if call.version == "beta":
+        row["defaultMfaMethod"] = _DEFAULTS.get(row["userPreferredMethodForSecondaryAuthentication"], "none")
+    wanted = chosen(call, row, "userRegistrationDetails")
+    return row if wanted is None else {name: row[name] for name in wanted}
 
 
 def by_method(reports: Reports, call: Call, users: str = "all", roles: str = "all") -> Answer:

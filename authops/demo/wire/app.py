@@ -7,17 +7,18 @@ import json
 import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from authops.demo.login.application import Denied, LoginError
+from authops.demo.login.tokens import Denied
 from authops.demo.odata.calls import JSON_TYPE, Answer, Call, plain
 from authops.demo.wire import batch
 from authops.demo.wire.graph import Origin, Wire, weather_refusal
 from authops.demo.wire.knobs import Knobs
+from authops.demo.wire.sign_in import SignIn
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from authops.demo.faults.weather import Strike, Weather
-    from authops.demo.login.application import Login
+    from authops.demo.login.endpoint import Login
+    from authops.demo.login.tokens import Bearer
+    from authops.demo.world.groups import Memberships
     from authops.demo.world.tenant import Tenant
 
+_VERSIONS = ("v1.0", "beta")
 _VERBS = ["GET", "POST", "PATCH", "PUT", "DELETE", "HEAD", "OPTIONS"]
 
 
@@ -45,6 +49,9 @@ class Front:
         raw = await request.body()
         path = request.scope["raw_path"].decode("utf-8", "replace").partition("?")[0]
         version, _, rest = path.lstrip("/").partition("/")
+        version, rest = version.lower(), rest.lstrip("/")
+        if version not in _VERSIONS:
+            return await _unknown(request)
         weather = self.wire.weather
         if delay := weather.delay():
             await asyncio.sleep(delay)
@@ -67,16 +74,16 @@ class Front:
 
     def _answer(self, request: Request, version: str, path: str, raw: bytes, origin: Origin) -> Answer:
         query = request.url.query
-        granted = self.login.permissions(request.headers.get("authorization"))
+        bearer = self.login.bearer(request.headers.get("authorization"))
         refuse = partial(self._refuse, method=request.method, path=path, query=query, origin=origin)
-        if isinstance(granted, Denied):
+        if isinstance(bearer, Denied):
             challenge = f'Bearer realm="", authorization_uri="{self.login.roots[0]}/common/oauth2/authorize"'
-            challenge += f', error="insufficient_claims", claims="{granted.claims}"' if granted.claims else ""
-            no = Refusal(401, "InvalidAuthenticationToken", granted.text)
+            challenge += f', error="insufficient_claims", claims="{bearer.claims}"' if bearer.claims else ""
+            no = Refusal(401, "InvalidAuthenticationToken", bearer.text)
             return refuse(no, headers={"WWW-Authenticate": challenge})
         try:
             body = _json(raw, request.headers.get("content-type", ""))
-            make = partial(self._call, granted, version)
+            make = partial(self._call, bearer, version)
             if unquote(path).rstrip("/").lower() == "/$batch":
                 return self._batch(request, body, origin, make)
         except Refusal as no:
@@ -86,7 +93,7 @@ class Front:
 
     def _call(
         self,
-        granted: frozenset[str],
+        bearer: Bearer,
         version: str,
         method: str,
         path: str,
@@ -96,7 +103,7 @@ class Front:
     ) -> Call:
         wire = self.wire
         wire.reports.lag, wire.audits.lag = wire.weather.settings.report_lag, wire.weather.settings.audit_lag
-        return Call(wire.tenant, wire.root, method, plain(path), query, headers, body, granted, version=version)
+        return Call(wire.tenant, wire.root, method, plain(path), query, headers, body, bearer, version=version)
 
     def _batch(self, request: Request, body: Any, origin: Origin, make: Callable[..., Call]) -> Answer:
         if request.method != "POST":
@@ -121,35 +128,6 @@ class Front:
             return Response(answer.body, answer.status, headers)
         text = json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False)
         return Response(text, answer.status, {"Content-Type": JSON_TYPE, "Cache-Control": "no-cache", **headers})
-
-    async def token(self, request: Request) -> Response:
-        """Answer a token request."""
-        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        return self._login(lambda: self.login.token(request.path_params["tenant"], form))
-
-    async def metadata(self, request: Request) -> Response:
-        """Answer OpenID discovery."""
-        return self._login(lambda: self.login.metadata(request.path_params["tenant"], self._root(request)))
-
-    async def keys(self, _request: Request) -> Response:
-        """Answer the signing keys."""
-        return JSONResponse(self.login.keys())
-
-    def _root(self, request: Request) -> str:
-        here = f"https://{request.headers.get('host', '')}"
-        return here if here in self.login.roots else self.login.roots[0]
-
-    def _login(self, ask: Callable[[], dict[str, Any]]) -> Response:
-        try:
-            return JSONResponse(ask(), headers={"Cache-Control": "no-store"})
-        except LoginError as no:
-            stamp = self.wire.tenant.stamp().replace("T", " ")
-            trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
-            text = f"AADSTS{no.number}: {no.text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
-            ids = {"timestamp": stamp, "trace_id": trace, "correlation_id": correlation}
-            return JSONResponse(
-                {"error": no.error, "error_description": text, "error_codes": [no.number], **ids}, no.status
-            )
 
 
 def _json(raw: bytes, content_type: str) -> Any:
@@ -190,6 +168,7 @@ async def _unknown(request: Request) -> Response:
 
 def create_app(
     tenant: Tenant,
+    memberships: Memberships,
     login: Login,
     weather: Weather,
     *,
@@ -197,16 +176,12 @@ def create_app(
     stop: Callable[[], None] | None = None,
 ) -> Starlette:
     """Return the application; `reset` begins the world anew and `stop` ends the server, for the knobs."""
-    wire = Wire(tenant, weather, login.roots[0])
+    wire = Wire(tenant, memberships, weather, login.roots[0])
     front, knobs = Front(wire, login), Knobs(wire, login, reset, stop)
     routes = [
         *knobs.routes(),
-        Route("/{tenant}/v2.0/.well-known/openid-configuration", front.metadata),
-        Route("/{tenant}/.well-known/openid-configuration", front.metadata),
-        Route("/{tenant}/discovery/v2.0/keys", front.keys),
-        Route("/{tenant}/oauth2/v2.0/token", front.token, methods=["POST"]),
-        Route("/v1.0/{rest:path}", front.graph, methods=_VERBS),
-        Route("/beta/{rest:path}", front.graph, methods=_VERBS),
+        *SignIn(login, tenant.stamp).routes(),
+        Route("/{version}/{rest:path}", front.graph, methods=_VERBS),
         Route("/{rest:path}", _unknown, methods=_VERBS),
     ]
     app = Starlette(routes=routes)

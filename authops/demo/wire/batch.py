@@ -33,7 +33,9 @@ def run(wire: Wire, body: Any, client_request_id: str, call: Callable[..., Call]
         done[request["id"].lower()] = _one(wire, request, done, Origin(client_request_id, batch, request["id"]), call)
     answers = list(done.values())
     wire.dice.shuffle(answers)
-    return Answer(200, {"responses": answers})
+    throttled = any(answer["status"] == 429 for answer in answers)
+    failed = throttled and wire.tenant.assume["throttled_batch"] == "424"
+    return Answer(424 if failed else 200, {"responses": answers})
 
 
 def _requests(body: Any, *, bodies_needed: bool) -> list[dict[str, Any]]:

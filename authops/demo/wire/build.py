@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from authops.demo.faults.weather import Weather
 from authops.demo.login import certificates, permissions
-from authops.demo.login.application import Login, Registration
-from authops.demo.login.application import certificates as load
+from authops.demo.login.assertion import Registration
+from authops.demo.login.assertion import certificates as load
+from authops.demo.login.endpoint import Login
 from authops.demo.wire.app import create_app
+from authops.demo.wire.residents import Residents
 from authops.demo.world import people
 from authops.demo.world.assumptions import Assumptions
+from authops.demo.world.groups import Memberships
 from authops.demo.world.store import Store
 from authops.demo.world.tenant import Tenant, revive
 
@@ -73,8 +76,9 @@ def build(
         tenant.meta = store.meta()
         tenant.populate(_stored(store))
 
-    login = _login(home, tenant, roots, granted)
-    return World(home, tenant, login, sky, create_app(tenant, login, sky, reset=reset, stop=stop))
+    memberships = Memberships(tenant)
+    login = _login(home, Residents(tenant, memberships), roots, granted)
+    return World(home, tenant, login, sky, create_app(tenant, memberships, login, sky, reset=reset, stop=stop))
 
 
 @contextlib.contextmanager
@@ -108,10 +112,11 @@ def _stored(store: Store) -> list[Any]:
     return sorted((revive(document) for document in store.users()), key=lambda u: str(u.id))
 
 
-def _login(home: Path, tenant: Tenant, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
+def _login(home: Path, residents: Residents, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
     key = serialization.load_pem_private_key((home / "signing.pem").read_bytes(), None)
     if not isinstance(key, RSAPrivateKey):
         raise TypeError("signing.pem must hold an RSA key")
     known = load(path.read_bytes() for path in certificates.client_files(home))
-    ids = (tenant.meta["tenant_id"], tenant.meta["client_id"])
-    return Login(Registration(*ids, known, granted, tuple(tenant.meta["domains"])), key, roots, time.time)
+    facts = residents.tenant.meta
+    registered = Registration(facts["tenant_id"], facts["client_id"], known, granted, tuple(facts["domains"]))
+    return Login(registered, key, roots, time.time, residents)

@@ -15,19 +15,23 @@ from authops.demo.faults.throttle import Throttle
 from authops.demo.login import permissions as p
 from authops.demo.methods import base
 from authops.demo.methods.policy import Policies
-from authops.demo.odata.calls import JSON_TYPE, Answer, Call, function_arguments
+from authops.demo.odata.calls import JSON_TYPE, Answer, Call, bare, function_arguments, metadata
 from authops.demo.reports import registration
 from authops.demo.reports.audits import Audits
+from authops.demo.wire.authority import Authority, own_path
 from authops.demo.wire.routes import Route, Served, table
 from authops.demo.world.actor import Actor
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
     from authops.demo.faults.weather import Strike, Weather
+    from authops.demo.world.groups import Memberships
     from authops.demo.world.tenant import Tenant
 
 _LOG_LENGTH = 200_000
 _METHODS = "/users/{}/authentication/"
+# What stands where a key might, and is none.
+_WORDS = frozenset({"$count", "$ref", "$value", "delta", "microsoft.graph.delta", "getbyids", "validateproperties"})
 _VERBS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -43,20 +47,20 @@ class Origin:
 class Wire:
     """Graph's front: one tenant, the routes, the weather and the log."""
 
-    def __init__(self, tenant: Tenant, weather: Weather, root: str, seed: int = 1) -> None:
+    def __init__(self, tenant: Tenant, memberships: Memberships, weather: Weather, root: str, seed: int = 1) -> None:
         """Serve `tenant` under `root`, the address that links and contexts begin with."""
         self.tenant, self.weather, self.root = tenant, weather, root
-        self.reports, self.groups, self.audits = registration.Reports(), Groups(), Audits(tenant)
+        self.reports, self.groups, self.audits = registration.Reports(), Groups(memberships), Audits(tenant)
         self.policies = Policies(tenant, self.audits)
+        self.authority, self.memberships = Authority(tenant, memberships), memberships
         self.dice = random.Random(seed)
         # Asked anew each time: a test may hand the tenant another clock.
         self.throttle = Throttle(lambda: tenant.now(), lambda: int(tenant.meta["users"]), tenant.assume)  # noqa: PLW0108
         weather.throttled_by(self.throttle)
         self.log: deque[dict[str, Any]] = deque(maxlen=_LOG_LENGTH)
         self._routes: dict[tuple[str, str, int], list[tuple[re.Pattern[str], Route]]] = {}
-        for route in sorted(
-            table(Served(self.reports, self.groups, self.policies, self.audits)), key=lambda r: r.template.count("{}")
-        ):
+        served = Served(self.reports, self.groups, self.policies, self.audits)
+        for route in sorted(table(served), key=lambda r: r.template.count("{}")):
             pattern = re.compile(re.escape(route.template).replace(r"\{\}", "([^/]+)"), re.IGNORECASE)
             key = route.version, route.method, route.template.count("/")
             self._routes.setdefault(key, []).append((pattern, route))
@@ -85,7 +89,12 @@ class Wire:
 
     def _really(self, call: Call, request_id: str, origin: Origin) -> Answer:
         theirs = self.tenant.assume["audit_correlation"] == "client-request-id"
-        self.audits.actor = Actor(origin.client_request_id if theirs else request_id, self.tenant.meta["client_id"])
+        person = self.tenant.find(call.bearer.person)
+        correlation, upn = (
+            origin.client_request_id if theirs else request_id,
+            person.profile["userPrincipalName"] if person else "",
+        )
+        self.audits.actor = Actor(correlation, self.tenant.meta["client_id"], upn)
         try:
             return self._dispatch(call)
         except Refusal as no:
@@ -95,33 +104,62 @@ class Wire:
         call.masked, call.licence = self.weather.settings.masked, self.weather.settings.licence
         if self.weather.settings.short_pages and (empty := _empty_page(call)):
             return empty
-        path = function_arguments(call)
-        for pattern, route in self._routes.get((call.version, call.method, path.count("/")), ()):
-            if found := pattern.fullmatch(path):
-                self._permit(route, call)
-                return route.handler(call, *map(unquote, found.groups()))
-        self._refuse_verb(call, path)
-        if path == "/me" or path.startswith("/me/"):
-            raise Refusal(400, "BadRequest", "/me request is only valid with delegated authentication flow.")
-        what = f"{call.method} {call.path}" if call.version == "v1.0" else f"{call.method} /{call.version}{call.path}"
-        raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
+        wanted = metadata(call)
+        answer = self._routed(call, own_path(call, function_arguments(call)))
+        if wanted == "none":
+            answer.body = bare(answer.body)
+            answer.headers["Content-Type"] = JSON_TYPE.replace("metadata=minimal", "metadata=none")
+        return answer
+
+    def _routed(self, call: Call, path: str) -> Answer:
+        found = self._found(call, path)
+        if found is None and call.method == "GET" and path.lower().endswith("/$count"):
+            return self._number(call, path[: -len("/$count")])
+        if found is None:
+            self._refuse_verb(call, path)
+            raise _not_here(call)
+        route, keys = found
+        self._permit(route, call, keys)
+        return route.handler(call, *map(unquote, keys))
+
+    def _found(self, call: Call, path: str) -> tuple[Route, tuple[str, ...]] | None:
+        """Return the route to this request, in beta also one of v1.0; a word of OData's is nobody's key."""
+        for version in dict.fromkeys((call.version, "v1.0")):
+            for pattern, route in self._routes.get((version, call.method, path.count("/")), ()):
+                matched = pattern.fullmatch(path)
+                if matched and not any(unquote(key).lower() in _WORDS for key in matched.groups()):
+                    return route, matched.groups()
+        return None
+
+    def _number(self, call: Call, path: str) -> Answer:
+        """Answer how many a collection of the directory has, as plain text: an advanced query by nature."""
+        found = self._found(call, path)
+        if found is None or found[0].refusal != p.DIRECTORY_REFUSAL or found[0].template.endswith("{}"):
+            raise _not_here(call)
+        if not call.eventual:
+            raise Refusal(400, "Request_BadRequest", "$count is not currently supported.")
+        self._permit(found[0], call, found[1])
+        call.number = True
+        answer = found[0].handler(call, *map(unquote, found[1]))
+        return (
+            answer
+            if isinstance(answer.body, str)
+            else Answer(body=str(len(answer.body["value"])), headers={"Content-Type": "text/plain"})
+        )
 
     def _refuse_verb(self, call: Call, path: str) -> None:
         """Refuse a verb that methods of that kind do not have (Graph's metadata: what can be inserted, updated)."""
-        ours = (routes for key, routes in self._routes.items() if key[0] == call.version and key[2] == path.count("/"))
+        versions = (call.version, "v1.0")
+        ours = (routes for key, routes in self._routes.items() if key[0] in versions and key[2] == path.count("/"))
         for pattern, route in (pair for routes in ours for pair in routes):
             # An external method can be registered through Graph, only not here.
             known = route.template.startswith(_METHODS) and "/external" not in route.template
-            if known and call.method in _VERBS and pattern.fullmatch(path):
-                self._permit(route, call)
+            if known and call.method in _VERBS and (found := pattern.fullmatch(path)):
+                self._permit(route, call, found.groups())
                 raise base.no_resource(call, "method_verb", path.lstrip("/"))
 
-    def _permit(self, route: Route, call: Call) -> None:
-        wanted = route.permissions
-        if route.template == "/organization" and self.tenant.assume["organization_by_user_read"] == "yes":
-            wanted = wanted | p.USERS_FULL
-        if not wanted & call.permissions:
-            raise Refusal(403, *route.refusal)
+    def _permit(self, route: Route, call: Call, keys: tuple[str, ...]) -> None:
+        self.authority.permit(route, call, keys)
         premium = call.licence != "none" or self.tenant.assume["report_without_premium"] == "answered"
         if route.template.startswith("/reports/") and not premium:
             raise Refusal(403, *p.PREMIUM_REFUSAL)
@@ -154,6 +192,11 @@ class Wire:
                 "client_request_id": origin.client_request_id,
             }
         )
+
+
+def _not_here(call: Call) -> Refusal:
+    what = f"{call.method} {call.path}" if call.version == "v1.0" else f"{call.method} /{call.version}{call.path}"
+    return Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
 
 
 _WEATHER_TEXTS = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from authops.demo.login.application import Login
+    from authops.demo.login.endpoint import Login
     from authops.demo.wire.graph import Wire
     from authops.demo.world.tenant import User
 
@@ -91,13 +91,15 @@ class Knobs:
         return self.wire.throttle.report()
 
     async def sign_in(self, request: Request) -> dict[str, Any]:
-        """Return the token lifetime (seconds) and the permissions granted; PUT changes those it names."""
+        """Return token lifetime and poll interval (seconds), and the permissions granted; PUT changes what it names."""
         if request.method == "PUT":
             body = await request.json()
             if "granted" in body:
                 self.login.grant(body["granted"])
             self.login.lifetime = float(body.get("lifetime", self.login.lifetime))
-        return {"lifetime": self.login.lifetime, "granted": list(self.login.registration.permissions)}
+            self.login.interval = int(body.get("interval", self.login.interval))
+        known = {"lifetime": self.login.lifetime, "interval": self.login.interval}
+        return {**known, "granted": list(self.login.registration.permissions)}
 
     async def revoke(self, _request: Request) -> dict[str, Any]:
         """Make every token issued so far worthless."""

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from authops.demo.directory import delta, groups, users
+from authops.demo.directory import delta, organization, roles, users
+from authops.demo.directory.roles import Roles
 from authops.demo.login import permissions as p
 from authops.demo.methods import base, email, phone, preferences
 from authops.demo.methods.collections import COLLECTIONS, deleter, getter, lister
 from authops.demo.methods.temporary_access_pass import adder
+from authops.demo.odata.calls import Answer
 from authops.demo.reports import registration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from authops.demo.directory.groups import Groups
     from authops.demo.methods.policy import Policies
-    from authops.demo.odata.calls import Answer
     from authops.demo.reports.audits import Audits
     from authops.demo.reports.registration import Reports
+
+Row = tuple[str, str, Callable[..., Answer], frozenset[str]]
+USER, AUTH = "/users/{}", "/users/{}/authentication"
+_POLICY = "/policies/authenticationMethodsPolicy"
+_ROLES = "/roleManagement/directory"
+_USERS, _GROUPS = "microsoft.graph.user", "microsoft.graph.group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,95 +52,147 @@ class Served:
 
 
 def table(served: Served) -> list[Route]:
-    """Return every request that is served."""
-    report, teams, policies, audits = served.reports, served.groups, served.policies, served.audits
-    user, auth = "/users/{}", "/users/{}/authentication"
-    phones, emails = f"{auth}/phoneMethods", f"{auth}/emailMethods"
-    details = "/reports/authenticationMethods/userRegistrationDetails"
-    policy = "/policies/authenticationMethodsPolicy"
-    configuration = f"{policy}/authenticationMethodConfigurations/{{}}"
-    counts = "/reports/authenticationMethods/usersRegisteredBy{}(includedUserTypes='{{}}',includedUserRoles='{{}}')"
-    directory_roles = "/roleManagement/directory"
-    user_cast = "microsoft.graph.user"
-    rows: list[tuple[str, str, Callable[..., Answer], frozenset[str], tuple[str, str]]] = [
-        ("GET", "/users", users.list_users, p.USERS, p.DIRECTORY_REFUSAL),
-        ("GET", "/users/$count", users.count_users, p.USERS_FULL, p.DIRECTORY_REFUSAL),
-        ("GET", user, users.get_user, p.USERS, p.DIRECTORY_REFUSAL),
-        ("GET", "/organization", users.get_organization, p.ORGANIZATION, p.DIRECTORY_REFUSAL),
-        ("GET", f"{auth}/methods", base.list_methods, p.METHODS, p.AUTHENTICATION_REFUSAL),
-        ("GET", phones, phone.list_phones, p.PHONE_READ, p.AUTHENTICATION_REFUSAL),
-        ("POST", phones, phone.add_phone, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", f"{phones}/{{}}", phone.get_phone, p.PHONE_READ, p.AUTHENTICATION_REFUSAL),
-        ("PATCH", f"{phones}/{{}}", phone.change_phone, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("DELETE", f"{phones}/{{}}", phone.delete_phone, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("POST", f"{phones}/{{}}/enableSmsSignIn", phone.enable_sms, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("POST", f"{phones}/{{}}/disableSmsSignIn", phone.disable_sms, p.PHONE_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", emails, email.list_emails, p.EMAIL_READ, p.AUTHENTICATION_REFUSAL),
-        ("POST", emails, email.add_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", f"{emails}/{{}}", email.get_email, p.EMAIL_READ, p.AUTHENTICATION_REFUSAL),
-        ("PATCH", f"{emails}/{{}}", email.change_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("DELETE", f"{emails}/{{}}", email.delete_email, p.EMAIL_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", details, report.list_all, p.REPORTS, p.REPORT_REFUSAL),
-        ("GET", f"{details}/{{}}", report.get, p.REPORTS, p.REPORT_REFUSAL),
-        ("GET", counts.format("Method"), partial(registration.by_method, report), p.REPORTS, p.REPORT_REFUSAL),
-        ("GET", counts.format("Feature"), partial(registration.by_feature, report), p.REPORTS, p.REPORT_REFUSAL),
-        ("GET", "/auditLogs/directoryAudits", audits.list_all, p.REPORTS, p.REPORT_REFUSAL),
-        ("GET", policy, policies.get, p.POLICY, p.AUTHENTICATION_REFUSAL),
-        ("PATCH", policy, policies.change, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", configuration, policies.get_configuration, p.POLICY, p.AUTHENTICATION_REFUSAL),
-        ("PATCH", configuration, policies.change_configuration, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("DELETE", configuration, policies.reset_configuration, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL),
-        ("GET", "/users/delta", delta.delta, p.USERS, p.DIRECTORY_REFUSAL),
-        ("GET", f"{user}/licenseDetails", users.licence_details, p.USERS, p.DIRECTORY_REFUSAL),
-        ("GET", "/subscribedSkus", users.list_skus, p.LICENCES, p.DIRECTORY_REFUSAL),
-        ("GET", "/groups", teams.list_groups, p.GROUPS, p.DIRECTORY_REFUSAL),
-        ("GET", "/groups/{}", teams.get_group, p.GROUPS, p.DIRECTORY_REFUSAL),
-        ("GET", "/groups/{}/members", teams.members, p.GROUPS, p.DIRECTORY_REFUSAL),
-        ("GET", f"/groups/{{}}/members/{user_cast}", teams.member_users, p.GROUPS, p.DIRECTORY_REFUSAL),
-        ("GET", "/groups/{}/transitiveMembers", teams.transitive, p.GROUPS, p.DIRECTORY_REFUSAL),
-        ("GET", f"/groups/{{}}/transitiveMembers/{user_cast}", teams.transitive_users, p.GROUPS, p.DIRECTORY_REFUSAL),
-        ("GET", f"{directory_roles}/roleAssignments", teams.assignments, p.ROLES, p.DIRECTORY_REFUSAL),
-        ("GET", f"{directory_roles}/roleDefinitions", groups.list_definitions, p.ROLES, p.DIRECTORY_REFUSAL),
-        (
-            "GET", f"{directory_roles}/roleEligibilityScheduleInstances", teams.eligibilities, p.ELIGIBILITY,
-            p.DIRECTORY_REFUSAL,
-        ),
-        (
-            "POST", f"{auth}/temporaryAccessPassMethods", adder(policies),
-            p.of_collection("temporaryAccessPassMethods")[1], p.AUTHENTICATION_REFUSAL,
-        ),
-        ("GET", f"{auth}/methods/{{}}", base.get_method, p.METHODS, p.AUTHENTICATION_REFUSAL),
-        ("GET", f"{configuration.rpartition('/')[0]}", policies.list_all, p.POLICY, p.AUTHENTICATION_REFUSAL),
-        ("GET", "/auditLogs/directoryAudits/{}", audits.get, p.REPORTS, p.REPORT_REFUSAL),
-    ]  # fmt: skip
-    for what, count in (("Method", registration.by_method), ("Feature", registration.by_feature)):
-        whole = counts.format(what).partition("(")[0]
-        rows.append(("GET", whole, partial(count, report), p.REPORTS, p.REPORT_REFUSAL))
-    for segment in ("methods", "passwordMethods"):
-        reset = f"{auth}/{segment}/{{}}/resetPassword"
-        rows.append(("POST", reset, base.not_writable, p.NOBODY, p.AUTHENTICATION_REFUSAL))
-    for verb in ("PATCH", "PUT", "DELETE"):
-        one = f"{auth}/methods/{{}}"
-        rows.append((verb, one, base.not_writable, p.METHODS_WRITE, p.AUTHENTICATION_REFUSAL))
-    for segment in COLLECTIONS:
-        where, key = f"{auth}/{segment}", f"{auth}/{segment}/{{}}"
-        read, write = p.of_collection(segment)
-        rows.append(("GET", where, lister(segment), read, p.AUTHENTICATION_REFUSAL))
-        rows.append(("GET", key, getter(segment), read, p.AUTHENTICATION_REFUSAL))
-        if segment != "passwordMethods":
-            rows.append(("DELETE", key, deleter(segment), write, p.AUTHENTICATION_REFUSAL))
-    default, requirements = f"{auth}/signInPreferences", f"{auth}/requirements"
-    beta: list[tuple[str, str, Callable[..., Answer], frozenset[str], tuple[str, str], str]] = [
-        ("GET", default, preferences.get_preferences, p.METHODS, p.AUTHENTICATION_REFUSAL, "beta"),
-        (
-            "PATCH",
-            default,
-            partial(preferences.change_preferences, audits),
-            p.METHODS_WRITE,
-            p.AUTHENTICATION_REFUSAL,
-            "beta",
-        ),
-        ("GET", requirements, preferences.get_requirements, p.MFA_STATE_READ, p.AUTHENTICATION_REFUSAL, "beta"),
-        ("PATCH", requirements, preferences.change_requirements, p.POLICY_WRITE, p.AUTHENTICATION_REFUSAL, "beta"),
+    """Return every request that is served; what is served in v1.0 is served in beta too."""
+    methods = [*_methods(served), *_collections(), *_policies(served.policies)]
+    directory = [*_directory(), *_groups(served.groups), *_directory_roles(Roles(served.groups))]
+    return [
+        *(Route(*row, p.AUTHENTICATION_REFUSAL) for row in methods),
+        *(Route(*row, p.DIRECTORY_REFUSAL) for row in directory),
+        *(Route(*row, p.REPORT_REFUSAL) for row in _reports(served)),
+        *(Route(*row, p.AUTHENTICATION_REFUSAL, "beta") for row in _beta(served)),
     ]
-    return [*(Route(*row) for row in rows), *(Route(*row) for row in beta)]
+
+
+def _methods(served: Served) -> list[Row]:
+    phones, emails = f"{AUTH}/phoneMethods", f"{AUTH}/emailMethods"
+    passes = f"{AUTH}/temporaryAccessPassMethods"
+    return [
+        ("GET", AUTH, base.get_authentication, p.METHODS),
+        ("GET", f"{AUTH}/methods", base.list_methods, p.METHODS),
+        ("GET", f"{AUTH}/methods/{{}}", base.get_method, p.METHODS),
+        ("GET", phones, phone.list_phones, p.PHONE_READ),
+        ("POST", phones, phone.add_phone, p.PHONE_WRITE),
+        ("GET", f"{phones}/{{}}", phone.get_phone, p.PHONE_READ),
+        ("PATCH", f"{phones}/{{}}", phone.change_phone, p.PHONE_WRITE),
+        ("DELETE", f"{phones}/{{}}", phone.delete_phone, p.PHONE_WRITE),
+        ("POST", f"{phones}/{{}}/enableSmsSignIn", phone.enable_sms, p.PHONE_WRITE),
+        ("POST", f"{phones}/{{}}/disableSmsSignIn", phone.disable_sms, p.PHONE_WRITE),
+        ("GET", emails, email.list_emails, p.EMAIL_READ),
+        ("POST", emails, email.add_email, p.EMAIL_WRITE),
+        ("GET", f"{emails}/{{}}", email.get_email, p.EMAIL_READ),
+        ("PATCH", f"{emails}/{{}}", email.change_email, p.EMAIL_WRITE),
+        ("DELETE", f"{emails}/{{}}", email.delete_email, p.EMAIL_WRITE),
+        ("POST", passes, adder(served.policies), p.of_collection("temporaryAccessPassMethods")[1]),
+    ]
+
+
+def _collections() -> list[Row]:
+    rows: list[Row] = []
+    for segment in ("methods", "passwordMethods"):
+        rows.append(("POST", f"{AUTH}/{segment}/{{}}/resetPassword", base.not_writable, p.NOBODY))
+    for verb in ("PATCH", "PUT", "DELETE"):
+        rows.append((verb, f"{AUTH}/methods/{{}}", base.not_writable, p.METHODS_WRITE))
+    for segment in COLLECTIONS:
+        where, (read, write) = f"{AUTH}/{segment}", p.of_collection(segment)
+        rows += [("GET", where, lister(segment), read), ("GET", f"{where}/{{}}", getter(segment), read)]
+        if segment != "passwordMethods":
+            rows.append(("DELETE", f"{where}/{{}}", deleter(segment), write))
+    return rows
+
+
+def _policies(policies: Policies) -> list[Row]:
+    configurations = f"{_POLICY}/authenticationMethodConfigurations"
+    return [
+        ("GET", _POLICY, policies.get, p.POLICY),
+        ("PATCH", _POLICY, policies.change, p.POLICY_WRITE),
+        ("GET", configurations, policies.list_all, p.POLICY),
+        ("GET", f"{configurations}/{{}}", policies.get_configuration, p.POLICY),
+        ("PATCH", f"{configurations}/{{}}", policies.change_configuration, p.POLICY_WRITE),
+        ("DELETE", f"{configurations}/{{}}", policies.reset_configuration, p.POLICY_WRITE),
+    ]
+
+
+def _directory() -> list[Row]:
+    return [
+        ("GET", "/users", users.list_users, p.USERS),
+        ("GET", "/users/$count", users.count_users, p.USERS_FULL),
+        ("GET", "/users/delta", delta.delta, p.USERS),
+        ("GET", USER, users.get_user, p.USERS),
+        ("PATCH", USER, users.change_user, p.USERS_CHANGE),
+        ("POST", f"{USER}/revokeSignInSessions", users.revoke_sessions, p.SESSIONS),
+        ("GET", f"{USER}/manager", users.get_manager, p.USERS_FULL),
+        ("GET", f"{USER}/directReports", users.list_reports, p.USERS_FULL),
+        ("GET", f"{USER}/licenseDetails", organization.licence_details, p.USERS),
+        ("GET", "/subscribedSkus", organization.list_skus, p.LICENCES),
+        ("GET", "/organization", organization.list_organizations, p.ORGANIZATION),
+        ("GET", "/organization/{}", organization.get_organization, p.ORGANIZATION),
+        ("GET", "/domains", organization.list_domains, p.DOMAINS),
+        ("GET", "/domains/{}", organization.get_domain, p.DOMAINS),
+    ]
+
+
+def _groups(groups: Groups) -> list[Row]:
+    group = "/groups/{}"
+    seen = p.GROUPS | p.USERS_FULL
+    return [
+        ("GET", "/groups", groups.list_groups, p.GROUPS),
+        ("GET", group, groups.get_group, p.GROUPS),
+        ("GET", f"{group}/owners", groups.owners, p.GROUPS),
+        ("GET", f"{group}/members", groups.members, p.GROUPS),
+        ("GET", f"{group}/members/{_USERS}", groups.member_users, p.GROUPS),
+        ("GET", f"{group}/members/{_GROUPS}", groups.member_groups, p.GROUPS),
+        ("GET", f"{group}/transitiveMembers", groups.transitive, p.GROUPS),
+        ("GET", f"{group}/transitiveMembers/{_USERS}", groups.transitive_users, p.GROUPS),
+        ("GET", f"{group}/transitiveMembers/{_GROUPS}", groups.transitive_groups, p.GROUPS),
+        ("GET", f"{group}/memberOf", groups.group_member_of, p.GROUPS),
+        ("GET", f"{group}/transitiveMemberOf", groups.group_transitive_member_of, p.GROUPS),
+        ("GET", f"{USER}/memberOf", groups.member_of, seen),
+        ("GET", f"{USER}/memberOf/{_GROUPS}", groups.member_of_groups, seen),
+        ("GET", f"{USER}/transitiveMemberOf", groups.transitive_member_of, seen),
+        ("GET", f"{USER}/transitiveMemberOf/{_GROUPS}", groups.transitive_member_of_groups, seen),
+        ("POST", f"{USER}/getMemberGroups", groups.get_member_groups, seen),
+        ("POST", f"{USER}/getMemberObjects", groups.get_member_objects, seen),
+        ("POST", f"{USER}/checkMemberGroups", groups.check_member_groups, seen),
+    ]
+
+
+def _directory_roles(held: Roles) -> list[Row]:
+    role, template = "/directoryRoles/{}", "/directoryRoles(roleTemplateId='{}')"
+    return [
+        ("GET", "/directoryRoles", held.list_roles, p.ROLES),
+        ("GET", role, held.get_role, p.ROLES),
+        ("GET", template, held.get_role, p.ROLES),
+        ("GET", f"{role}/members", held.members, p.ROLES),
+        ("GET", f"{template}/members", held.members, p.ROLES),
+        ("GET", f"{_ROLES}/roleAssignments", held.assignments, p.ROLES),
+        ("GET", f"{_ROLES}/roleAssignments/{{}}", held.get_assignment, p.ROLES),
+        ("GET", f"{_ROLES}/roleDefinitions", roles.list_definitions, p.ROLES),
+        ("GET", f"{_ROLES}/roleDefinitions/{{}}", roles.get_definition, p.ROLES),
+        ("GET", f"{_ROLES}/roleEligibilityScheduleInstances", held.eligibilities, p.ELIGIBILITY),
+    ]
+
+
+def _reports(served: Served) -> list[Row]:
+    report, audits = served.reports, served.audits
+    details, audit = "/reports/authenticationMethods/userRegistrationDetails", "/auditLogs/directoryAudits"
+    rows: list[Row] = [
+        ("GET", details, report.list_all, p.REPORTS),
+        ("GET", f"{details}/{{}}", report.get, p.REPORTS),
+        ("GET", audit, audits.list_all, p.REPORTS),
+        ("GET", f"{audit}/{{}}", audits.get, p.REPORTS),
+    ]
+    for what, count in (("Method", registration.by_method), ("Feature", registration.by_feature)):
+        whole = f"/reports/authenticationMethods/usersRegisteredBy{what}"
+        named = f"{whole}(includedUserTypes='{{}}',includedUserRoles='{{}}')"
+        rows += [("GET", each, partial(count, report), p.REPORTS) for each in (whole, named)]
+    return rows
+
+
+def _beta(served: Served) -> list[Row]:
+    default, requirements = f"{AUTH}/signInPreferences", f"{AUTH}/requirements"
+    return [
+        ("GET", default, preferences.get_preferences, p.METHODS),
+        ("PATCH", default, partial(preferences.change_preferences, served.audits), p.METHODS_WRITE),
+        ("GET", requirements, preferences.get_requirements, p.MFA_STATE_READ),
+        ("PATCH", requirements, preferences.change_requirements, p.POLICY_WRITE),
+    ]

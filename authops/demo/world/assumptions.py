@@ -56,15 +56,20 @@ ALL = (
     Assumption("read_only_sent", "refused", ("ignored",), "id or createdDateTime in a body"),
     Assumption("created_date_time", "present", ("absent",), "whether phone answers carry createdDateTime"),
     Assumption("phone_filter", "works", ("refused",), "$filter=phoneType eq on phoneMethods (seen in practice)"),
-    Assumption("count_without_header", "refused", ("ignored",), "$count=true without ConsistencyLevel: eventual"),
+    Assumption("count_without_header", "ignored", ("refused",), "$count=true without ConsistencyLevel: eventual"),
+    Assumption("per_user_mfa_in_users", "works", ("refused",), "$select=perUserMfaState on v1.0 /users (practice)"),
     Assumption("organization_by_user_read", "yes", ("no",), "whether User.Read.All opens GET /organization"),
     Assumption("report_page_size", "100", ("500", "999"), "default page of userRegistrationDetails"),
     Assumption("report_max_top", "999", ("100", "500", "10000"), "largest $top of userRegistrationDetails"),
     Assumption("report_is_admin_filter", "works", ("refused",), "$filter=isAdmin eq on the registration report"),
     Assumption(
-        "authentication_bucket", "identity", ("reports", "none"), "which limit /users/{id}/authentication counts under"
+        "authentication_bucket",
+        "identity",
+        ("reports", "own", "none"),
+        "which limit /users/{id}/authentication counts under; own: one of its own, for reads and writes alike",
     ),
     Assumption("throttle_shape", "bucket", ("window",), "whether a limit refills steadily or all at once"),
+    Assumption("throttled_batch", "200", ("424",), "what a batch of which some was throttled is answered (two pages)"),
     Assumption("throttled_requests_count", "yes", ("no",), "whether a refused request uses the limit up all the same"),
     Assumption("tenant_licence", "premium", ("free",), "free: the report refuses as the sign-in reports do"),
     Assumption(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from authops.demo.world import people
 from authops.demo.world.actor import Actor
+from authops.demo.world.roles import ROLES
 from authops.demo.world.tenant import PHONE_IDS
 
 if TYPE_CHECKING:
     from authops.demo.world.actor import Witness
     from authops.demo.world.tenant import Tenant, User
 
-_VERBS = ("hire", "leave", "change", "phone")
+_VERBS = ("hire", "leave", "change", "phone", "appoint")
 
 
 class Staff:
@@ -27,7 +28,8 @@ class Staff:
         """Let happen what `body` lists.
 
         `hire`: profiles with at least a displayName; `leave`: UPNs; `change`: UPN → profile properties;
-        `phone`: {user, phoneType, phoneNumber or null, by} as another administrator would change it.
+        `appoint`: UPN → names of directory roles; `phone`: {user, phoneType, phoneNumber or null, by} as another
+        administrator would change it.
         """
         unknown = set(body) - set(_VERBS)
         if unknown:
@@ -37,6 +39,8 @@ class Staff:
             self.tenant.leave(self._user(upn))
         for upn, profile in body.get("change", {}).items():
             self.tenant.change_profile(self._user(upn), _known(profile))
+        for upn, roles in body.get("appoint", {}).items():
+            self.tenant.appoint(self._user(upn), _roles(roles))
         for change in body.get("phone", []):
             self._phone(**change)
         return {"hired": [{"id": u.id, "userPrincipalName": u.profile["userPrincipalName"]} for u in hired]}
@@ -66,6 +70,13 @@ class Staff:
                 self.tenant.add_phone(whose, phoneType, phoneNumber)
         finally:
             self.audits.actor = earlier
+
+
+def _roles(names: list[str]) -> list[str]:
+    unknown = set(names) - set(ROLES)
+    if unknown:
+        raise ValueError(f"no role {sorted(unknown)}; there is {', '.join(ROLES)}")
+    return names
 
 
 def _known(profile: dict[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,9 @@ class User:
     system_preferred: bool = True
     per_user_mfa: str = "disabled"
     story: str = ""
+    # Directory roles given by name, and how often all sessions were revoked.
+    appointed: list[str] = field(default_factory=list)
+    sessions: int = 0
     past: list[tuple[float, dict[str, Method]]] = field(default_factory=list)
 
     @property
@@ -90,7 +93,7 @@ class User:
         """Return the stored form."""
         methods = [[m.id, m.kind, m.fields, m.created] for m in self.methods.values()]
         names = ("id", "profile", "default", "deleted", "admin", "eligible", "sms_policy", "voice", "story",
-                 "system_preferred", "per_user_mfa")  # fmt: skip
+                 "system_preferred", "per_user_mfa", "appointed", "sessions")  # fmt: skip
         return {**{name: getattr(self, name) for name in names}, "methods": methods}
 
 
@@ -137,6 +140,7 @@ class Tenant:
         self.staff_version += 1
         # When which properties of whom last changed, for delta, since the tenant was populated; all of a newcomer's.
         self.begun, self.moved = self.staff_version, dict[str, dict[str, int]]()
+        self.leads: tuple[int, dict[str, User]] = (-1, {})
         self._by_upn = {u.profile["userPrincipalName"].lower(): u for u in users if not u.deleted}
         self._sms: dict[str, str] = {}
         for user in users:
@@ -278,6 +282,18 @@ class Tenant:
             setattr(user, name, value)
         self.version += 1
         self.store.save(user.document())
+
+    def appoint(self, user: User, roles: list[str]) -> None:
+        """Give somebody these directory roles and no others."""
+        user.appointed, user.admin = list(roles), bool(roles)
+        self.version += 1
+        self.staff_version += 1
+        self.store.save(user.document())
+
+    def sign_out(self, user: User) -> None:
+        """Revoke all of somebody's sessions."""
+        user.sessions += 1
+        self.change_profile(user, {"signInSessionsValidFromDateTime": self.stamp()})
 
     def _mine(self, user: User, method_id: str, kind: str) -> Method:
         found = user.methods.get(method_id.lower())

@@ -1,0 +1,38 @@
+"""How an apply ended: what became of the changes, counted and said."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from authops.words.frames import OUTCOMES
+
+
+def tally(outcomes: pd.DataFrame) -> dict[str, int]:
+    """Rows per outcome, in the order of OUTCOMES."""
+    found = outcomes["outcome"].value_counts()
+    return {name: int(found[name]) for name in OUTCOMES if name in found}
+
+
+def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, str]:
+    """(status, headline) of an apply; `stopped` says why it ended early, if it did."""
+    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in tally(outcomes).items()) or "nothing to do"
+    if outcomes.empty:
+        return "nothing to do", said
+    said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said
+    status = "attention" if stopped or len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
+    return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
+
+
+def _left(outcomes: pd.DataFrame) -> bool:
+    return bool(outcomes["outcome"].eq("skipped").any())
+
+
+def not_made(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Of outcomes that are settled, those that somebody has to look at: what failed, and what was skipped."""
+    return outcomes[outcomes["outcome"].eq("skipped") | outcomes.index.isin(failed(outcomes).index)]
+
+
+def failed(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """The rows somebody has to look at: rejected, drifted or unknown."""
+    assert set(outcomes["outcome"]) <= set(OUTCOMES)
+    return outcomes[outcomes["outcome"].isin(("rejected", "drifted", "unknown"))]

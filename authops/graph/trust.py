@@ -1,0 +1,66 @@
+"""Whose word counts for a server's certificate: one answer for signing in and for Graph, whichever library asks.
+
+`ca_bundle` of the connection replaces every other authority. Without it count this machine's (SSL_CERT_FILE), those
+that come with Python's libraries, and what REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE name.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from authops.words.errors import ConnectionProfileError
+
+_NAMED: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def context(ca_bundle: str) -> ssl.SSLContext:
+    """What checks a server. Raises `ConnectionProfileError` for a bundle that holds no authorities."""
+    import certifi
+
+    if ca_bundle:
+        with _named("ca_bundle", ca_bundle):
+            return ssl.create_default_context(cafile=ca_bundle)
+    found = ssl.create_default_context(cafile=certifi.where())
+    found.load_default_certs()
+    for name in filter(os.environ.get, _NAMED):
+        with _named(name, bundle := os.environ[name]):
+            found.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+    return found
+
+
+@contextmanager
+def _named(name: str, bundle: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConnectionProfileError(
+            f"{name} names {bundle}, which holds no certificate in PEM ({type(error).__name__})",
+            remedy="name a file of your authority's certificates in PEM; Base-64 encoded, as Windows exports it",
+        ) from None
+
+
+def transport(ca_bundle: str) -> Any:
+    """The way of Entra's library to the login, checked by the same context."""
+    import requests
+    from azure.core.pipeline.transport import RequestsTransport
+    from requests.adapters import HTTPAdapter
+
+    trusted = context(ca_bundle)
+
+    class Trusting(HTTPAdapter):
+        """requests' own way, with our context in its pools."""
+
+        def init_poolmanager(self, *args: Any, **options: Any) -> Any:
+            return super().init_poolmanager(*args, **options, ssl_context=trusted)
+
+        def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
+            return super().proxy_manager_for(*args, **options, ssl_context=trusted)
+
+    session = requests.Session()
+    session.mount("https://", Trusting())
+    return RequestsTransport(session=session, session_owner=True, connection_verify=ca_bundle or True)

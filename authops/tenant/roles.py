@@ -1,0 +1,111 @@
+"""Who holds a directory role, active or eligible, directly or through a group, and what of it is not known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from authops.graph import requests
+from authops.graph.answer import Request, text
+from authops.graph.client import Graph
+from authops.tenant import directory
+from authops.tenant.unknown import said
+from authops.words.errors import GraphError
+
+_log = logging.getLogger(__name__)
+_NEVER_PEOPLE: Final = ("servicePrincipal",)
+_CERTAIN: Final = ("user", "group", *_NEVER_PEOPLE)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """`holders`: ids of users who hold a role for sure; `unknown`: what could not be read of the others."""
+
+    holders: frozenset[str]
+    unknown: tuple[str, ...] = ()
+
+
+async def read(graph: Graph) -> Roles:
+    """Everybody with a role in the directory or in a part of it (an administrative unit). What cannot be read is said,
+    and takes nothing away from what was.
+
+    Without Entra ID P2 nobody is eligible, and Graph says so.
+    """
+    unknown: list[str] = []
+    rows = await _rows(graph, requests.role_assignments(), "active roles", unknown)
+    rows += await _rows(graph, requests.role_eligibilities(), "eligible roles", unknown)
+    holders: set[str] = set()
+    for principal, kind in _principals(rows, unknown).items():
+        if kind in ("user", ""):
+            holders.add(principal)
+        if kind in ("group", ""):
+            holders |= await _members(graph, principal, kind, unknown)
+    return Roles(frozenset(holders), tuple(unknown))
+
+
+async def _rows(graph: Graph, request: Request, what: str, unknown: list[str]) -> list[dict[str, Any]]:
+    """The rows as far as they could be read: what stood on the pages before one that was refused is known."""
+    found: list[dict[str, Any]] = []
+    try:
+        async for row in graph.pages(request):
+            found.append(row)
+    except GraphError as error:
+        if not _unlicensed(request, error):
+            unknown.append(f"{what}: {said(error)}")
+    return found
+
+
+def _unlicensed(request: Request, error: GraphError) -> bool:
+    """Nobody is eligible where the tenant has no licence for it (AadPremiumLicenseRequired)."""
+    return "license" in error.code.casefold() and request == requests.role_eligibilities()
+
+
+def _principals(rows: Iterable[Mapping[str, Any]], unknown: list[str]) -> dict[str, str]:
+    """Who holds a role → user, group, servicePrincipal, or "" where the answers do not say, or not the same."""
+    found: dict[str, str] = {}
+    for row in rows:
+        principal, kind = directory.object_id(row.get("principalId")), _kind(row)
+        if principal:
+            found[principal] = kind if found.get(principal, kind) == kind else ""
+        else:
+            unknown.append("a role came without who holds it")
+    return found
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    """What holds a role; "" when the answer does not say, or speaks of somebody else."""
+    principal = row.get("principal")
+    if not isinstance(principal, Mapping):
+        return ""
+    kind = text(principal, "@odata.type").rpartition(".")[2]
+    same = text(principal, "id").casefold() in ("", text(row, "principalId").casefold())
+    return kind if same and kind in _CERTAIN else ""
+
+
+async def _members(graph: Graph, principal: str, kind: str, unknown: list[str]) -> set[str]:
+    """The members of a group that holds a role. What may be a group, and is not found as one, is none."""
+    try:
+        return await directory.group_users(graph, principal)
+    except GraphError as error:
+        if kind or error.status != 404:
+            unknown.append(f"members of {principal}, which holds a role: {said(error)}")
+        return set()
+
+
+async def role_holders(graph: Graph) -> set[str]:
+    """Ids of everybody who holds a role. Raises `GraphError` when that is not fully known."""
+    found = await read(graph)
+    if found.unknown:
+        raise GraphError("; ".join(found.unknown), status=200)
+    return set(found.holders)
+
+
+async def role_holders_if_allowed(graph: Graph) -> set[str] | None:
+    """`role_holders`; None, with a warning, when that is not fully known: then nobody is known not to be one."""
+    found = await read(graph)
+    if not found.unknown:
+        return set(found.holders)
+    _log.warning("roles cannot be read, so the registration report alone says who is admin: %s", found.unknown[0])
+    return None

@@ -1,0 +1,94 @@
+"""One setting says whose word counts for a server, for signing in and for Graph, on every cloud."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+
+from authops.demo.wire.server import Threaded
+from authops.graph import connection, trust
+from authops.graph.answer import Request
+from authops.graph.client import Graph
+from authops.words.errors import ConnectionProfileError, SignInError
+
+
+@pytest.fixture(scope="module")
+def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Threaded]:
+    with Threaded(tmp_path_factory.mktemp("tenant"), users=5) as server:
+        yield server
+
+
+def works(profile: connection.Connection) -> None:
+    """Sign in, ask the clock and read from Graph."""
+
+    async def read() -> None:
+        async with Graph.connect(profile) as graph:
+            assert await graph.page(Request("GET", "/organization"))
+
+    assert connection.sign_in(profile)["tid"]
+    assert connection.server_time(profile)
+    asyncio.run(read())
+
+
+@pytest.mark.parametrize("cloud", [*connection.CLOUDS, "custom"])
+def test_a_bundle_in_the_profile_counts_for_both_on_every_cloud(tenant: Threaded, tmp_path: Path, cloud: str) -> None:
+    known = connection.load(str(tenant.home / "connection.yaml"))
+    path = tmp_path / "mine.yaml"
+    urls = "graph_url: https://a.test\nauthority_url: https://b.test\n" if cloud == "custom" else ""
+    path.write_text(
+        f"cloud: {cloud}\ntenant_id: {known.tenant_id}\ncredential: azure-cli\nca_bundle: {known.ca_bundle}\n{urls}"
+    )
+    told = connection.load(str(path))
+    assert told.ca_bundle == known.ca_bundle
+    works(replace(known, ca_bundle=told.ca_bundle))
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_variable_of_either_library_counts_for_both(
+    tenant: Threaded, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    known = connection.load(str(tenant.home / "connection.yaml"))
+    monkeypatch.setenv(name, known.ca_bundle)
+    works(replace(known, ca_bundle=""))
+
+
+def test_a_bundle_in_the_profile_replaces_what_the_machine_trusts(
+    tenant: Threaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import certifi
+
+    known = connection.load(str(tenant.home / "connection.yaml"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", known.ca_bundle)
+    monkeypatch.setenv("SSL_CERT_FILE", known.ca_bundle)
+    other = replace(known, ca_bundle=certifi.where())
+    with pytest.raises(SignInError, match="CERTIFICATE_VERIFY_FAILED") as raised:
+        connection.sign_in(other)
+    assert "ca_bundle" in raised.value.remedy
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(tenant.url, verify=trust.context(other.ca_bundle))
+    with pytest.raises(requests.exceptions.SSLError):
+        trust.transport(other.ca_bundle).session.get(tenant.url, verify=other.ca_bundle)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"]
+)
+def test_a_bundle_that_holds_nothing_is_wrong_use(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "ca.pem"
+    path.write_text(content)
+    with pytest.raises(ConnectionProfileError, match=r"ca_bundle names .* holds no certificate"):
+        trust.context(str(path))
+
+
+def test_a_proxy_that_is_down_is_named(tenant: Threaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = replace(connection.load(str(tenant.home / "connection.yaml")), authority_url="https://login.test")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(SignInError) as raised:
+        connection.server_time(known)
+    assert "HTTPS_PROXY" in raised.value.remedy
