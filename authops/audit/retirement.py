@@ -6,19 +6,15 @@ and who still has something afterwards. Blocked is who has a phone registered an
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 import pandas as pd
-import yaml
 
 from authops.methods.kinds import reported_phones
 from authops.methods.reported import meanings, unknown
-from authops.words.errors import ParameterError
 from authops.words.frames import EXPOSURE, HOLDERS, check, frame
+from authops.words.retirement import Dates, cohort
 
 STATUSES: Final = {
     "blocked": "a phone is registered, and nothing that lasts: stopped at sign-in until a passkey is registered",
@@ -37,42 +33,6 @@ STEPS: Final = {
     "reset": "register an e-mail address or an app for password reset",
     "look": "an administrator, or somebody of whom something is not known: look",
 }
-_DATES: Final = Path(__file__).parent / "retirement_dates.yaml"
-_NAMES: Final = ("everybody", "later")
-
-
-@dataclass(frozen=True)
-class Dates:
-    """When it ends: for everybody, and `later` for Global Administrators and external users; `as_of`, and sources."""
-
-    everybody: str
-    later: str
-    as_of: str
-    rows: tuple[Mapping[str, str], ...] = ()
-
-
-def dates(overrides: Iterable[str] = ()) -> Dates:
-    """The calendar as it was last looked up, changed by `overrides` (`everybody 2027-03-01`).
-
-    Raises `ParameterError`.
-    """
-    said = yaml.safe_load(_DATES.read_text("utf-8"))
-    rows = tuple({k: str(v) for k, v in row.items()} for row in said["dates"])
-    found = {row["name"]: row["date"] for row in rows if row["name"] in _NAMES}
-    for text in overrides:
-        name, _, day = text.partition(" ")
-        if name not in _NAMES or not _is_day(day):
-            raise ParameterError(f"dates: {text!r} is no date of {' or '.join(_NAMES)}", remedy="everybody 2027-02-01")
-        found[name] = day
-    return Dates(found["everybody"], found["later"], str(said["as_of"]), rows)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        dt.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def exposure(standing: pd.DataFrame, when: Dates) -> pd.DataFrame:
@@ -94,15 +54,15 @@ def _exposed(row: Mapping[str, Any], when: Dates) -> dict[str, Any]:
     today = [name for name in held if name in known and known[name].resets]
     after = [name for name in today if name not in phones]
     status = _status(row, phones, lasting, today, after)
-    cohort, day = _cohort(row, when)
+    who = cohort(external=row["external"], global_admin=row["global_admin"])
     found = {name: row[name] for name in EXPOSURE if name in row}
     found |= {
         "phones": " ".join(phones),
         "survivors": " ".join(lasting),
         "not_understood": " ".join(unknown(held)),
         "status": status,
-        "cohort": cohort,
-        "blocked_from": day if status == "blocked" else "",
+        "cohort": who,
+        "blocked_from": when.of(who) if status == "blocked" else "",
         "reset_today": " ".join(today),
         "reset_after": " ".join(after),
         "reset": _reset(row, today, after),
@@ -120,19 +80,6 @@ def _status(row: Mapping[str, Any], phones: list[str], lasting: list[str], today
     if lasting:
         return "reset only" if phones and today and not after else "covered"
     return "blocked" if phones else "nothing"
-
-
-def _cohort(row: Mapping[str, Any], when: Dates) -> tuple[str, str]:
-    """(cohort, its date). Who may be a Global Administrator is counted among the earlier: Microsoft does not say."""
-    if row["external"] == "yes":
-        return "external user", when.later
-    if row["global_admin"] == "active":
-        return "Global Administrator", when.later
-    if row["global_admin"] == "eligible":
-        return "eligible Global Administrator", when.everybody
-    if "unknown" in (row["external"], row["global_admin"]):
-        return "not known", when.everybody
-    return "everybody", when.everybody
 
 
 def _reset(row: Mapping[str, Any], today: list[str], after: list[str]) -> str:

@@ -8,10 +8,11 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.audit.retirement import STATUSES, STEPS, Dates, tally
+from authops.audit.retirement import STATUSES, STEPS, tally
 from authops.show import charts
 from authops.show.views import View, box, note, plain_table, table, text, tile, tiles
 from authops.words.figures import number
+from authops.words.retirement import Dates
 
 COLOURS: Final = {
     "blocked": "remove",

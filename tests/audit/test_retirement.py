@@ -10,10 +10,10 @@ import pytest
 from authops.audit import retirement
 from authops.methods.kinds import reported_phones
 from authops.methods.reported import meanings, of_type
-from authops.words.errors import ParameterError
 from authops.words.frames import HOLDERS, frame
+from authops.words.retirement import dates
 
-WHEN = retirement.dates()
+WHEN = dates()
 MOBILE = "3179e48a-750b-4051-897c-87b9720928f7"
 FEB, JULY = "2027-02-01", "2027-07-01"
 USUAL: dict[str, Any] = {
@@ -126,22 +126,6 @@ def test_everybody_is_in_one_tile() -> None:
     assert sum(tiles.values()) == len(PEOPLE)
     assert tiles["blocked later"] == sum(day == JULY for *_, day, _ in PEOPLE)
     assert tiles["blocked"] == sum(day == FEB for *_, day, _ in PEOPLE)
-
-
-def test_a_date_that_microsoft_moves_is_overridden_in_words() -> None:
-    moved = retirement.dates(["everybody 2027-03-01"])
-    assert (moved.everybody, moved.later, moved.as_of) == ("2027-03-01", JULY, WHEN.as_of)
-    assert (
-        retirement.exposure(frame(HOLDERS, [USUAL | {"methods": PHONE}]), moved)["blocked_from"].iloc[0] == "2027-03-01"
-    )
-    with pytest.raises(ParameterError, match="no date"):
-        retirement.dates(["someday 2027-03-01"])
-    with pytest.raises(ParameterError, match="no date"):
-        retirement.dates(["everybody 1 March"])
-
-
-def test_every_date_has_its_source() -> None:
-    assert all(row["source"] and row["whom"] for row in WHEN.rows)
 
 
 def test_no_phone_lasts_and_everything_that_lasts_is_a_factor() -> None:
