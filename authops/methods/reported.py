@@ -6,11 +6,11 @@ sign-in, what for password reset) and "SMS and voice retirement".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from authops.methods.kinds import KINDS
+from authops.methods.kinds import KINDS, numbers
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ _OTHERS: Final = {
     "microsoftAuthenticatorPasswordless": _APP,
     "softwareOneTimePasscode": _APP,
     "hardwareOneTimePasscode": _APP,
+    "x509CertificateMultiFactor": _BOUND,
+    "x509CertificateSingleFactor": Meaning(),
     "externalAuthMethod": Meaning(factor=True, lasts=True),
     "temporaryAccessPass": Meaning(factor=True),
     "securityQuestion": Meaning(resets=True),
@@ -67,10 +69,11 @@ def meanings() -> dict[str, Meaning]:
     return ours | _OTHERS
 
 
-def unknown(names: Iterable[str]) -> list[str]:
-    """Those names that nobody here knows."""
-    known = meanings()
-    return [name for name in names if name not in known]
+def delivered(channels: Collection[str]) -> frozenset[str]:
+    """The report's names of the phones that are reached through one of these channels (sms, voice)."""
+    wanted = {channel.casefold() for channel in channels}
+    reached = (KINDS[n] for n in numbers() if any(p.configuration.casefold() in wanted for p in KINDS[n].policies))
+    return frozenset(kind.report for kind in reached)
 
 
 def of_type(item: dict[str, object]) -> str:

@@ -30,6 +30,7 @@ _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticati
 # Statuses that say: this is not to be had here, with this permission or this licence. A token that is refused (401)
 # says nothing of what there is.
 NOT_FOR_US: Final = (400, 403, 404, 405, 501)
+_WORDS: Final = {True: "yes", False: "no"}
 Tick = Callable[[int], None]
 
 
@@ -306,6 +307,7 @@ def _registration(item: dict[str, Any]) -> dict[str, Any]:
         "is_mfa_capable": bool(item.get("isMfaCapable")),
         "is_passwordless_capable": bool(item.get("isPasswordlessCapable")),
         "is_sspr_capable": bool(item.get("isSsprCapable")),
+        "sspr_enabled": _WORDS.get(flag(item, "isSsprEnabled"), "unknown"),
         "methods_registered": " ".join(item.get("methodsRegistered") or []),
         "default_method": "" if preferred == "none" else preferred,
     }

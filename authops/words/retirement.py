@@ -18,6 +18,8 @@ COHORTS: Final = {
     "external user": "has another home; an internal guest is none",
     "not known": "what decides it could not be read, so the earlier date counts",
 }
+# The cohorts of the later day.
+LATER: Final = ("Global Administrator", "external user")
 _FILE: Final = Path(__file__).parent / "retirement.yaml"
 _NAMES: Final = ("everybody", "later")
 _REMEDY: Final = "write everybody 2027-02-01, or later 2027-07-01"
@@ -37,7 +39,7 @@ class Dates:
 
     def of(self, cohort: str) -> str:
         """The day of one of COHORTS."""
-        return self.later if cohort in ("Global Administrator", "external user") else self.everybody
+        return self.later if cohort in LATER else self.everybody
 
 
 def dates(overrides: Iterable[str] = (), *, cloud: str = "global") -> Dates:
