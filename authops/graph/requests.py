@@ -6,7 +6,7 @@ A builder is asked once per kind, with a stand-in for the user; building thousan
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
@@ -30,7 +30,7 @@ _PROFILE_FIELDS: Final = [
     "createdDateTime",
     "assignedLicenses",
 ]
-_HOLDER_FIELDS: Final = ["mobilePhone", "businessPhones", "otherMails", "assignedLicenses", "createdDateTime"]
+_HOLDER_FIELDS: Final = ["mobilePhone", "businessPhones", "otherMails", "assignedLicenses"]
 _STAND_IN: Final = "stand-in-for-the-user"
 _BASE: Final = "https://graph"
 
@@ -51,15 +51,20 @@ def people() -> Request:
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
 
 
-def holders(*, per_user_mfa: bool) -> Request:
-    """All users with what the retirement asks of them (Graph: list users).
-
-    `perUserMfaState` is returned by v1.0 and stands in no metadata; a tenant may refuse it.
-    """
+def holders(more: Sequence[str] = (), top: int = 999) -> Request:
+    """All users with what the retirement asks of them, and `more` properties (Graph: list users)."""
     from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
 
-    asked = [*_USER_FIELDS, *_HOLDER_FIELDS, *(["perUserMfaState"] if per_user_mfa else [])]
-    query = Builder.UsersRequestBuilderGetQueryParameters(select=asked, top=999)
+    asked = [*_USER_FIELDS, *_HOLDER_FIELDS, *more]
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=asked, top=top)
+    return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
+
+
+def one_with(property: str) -> Request:
+    """A single user with one property, to see whether it may be read at all."""
+    from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
+
+    query = Builder.UsersRequestBuilderGetQueryParameters(select=["id", property], top=1)
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))))
 
 

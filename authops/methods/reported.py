@@ -6,9 +6,9 @@ sign-in, what for password reset) and "SMS and voice retirement".
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from authops.methods.kinds import KINDS, numbers
 
@@ -76,7 +76,7 @@ def delivered(channels: Collection[str]) -> frozenset[str]:
     return frozenset(kind.report for kind in reached)
 
 
-def of_type(item: dict[str, object]) -> str:
+def of_type(item: Mapping[str, Any]) -> str:
     """A method of `/authentication/methods` in the report's words; "" for a password; its own type when not known."""
     kind = str(item.get("@odata.type") or "").rpartition(".")[2].removesuffix("AuthenticationMethod")
     if kind == "password":

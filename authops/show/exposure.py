@@ -42,7 +42,7 @@ _MOST: Final = 12
 
 def countdown(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
     """How long still, how many are hit on which day, and as of when that is known."""
-    found = tally(exposed, when)
+    found = tally(exposed)
     days = {name: (dt.date.fromisoformat(day) - today).days for name, day in vars(when).items() if name in _ENDS}
     said = "; ".join(f"{_left(days[name])} until {vars(when)[name]} ({whom})" for name, whom in _ENDS.items())
     hit = found["blocked"] + found["blocked later"]

@@ -4,29 +4,47 @@ whom a phone or the report's silence makes worth a request of their own. Reads o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import pandas as pd
 
 from authops.graph import requests
+from authops.graph.answer import flag, text
 from authops.graph.client import Graph
+from authops.methods.kind import Policy
 from authops.methods.kinds import KINDS, numbers, reported_phones
 from authops.methods.reported import of_type
 from authops.phone.country import country
-from authops.tenant import directory, reach
+from authops.tenant import directory, policy, roles
+from authops.tenant.roles import Roles
+from authops.tenant.unknown import said
 from authops.words.errors import GraphError
-from authops.words.frames import HOLDERS, Gathered
+from authops.words.frames import CONTACTS, HOLDERS, REGISTRATIONS, Gathered, empty
+from authops.words.retirement import is_external
 
-# The template of a built-in role has one id in every tenant (Entra: built-in roles).
-GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
-_CONFIGURATIONS: Final = {
-    "in_sms": "sms", "in_voice": "voice", "may_passkey": "fido2", "may_app": "microsoftauthenticator"
-}  # fmt: skip
+# Column → what of the policy lets somebody use it, by themselves.
+_ALLOWED: Final = {
+    "in_sms": Policy("Sms"),
+    "in_voice": Policy("Voice"),
+    "may_passkey": Policy("Fido2", "isSelfServiceRegistrationAllowed"),
+    "may_app": Policy("MicrosoftAuthenticator"),
+    "may_pass": Policy("TemporaryAccessPass"),
+}
+# Properties of a user that no metadata promises, or that need a licence: asked of one user first.
+STATE: Final = "perUserMfaState"
+SEEN: Final = "signInActivity"
+_SEEN_PAGE: Final = 500
 _STATES: Final = ("disabled", "enabled", "enforced")
-_ENABLED: Final = {"True": "enabled", "False": "disabled"}
-_PROFILE: Final = ("mobilePhone", "businessPhones", "otherMails")
+_WORDS: Final = {True: "yes", False: "no", None: "unknown"}
+_ACCOUNTS: Final = {True: "enabled", False: "disabled", None: "unknown"}
+_CONTACTS: Final = ("mobilePhone", "businessPhones", "otherMails")
+_CHUNK: Final = 1000
+_AT_ONCE: Final = 2
 Tick = Callable[[int], None]
 
 
@@ -34,187 +52,251 @@ def _nothing(_: int) -> None:
     return None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Holders:
-    """`people`: HOLDERS, one row a person. `unread`: what could not be read, and why, for the page."""
+    """`people`: HOLDERS, one row a person. `contacts`: what their profiles say (CONTACTS).
+
+    `unread`: what could not be read, and why, for the page. `asked`: how many people were read one by one.
+    """
 
     people: pd.DataFrame
-    unread: dict[str, str] = field(default_factory=dict)
+    contacts: pd.DataFrame
+    unread: Mapping[str, str] = field(default_factory=dict)
+    asked: int = 0
 
 
-@dataclass(frozen=True)
-class _Roles:
-    """Who holds which role: object ids in lower case; None where that could not be read."""
+async def read(graph: Graph, *, last_seen: bool = False, tick: Tick = _nothing) -> Holders:
+    """Everybody (HOLDERS). What is missing or refused is unknown in the row and named in `unread`.
 
-    admins: frozenset[str] | None
-    active: frozenset[str] | None
-    eligible: frozenset[str] | None
-
-    def admin(self, user: str, reported: str) -> str:
-        return reported if self.admins is None else "yes" if user in self.admins or reported == "yes" else "no"
-
-    def rank(self, user: str) -> str:
-        if self.active is not None and user in self.active:
-            return "active"
-        if self.eligible is not None and user in self.eligible:
-            return "eligible"
-        return "unknown" if self.active is None or self.eligible is None else "no"
-
-
-async def read(graph: Graph, *, tick: Tick = _nothing) -> Holders:
-    """Everybody (HOLDERS). What is missing or refused is `unknown` in the row and named in `unread`.
-
-    User.Read.All, AuditLog.Read.All, Policy.Read.AuthenticationMethod, RoleManagement.Read.Directory,
-    GroupMember.Read.All, UserAuthenticationMethod.Read.All. Raises `GraphError` when people cannot be read at all.
+    The report is what Graph limits most, so everything else is read beside it: the methods of who has a phone as soon
+    as the report says so, of whom it leaves out at the end. `last_seen`: ask for the last sign-in as well, 500 people
+    to a page, ten pages a minute. Raises `GraphError` when people cannot be read at all.
     """
     unread: dict[str, str] = {}
-    people = await _people(graph, unread, tick)
-    report = await _or(unread, "registration report", directory.registrations(graph), None)
-    known = {} if report is None else {r["user_id"].casefold(): r for r in report.to_dict("records")}
-    roles = await _roles(graph, unread)
-    policy = await _or(unread, "methods policy", directory.methods_policy(graph), {})
-    folded = {name.casefold(): configuration for name, configuration in (policy or {}).items()}
-    reaches = {column: await reach.of(graph, folded.get(name)) for column, name in _CONFIGURATIONS.items()}
-    asked = [i for i, user in people.items() if i not in known or _has_phone(known[i])]
-    typed = await _typed(graph, asked, tick)
-    rows = Gathered(HOLDERS)
-    for user_id, user in people.items():
-        methods = _methods(known.get(user_id), typed.get(user_id))
-        rows.add(_account(user) | methods | _standing(user_id, known.get(user_id), roles, reaches))
-    return Holders(rows.frame(), unread)
+    typed = _Typed(graph, tick)
+    listed, report, held, reaches = await _together(
+        _people(graph, last_seen, unread),
+        _or(unread, "registration report", directory.registrations(graph, seen=typed.report), empty(REGISTRATIONS)),
+        roles.read(graph),
+        _reaches(graph, unread),
+    )
+    people, contacts = listed
+    typed.also(set(people["user_id"]) - set(report["user_id"]))
+    await typed.finish()
+    unread |= {"methods one by one": typed.refused} if typed.refused else typed.failed(set(people["user_id"]))
+    unread |= {"roles": held.unknown[0]} if held.unknown else {}
+    return Holders(_joined(people, report, typed.found, held, reaches), contacts, unread, len(typed.found))
 
 
-async def _or(unread: dict[str, str], what: str, reading: Any, without: Any) -> Any:
+async def _together(*doing: Awaitable[Any]) -> list[Any]:
+    """All at once; when one fails, none goes on."""
+    tasks = [asyncio.ensure_future(one) for one in doing]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _or(unread: dict[str, str], what: str, reading: Awaitable[Any], without: Any) -> Any:
     try:
         return await reading
     except GraphError as error:
-        unread[what] = str(error)
+        unread[what] = said(error)
         return without
 
 
-async def _people(graph: Graph, unread: dict[str, str], tick: Tick) -> dict[str, dict[str, Any]]:
-    """Object id → user. The per-user MFA state is not in Graph's published metadata: a refusal of it is no refusal."""
+async def _people(graph: Graph, last_seen: bool, unread: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Everybody (HOLDERS, as far as the directory tells) and what their profiles say (CONTACTS)."""
+    names = await directory.licence_names(graph)
+    wanted = {STATE: "per-user MFA state"} | ({SEEN: "last sign-in"} if last_seen else {})
+    told = [name for name, what in wanted.items() if await _readable(graph, name, what, unread)]
+    rows, contacts = Gathered(HOLDERS), Gathered(CONTACTS)
+    async for user in graph.pages(requests.holders(told, _SEEN_PAGE if SEEN in told else 999)):
+        rows.add(_row(user, names))
+        if contact := _contact(user):
+            contacts.add(contact)
+    people = rows.frame().drop_duplicates("user_id", ignore_index=True)
+    if STATE in told and len(people) and (people["per_user_mfa"] == "unknown").all():
+        unread[wanted[STATE]] = "Graph left it out of its answers"
+    return people, contacts.frame().drop_duplicates("user_id", ignore_index=True)
+
+
+async def _readable(graph: Graph, name: str, what: str, unread: dict[str, str]) -> bool:
+    """Whether users may be asked for a property: of one of them first, since a refusal is one of the whole list."""
     try:
-        return await _listed(graph, requests.holders(per_user_mfa=True), tick)
+        await graph.page(requests.one_with(name))
     except GraphError as error:
-        if error.status not in (400, 403):
+        if error.status not in directory.NOT_FOR_US:
             raise
-        unread["per-user MFA state"] = str(error)
-        return await _listed(graph, requests.holders(per_user_mfa=False), tick)
+        unread[what] = said(error)
+        return False
+    return True
 
 
-async def _listed(graph: Graph, request: Any, tick: Tick) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    async for user in graph.pages(request):
-        if user.get("id"):
-            found[str(user["id"]).casefold()] = user
-            tick(len(found))
-    return found
+def _row(user: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    state, upn = text(user, STATE).casefold(), text(user, "userPrincipalName")
+    skus = [str(licence.get("skuId")) for licence in _list(user, "assignedLicenses") if isinstance(licence, dict)]
+    found = {
+        "user_id": directory.object_id(user.get("id")),
+        "user_principal_name": upn,
+        "display_name": text(user, "displayName"),
+        "department": text(user, "department"),
+        "country": text(user, "usageLocation"),
+        "licences": " ".join(sorted(names.get(sku, sku) for sku in skus)),
+        "account": _ACCOUNTS[flag(user, "accountEnabled")],
+        "user_type": text(user, "userType"),
+        "external": is_external(upn),
+        "per_user_mfa": state if state in _STATES else "unknown",
+        "profile_value": _has_contact(user),
+        "last_sign_in": _last_seen(user.get(SEEN)),
+    }
+    # Two hundred thousand people say the same few things.
+    return {name: sys.intern(value) for name, value in found.items()}
 
 
-async def _roles(graph: Graph, unread: dict[str, str]) -> _Roles:
-    active = await _or(unread, "active roles", _held(graph, requests.role_assignments()), None)
-    eligible = await _or(unread, "eligible roles", _held(graph, requests.role_eligibilities()), None)
-    both = None if active is None or eligible is None else frozenset(active[0] | eligible[0])
-    tops = [None if found is None else frozenset(found[1]) for found in (active, eligible)]
-    return _Roles(both, tops[0], tops[1])
+def _list(user: Mapping[str, Any], name: str) -> list[Any]:
+    value = user.get(name)
+    return value if isinstance(value, list) else []
 
 
-async def _held(graph: Graph, request: Any) -> tuple[set[str], set[str]]:
-    """(who holds any role, who is Global Administrator), groups resolved. Raises `GraphError` for a group unread."""
-    everybody: set[str] = set()
-    top: set[str] = set()
-    async for row in graph.pages(request):
-        people = await _behind(graph, row)
-        everybody |= people
-        if str(row.get("roleDefinitionId") or "").casefold() == GLOBAL_ADMINISTRATOR:
-            top |= people
-    return everybody, top
+def _last_seen(activity: Any) -> str:
+    told = activity if isinstance(activity, dict) else {}
+    return text(told, "lastSuccessfulSignInDateTime") or text(told, "lastSignInDateTime")
 
 
-async def _behind(graph: Graph, row: Mapping[str, Any]) -> set[str]:
-    principal = str(row.get("principalId") or "").casefold()
-    kind = str((row.get("principal") or {}).get("@odata.type") or "").rpartition(".")[2]
-    if kind == "user":
-        return {principal}
-    if kind == "group" or not kind:
-        members = {user.casefold() for user in await directory.group_users(graph, principal)}
-        return members if kind else members | {principal}
-    return set()
+def _has_contact(user: Mapping[str, Any]) -> str:
+    if any(user.get(name) for name in _CONTACTS):
+        return "yes"
+    return "no" if all(name in user for name in _CONTACTS) else "unknown"
 
 
-def _has_phone(row: Mapping[Any, Any]) -> bool:
-    return bool(set(str(row["methods_registered"]).split()) & reported_phones())
+def _contact(user: Mapping[str, Any]) -> dict[str, str]:
+    """What a profile says, where it says anything."""
+    first = {name: next((v for v in _list(user, name) if isinstance(v, str) and v), "") for name in _CONTACTS[1:]}
+    found = {"mobile": text(user, "mobilePhone"), "office": first["businessPhones"], "email": first["otherMails"]}
+    return {"user_id": directory.object_id(user.get("id")), **found} if any(found.values()) else {}
 
 
-@dataclass(frozen=True)
-class _Typed:
+async def _reaches(graph: Graph, unread: dict[str, str]) -> dict[str, policy.Reach]:
+    """Column → whom the policy means, groups at any depth."""
+    found: dict[str, Any] = await _or(unread, "methods policy", directory.methods_policy(graph), {})
+    targets = policy.Targets(graph)
+    reaches = {column: await targets.allowed(found, one) for column, one in _ALLOWED.items()}
+    if found and (doubtful := [name for name, reach in reaches.items() if reach.more or reach.fewer]):
+        unread["targets of the policy"] = f"not all could be read, for {', '.join(doubtful)}"
+    return reaches
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
     """A person's methods one by one: names as the report has them, countries of numbers; or why they are not known."""
 
-    names: tuple[str, ...] = ()
-    countries: tuple[str, ...] = ()
+    names: str = ""
+    countries: str = ""
     error: str = ""
 
 
-async def _typed(graph: Graph, ids: list[str], tick: Tick) -> dict[str, _Typed]:
-    asked = {requests.authentication_methods(user): user for user in ids}
-    found: dict[str, _Typed] = {}
-    async for answer in graph.send(asked):
-        try:
-            found[asked[answer.request]] = _read(await graph.items(answer))
-        except GraphError as error:
-            found[asked[answer.request]] = _Typed(error=str(error))
-        tick(len(found))
-    return found
+@dataclass
+class _Typed:
+    """Reads methods one by one, a thousand people after another, beside whatever else is read.
+
+    When the first are all refused, so would the others be: nobody else is asked.
+    """
+
+    graph: Graph
+    tick: Tick
+    found: dict[str, _Held] = field(default_factory=dict)
+    refused: str = ""
+    _waiting: list[str] = field(default_factory=list)
+    _asked: set[str] = field(default_factory=set)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
+
+    def report(self, row: Mapping[str, Any]) -> None:
+        """A row of the report came: who has a phone is asked for."""
+        if set(row["methods_registered"].split()) & reported_phones():
+            self.also([row["user_id"]])
+
+    def also(self, ids: Sequence[str] | set[str]) -> None:
+        """These people, too."""
+        for user in (user for user in ids if user and user not in self._asked):
+            self._asked.add(user)
+            self._waiting.append(user)
+            if len(self._waiting) >= _CHUNK:
+                self._begin()
+
+    def _begin(self) -> None:
+        chunk, self._waiting = self._waiting, []
+        self._tasks.append(asyncio.ensure_future(self._read(chunk)))
+
+    async def finish(self) -> None:
+        """Everybody who was asked for is read."""
+        self._begin()
+        await _together(*self._tasks)
+
+    def failed(self, people: set[str]) -> dict[str, str]:
+        """Of how many of these people the methods could not be read, for the page."""
+        count = sum(bool(held.error) for user, held in self.found.items() if user in people)
+        words = f"{count:,} could not be read one by one; the report's word stands where there is one"
+        return {"methods of some people": words} if count else {}
+
+    async def _read(self, ids: Sequence[str]) -> None:
+        async with self._gate:
+            asked = {requests.authentication_methods(user): user for user in ids}
+            try:
+                async for answer in directory.answers(self.graph, () if self.refused else asked, _nothing):
+                    self.found[asked[answer.request]] = await self._held(answer)
+                    self.tick(len(self.found))
+            except GraphError as error:
+                self.refused = said(error)
+        for user in ids:
+            self.found.setdefault(user, _Held(error=self.refused))
+
+    async def _held(self, answer: Any) -> _Held:
+        with suppress(GraphError):
+            return _understood(await self.graph.items(answer))
+        return _Held(error=said(answer.error) if answer.error else "the answer is no list")
 
 
-def _read(items: list[dict[str, Any]]) -> _Typed:
+def _understood(items: Sequence[Mapping[str, Any]]) -> _Held:
     phones = [KINDS[name] for name in numbers()]
     values = [kind.value(item) for item in items for kind in phones if kind.is_in(item)]
-    countries = dict.fromkeys(filter(None, map(country, values)))
-    return _Typed(tuple(dict.fromkeys(filter(None, map(of_type, items)))), tuple(countries))
+    names = dict.fromkeys(filter(None, map(of_type, items)))
+    return _Held(sys.intern(" ".join(names)), sys.intern(" ".join(dict.fromkeys(filter(None, map(country, values))))))
 
 
-def _methods(report: Mapping[Any, Any] | None, typed: _Typed | None) -> dict[str, str]:
-    """What is registered. The typed answer is the later word; where it fails, the report's stands."""
-    default = str(report["default_method"]) if report is not None else ""
-    if typed is not None and not typed.error:
-        names, countries = " ".join(typed.names), " ".join(typed.countries)
-        return {"known": "yes", "methods": names, "number_country": countries, "default_method": default}
-    if report is not None:
-        return {"known": "yes", "methods": str(report["methods_registered"]), "default_method": default}
-    why = typed.error if typed is not None else "not asked"
-    return {"known": f"not in the report; {why}", "methods": ""}
+def _joined(
+    people: pd.DataFrame,
+    report: pd.DataFrame,
+    typed: Mapping[str, _Held],
+    held: Roles,
+    reaches: Mapping[str, policy.Reach],
+) -> pd.DataFrame:
+    """HOLDERS in full. The typed answer is the later word; where it fails the report's stands."""
+    ids = list(people["user_id"])
+    told = report.drop_duplicates("user_id").set_index("user_id").reindex(ids).set_index(people.index)
+    listed = told["methods_registered"].notna()
+    one_by_one = [typed.get(user, _NOT_ASKED) for user in ids]
+    read_well = pd.Series([not one.error for one in one_by_one], index=people.index, dtype=bool)
+    names = pd.Series([one.names for one in one_by_one], index=people.index, dtype="str")
+    why = pd.Series([f"not in the report; {one.error}" for one in one_by_one], index=people.index, dtype="str")
+    return people.assign(
+        methods=names.where(read_well, told["methods_registered"].fillna("")).astype("str"),
+        known=why.mask(listed | read_well, "yes"),
+        number_country=[one.countries for one in one_by_one],
+        default_method=told["default_method"].fillna("").astype("str"),
+        sspr=told["sspr_enabled"].fillna("unknown").astype("str"),
+        admin=_admins(told["is_admin"].map({True: "yes", False: "no"}).fillna("unknown"), held, ids),
+        global_admin=[held.rank(user) for user in ids],
+        **{column: [_WORDS[reach.has(user)] for user in ids] for column, reach in reaches.items()},
+    ).astype(dict.fromkeys(HOLDERS, "str"))[list(HOLDERS)]
 
 
-def _account(user: Mapping[str, Any]) -> dict[str, str]:
-    state = str(user.get("perUserMfaState") or "").casefold()
-    return {
-        "user_id": str(user["id"]),
-        "user_principal_name": str(user.get("userPrincipalName") or ""),
-        "display_name": str(user.get("displayName") or ""),
-        "department": str(user.get("department") or ""),
-        "country": str(user.get("usageLocation") or ""),
-        "account": _ENABLED.get(str(user.get("accountEnabled")), "unknown"),
-        "external": _external(user),
-        "per_user_mfa": state if state in _STATES else "unknown",
-        "profile_value": "yes" if any(user.get(name) for name in _PROFILE) else _unless_missing(user, _PROFILE),
-    }
+_NOT_ASKED: Final = _Held(error="not asked")
 
 
-def _unless_missing(user: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return "no" if all(name in user for name in names) else "unknown"
-
-
-def _external(user: Mapping[str, Any]) -> str:
-    """An external user is known by another home: `#EXT#` in the name. Guests without it are internal (Entra: B2B)."""
-    name = str(user.get("userPrincipalName") or "")
-    return "unknown" if not name else "yes" if "#ext#" in name.casefold() else "no"
-
-
-def _standing(
-    user_id: str, report: Mapping[Any, Any] | None, roles: _Roles, reaches: Mapping[str, reach.Reach]
-) -> dict[str, str]:
-    reported = "unknown" if report is None else "yes" if report["is_admin"] else "no"
-    ranks = {"admin": roles.admin(user_id, reported), "global_admin": roles.rank(user_id)}
-    return ranks | {column: found.has(user_id) for column, found in reaches.items()}
+def _admins(reported: Iterable[str], held: Roles, ids: Sequence[str]) -> list[str]:
+    """Who holds a role; where roles could not all be read, the report's own word stands for the others."""
+    others = (said if held.unknown or said == "yes" else "no" for said in reported)
+    return ["yes" if user in held.holders else word for user, word in zip(ids, others, strict=True)]

@@ -223,6 +223,12 @@ HOLDERS: Final = _shape(
     campaign=("text", "one of campaign.REASONS, or unknown"),
     last_sign_in=("text", "ISO 8601, empty = never or not known"),
 )
+CONTACTS: Final = _shape(
+    user_id=("text", "object id"),
+    mobile=("text", "the profile's mobilePhone, as somebody typed it"),
+    office=("text", "the first of its businessPhones"),
+    email=("text", "the first of its otherMails"),
+)
 EXPOSURE: Final = _shape(
     **HOLDERS,
     scope=("text", "by what they may use SMS or voice: methods policy, per-user MFA, neither or not known"),
