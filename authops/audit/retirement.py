@@ -11,9 +11,11 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.audit.coverage import NOT_SET, standings
 from authops.methods.kinds import reported_phones
 from authops.methods.reported import Meaning, delivered, meanings
-from authops.words.frames import EXPOSURE, HOLDERS, check, frame
+from authops.words.errors import ParameterError
+from authops.words.frames import COVERAGE, EXPOSURE, HOLDERS, check, frame
 from authops.words.retirement import LATER, Dates, cohort
 
 STATUSES: Final = {
@@ -45,6 +47,26 @@ RESETS: Final = {
     "not enabled": "password reset is not enabled for them",
     "not known": "could not be read",
 }
+
+DIMENSIONS: Final = {
+    "department": "department",
+    "country": "country",
+    "country of the number": "number_country",
+    "licence": "licences",
+    "admin": "admin",
+    "user type": "user_type",
+    "cohort": "cohort",
+}
+
+CHANNELS: Final = ("sms", "voice")
+
+
+def channels(named: Collection[str]) -> tuple[str, ...]:
+    """What a telephony provider delivers, of CHANNELS. Raises `ParameterError` for another word."""
+    said = tuple(word.strip().casefold() for word in named)
+    if wrong := [word for word in said if word not in CHANNELS]:
+        raise ParameterError(f"provider: {', '.join(wrong)} is no channel", remedy=f"write {' or '.join(CHANNELS)}")
+    return said
 
 
 def exposure(standing: pd.DataFrame, when: Dates, provider: Collection[str] = ()) -> pd.DataFrame:
@@ -167,3 +189,38 @@ def ending(exposed: pd.DataFrame, when: Dates) -> tuple[str, str]:
     days = f"{found['blocked']:,} on {when.everybody or 'a day not named yet'}, {found['blocked later']:,} on"
     said = f"{days} {when.later or 'a later one'} are blocked; {found['reset only']:,} more lose password reset"
     return "done", f"{said}; {found['not known']:,} of {len(exposed):,} are not known"
+
+
+def by(exposed: pd.DataFrame, dimension: str) -> pd.DataFrame:
+    """EXPOSURE counted along one of DIMENSIONS: `value`, `users`, a column for each status; the hardest hit first.
+
+    A person with two licences, or numbers of two countries, counts under each.
+    """
+    values = _values(check(exposed, EXPOSURE), DIMENSIONS[dimension])
+    status = exposed["status"].loc[values.index]
+    counted = pd.crosstab(values.to_numpy(), status.to_numpy()).reindex(columns=list(STATUSES), fill_value=0)
+    counted.insert(0, "users", counted.sum(axis=1))
+    counted = counted.rename_axis(columns=None).rename_axis("value").reset_index()
+    return counted.sort_values(["blocked", "users", "value"], ascending=[False, False, True], ignore_index=True)
+
+
+def members(exposed: pd.DataFrame, dimension: str, value: str) -> pd.DataFrame:
+    """The people (EXPOSURE) who have that value in that dimension."""
+    values = _values(exposed, DIMENSIONS[dimension])
+    return exposed.loc[values.index[values == value].unique()]
+
+
+def _values(exposed: pd.DataFrame, column: str) -> pd.Series[str]:
+    several = column in ("licences", "number_country")
+    values = exposed[column].str.split(" ").explode().astype("str") if several else exposed[column]
+    return values.replace("", NOT_SET)
+
+
+def as_coverage(standing: pd.DataFrame) -> pd.DataFrame:
+    """HOLDERS as the campaign looks at people (COVERAGE)."""
+    people = check(standing, HOLDERS)
+    return people.assign(
+        user_type=people["user_type"].replace("", "unknown"),
+        standing=standings(people["methods"]).where(people["known"] == "yes", "unknown"),
+        **dict.fromkeys(("mfa_capable", "passwordless_capable", "sspr_capable"), "unknown"),
+    )[list(COVERAGE)]
