@@ -6,7 +6,7 @@ sign-in, what for password reset) and "SMS and voice retirement".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -61,6 +61,26 @@ _TYPES: Final = {
     "qrCodePin": "qrCode",
     "temporaryAccessPass": "temporaryAccessPass",
 }
+
+# What `/authentication/methods` of v1.0 shows; hardware tokens are beta's, questions and certificates are in neither.
+_SHOWN: Final = frozenset(
+    [
+        *(name for name, meaning in _OTHERS.items() if meaning.passkey),
+        "microsoftAuthenticatorPush",
+        "microsoftAuthenticatorPasswordless",
+        "softwareOneTimePasscode",
+        "windowsHelloForBusiness",
+        "macOsSecureEnclaveKey",
+        "externalAuthMethod",
+        "temporaryAccessPass",
+    ]
+)
+
+
+def beside(names: Iterable[str]) -> list[str]:
+    """Those of the report's names that a person's own list of methods cannot show, so the report alone tells."""
+    ours = {kind.report for kind in KINDS.values()}
+    return [name for name in names if name not in _SHOWN and name not in ours]
 
 
 def meanings() -> dict[str, Meaning]:

@@ -12,7 +12,7 @@ import pandas as pd
 from authops.audit import exposure_trend
 from authops.audit.retirement import DIMENSIONS, STATUSES, STEPS, administrators, by, tally
 from authops.show import charts
-from authops.show.views import View, box, note, plain_table, table, text, tile, tiles
+from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number
 from authops.words.retirement import LATER, Dates
 
@@ -67,7 +67,8 @@ def countdown(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
     parts = [tile(labels[name], found[name], kind) for name, (_, kind) in _TILES.items()]
     dated = f"Dates as of {when.as_of}; Microsoft has moved them before (parameter dates)."
     meaning = "; ".join(f"{name}: {why}" for name, why in STATUSES.items())
-    html = tiles(ends) + box(words, "remove" if hit else "keep" if found["not known"] else "add") + tiles(parts)
+    colour = "remove" if hit else "keep" if found["not known"] else "add"
+    html = tiles(ends) + f'<div style="margin:10px 0">{box(words, colour)}</div>' + tiles(parts)
     said = " · ".join(f"{number(found[name])} {labels[name]}" for name in _TILES)
     left = "; ".join(
         f"{_days(day, today)} {_left(day, today)} {day or _UNNAMED} ({_ENDS[n]})" for n, day in days.items()
@@ -99,7 +100,7 @@ def by_itself(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
          counts.get(row["name"], ""), row["source"]]
         for row in rows
     ]  # fmt: skip
-    cells = [("keep" if line[1] == "done" else "info", [text(c) for c in line]) for line in lines]
+    cells = [("keep" if line[1] == "done" else "info", [tight(c) for c in line]) for line in lines]
     return View(table(heads, cells), plain_table(heads, lines))
 
 
@@ -149,7 +150,7 @@ def exposed_people(exposed: pd.DataFrame, *, limit: int = 60) -> View:
     """People with what hits them and what comes next, in the order given; the first `limit` rows."""
     rows = _records(exposed.head(limit))
     lines = [[str(row[key]) for key in _COLUMNS] for row in rows]
-    cells = [(COLOURS[row["status"]], [text(c) for c in line]) for row, line in zip(rows, lines, strict=True)]
+    cells = [(COLOURS[row["status"]], [tight(c) for c in line]) for row, line in zip(rows, lines, strict=True)]
     said = f"{number(len(rows))} of {number(len(exposed))} shown; who needs something stands in action-list.csv"
     heads = list(_COLUMNS.values())
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")

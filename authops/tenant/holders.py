@@ -18,7 +18,7 @@ from authops.graph.answer import flag, text
 from authops.graph.client import Graph
 from authops.methods.kind import Policy
 from authops.methods.kinds import KINDS, numbers, reported_phones
-from authops.methods.reported import of_type
+from authops.methods.reported import beside, of_type
 from authops.phone.country import country
 from authops.tenant import directory, policy, roles
 from authops.tenant.roles import Roles
@@ -273,16 +273,18 @@ def _joined(
     held: Roles,
     reaches: Mapping[str, policy.Reach],
 ) -> pd.DataFrame:
-    """HOLDERS in full. The typed answer is the later word; where it fails the report's stands."""
+    """HOLDERS in full. The typed answer is the later word; where it fails, or cannot tell, the report's stands."""
     ids = list(people["user_id"])
     told = report.drop_duplicates("user_id").set_index("user_id").reindex(ids).set_index(people.index)
     listed = told["methods_registered"].notna()
     one_by_one = [typed.get(user, _NOT_ASKED) for user in ids]
     read_well = pd.Series([not one.error for one in one_by_one], index=people.index, dtype=bool)
-    names = pd.Series([one.names for one in one_by_one], index=people.index, dtype="str")
+    reported = told["methods_registered"].fillna("").astype("str")
+    more = reported.map({words: " ".join(beside(words.split())) for words in reported.unique()})
+    names = pd.Series([one.names for one in one_by_one], index=people.index, dtype="str").str.cat(more, sep=" ")
     why = pd.Series([f"not in the report; {one.error}" for one in one_by_one], index=people.index, dtype="str")
     return people.assign(
-        methods=names.where(read_well, told["methods_registered"].fillna("")).astype("str"),
+        methods=names.str.strip().where(read_well, reported).astype("str"),
         known=why.mask(listed | read_well, "yes"),
         number_country=[one.countries for one in one_by_one],
         default_method=told["default_method"].fillna("").astype("str"),

@@ -110,6 +110,14 @@ def test_typed_methods_are_read_of_phone_owners_and_of_whom_the_report_leaves_ou
     assert dict(people["account"]) == {ANNA: "enabled", BERT: "enabled", CARL: "enabled", DORA: "disabled"}
 
 
+def test_what_a_persons_own_list_cannot_show_is_the_reports_word_and_the_rest_is_not() -> None:
+    told = "mobilePhone hardwareOneTimePasscode passKeySynced securityQuestion holographicBadge qrCode"
+    people, _ = read(Stand(report=[REPORT[0] | {"methodsRegistered": told.split()}, REPORT[1]]))
+    assert people["methods"][ANNA].split() == [
+        "mobilePhone", "hardwareOneTimePasscode", "securityQuestion", "holographicBadge", "qrCode"
+    ]  # fmt: skip
+
+
 def test_policy_reaches_people_through_groups_and_not_those_left_out() -> None:
     people, _ = read(Stand())
     assert list(people["in_sms"]) == ["yes"] * 4
