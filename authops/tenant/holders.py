@@ -75,7 +75,7 @@ async def read(graph: Graph, *, last_seen: bool = False, tick: Tick = _nothing) 
     unread: dict[str, str] = {}
     typed = _Typed(graph, tick)
     listed, report, held, reaches = await _together(
-        _people(graph, last_seen, unread),
+        _people(graph, last_seen, unread, typed),
         _or(unread, "registration report", directory.registrations(graph, seen=typed.report), empty(REGISTRATIONS)),
         roles.read(graph),
         _reaches(graph, unread),
@@ -106,14 +106,21 @@ async def _or(unread: dict[str, str], what: str, reading: Awaitable[Any], withou
         return without
 
 
-async def _people(graph: Graph, last_seen: bool, unread: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Everybody (HOLDERS, as far as the directory tells) and what their profiles say (CONTACTS)."""
+async def _people(
+    graph: Graph, last_seen: bool, unread: dict[str, str], typed: _Typed
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Everybody (HOLDERS, as far as the directory tells) and what their profiles say (CONTACTS).
+
+    Disabled accounts are never in the report, so their methods are asked for at once.
+    """
     names = await directory.licence_names(graph)
     wanted = {STATE: "per-user MFA state"} | ({SEEN: "last sign-in"} if last_seen else {})
     told = [name for name, what in wanted.items() if await _readable(graph, name, what, unread)]
     rows, contacts = Gathered(HOLDERS), Gathered(CONTACTS)
     async for user in graph.pages(requests.holders(told, _SEEN_PAGE if SEEN in told else 999)):
-        rows.add(_row(user, names))
+        row = _row(user, names)
+        rows.add(row)
+        typed.also([row["user_id"]] if row["account"] == "disabled" else [])
         if contact := _contact(user):
             contacts.add(contact)
     people = rows.frame().drop_duplicates("user_id", ignore_index=True)
