@@ -38,12 +38,14 @@ _KINDS = {
 }
 
 
-async def read(stand: Stand, **pace: Any) -> tuple[holders.Holders, Any]:
+async def read(stand: Stand, *, limited: bool = False, **pace: Any) -> tuple[holders.Holders, Any]:
     """With the client's own pace, which keeps to the documented limits, unless another clock is handed in."""
     async with Graph.connect(stand.profile, **pace) as graph:
         begun = time.perf_counter()
         found = await holders.read(graph)
         begun = timed(f"{len(found.people):,} people, {found.asked:,} of them one by one", begun)
+        if limited:
+            shares(stand)
         verdicts = await campaign.verdicts(graph, retirement.as_coverage(found.people))
         timed("what the campaign does with them", begun)
     assert not found.unread, found.unread
@@ -76,6 +78,13 @@ def judge(stand: Stand, found: holders.Holders, verdicts: Any) -> None:
     print(f"  {retirement.tally(exposed)}")
 
 
+def shares(stand: Stand) -> None:
+    for name in ("reports", "identity"):
+        bucket = stand.knob("throttle")[name]
+        share = bucket["allowed"] / bucket["could_allow"]
+        print(f"  {name}: {bucket['allowed']:,.0f} let through, {share:.1%} of what the limit allowed meanwhile")
+
+
 def kinds(stand: Stand) -> dict[str, int]:
     paths = Counter(row["path"].partition("?")[0] for row in stand.log())
     return {
@@ -88,11 +97,7 @@ def limited(stand: Stand) -> None:
     print("the same with the documented limits: 5 report requests and 8,000 resource units in 10 s")
     stand.knob("log", method="DELETE")
     stand.knob("weather", {"throttle": "documented"})
-    asyncio.run(read(stand))
-    for name in ("reports", "identity"):
-        bucket = stand.knob("throttle")[name]
-        share = bucket["allowed"] / bucket["could_allow"]
-        print(f"  {name}: {bucket['allowed']:,.0f} let through, {share:.1%} of what the limit allowed meanwhile")
+    asyncio.run(read(stand, limited=True))
     print(f"  requests: {kinds(stand)}; {sum(row['status'] == 429 for row in stand.log()):,} answers were 429")
 
 

@@ -42,6 +42,7 @@ _LISTED: Final = {
     "campaign": "Campaign",
     "number_country": "NumberCountry",
     "last_sign_in": "LastSignIn",
+    "phone_used": "PhoneUsed",
     "user_id": "Id",
 }
 # Entra's own template for members of a group in bulk.
@@ -80,8 +81,12 @@ def passes(exposed: pd.DataFrame) -> pd.DataFrame:
 
 
 def phones_that_may_go(exposed: pd.DataFrame) -> pd.DataFrame:
-    """Phones of people who have what lasts: blank, with ForcedRemoval, which removes them."""
+    """Phones of people who have what lasts: blank, with ForcedRemoval, which removes them.
+
+    Who was lately seen using one is left out: something better is there, and not in use yet.
+    """
     going = check(exposed, EXPOSURE)[(exposed["next_step"] == "retire phone") & (exposed["account"] == "enabled")]
+    going = going[going["phone_used"] == ""]
     blank = dict.fromkeys(("Mobile", "AlternateMobile", "OfficePhone"), "")
     return (
         pd.DataFrame({"UPN": going["user_principal_name"]}).assign(**blank, ForcedRemoval="TRUE").reset_index(drop=True)

@@ -58,6 +58,11 @@ DIMENSIONS: Final = {
     "cohort": "cohort",
 }
 
+_JUDGED_BY: Final = (
+    "account", "external", "admin", "global_admin", "in_sms", "in_voice", "may_passkey", "may_app", "may_pass",
+    "per_user_mfa", "known", "methods", "sspr", "profile_value", "campaign",
+)  # fmt: skip
+_DERIVED: Final = {name: meaning for name, meaning in EXPOSURE.items() if name not in HOLDERS}
 CHANNELS: Final = ("sms", "voice")
 
 
@@ -74,14 +79,24 @@ def exposure(standing: pd.DataFrame, when: Dates, provider: Collection[str] = ()
 
     `provider`: the channels (sms, voice) that a telephony provider of the tenant's own goes on delivering.
     """
-    known, kept = meanings(), delivered(provider)
-    rows = cast("list[dict[str, Any]]", check(standing, HOLDERS).to_dict("records"))
-    data = frame(EXPOSURE, (_exposed(row, when, known, kept) for row in rows))
+    people = check(standing, HOLDERS)
+    derived = _distinct(people, when, frozenset(delivered(provider)))
+    data = check(people.join(derived), EXPOSURE).astype(dict.fromkeys(EXPOSURE, "str"))
     order = {status: place for place, status in enumerate(STATUSES)}
     urgent = data.assign(
         place=data["status"].map(order), day=data["blocked_from"].replace("", "9999"), first=data["admin"] != "yes"
     )
     return urgent.sort_values(["place", "first", "day", "user_principal_name"], ignore_index=True)[list(EXPOSURE)]
+
+
+def _distinct(people: pd.DataFrame, when: Dates, kept: Collection[str]) -> pd.DataFrame:
+    """What is judged, with the people's index. Who is alike is judged once: people are many, kinds of them few."""
+    known = meanings()
+    alike = people[list(_JUDGED_BY)].assign(known=people["known"].where(people["known"] == "yes", "no"))
+    kind = alike.groupby(list(_JUDGED_BY), sort=False).ngroup()
+    rows = cast("list[dict[str, Any]]", alike[~kind.duplicated()].to_dict("records"))
+    judged = frame(_DERIVED, (_exposed(row, when, known, kept) for row in rows))
+    return judged.iloc[kind.to_numpy()].set_index(people.index)
 
 
 def _exposed(
@@ -91,8 +106,7 @@ def _exposed(
     lasting = [name for name in held if name in kept or (name in known and known[name].lasts)]
     today = [name for name in held if name in known and known[name].resets]
     after = [name for name in today if name in kept or name not in phones]
-    found = {name: row[name] for name in HOLDERS}
-    found |= {
+    found = dict(row) | {
         "scope": _scope(row),
         "phones": " ".join(name for name in held if name in phones),
         "survivors": " ".join(lasting),

@@ -12,7 +12,7 @@ __getattr__ = offered(
         "pictures": "details differences dimension dimensions nudges quality settings standings to_look_at trend "
         "unknown",
         "exposure": "by_itself costs countdown exposed_administrators exposure_dimensions exposure_moves "
-        "exposure_trend_view to_act_on",
+        "exposure_trend_view in_use to_act_on",
         "explore": "DrillDown ExposureDrillDown",
         "stop_button": "StopButton",
         "review": "review_plan",

@@ -217,6 +217,26 @@ def _moved(row: Mapping[str, Any]) -> list[str]:
     return [row["change"], row["user_principal_name"], row["admin"], row["gained"], row["lost"], arrow]
 
 
+def in_use(exposed: pd.DataFrame, days: int, unread: str) -> View:
+    """Whose phone was seen used lately, against what registration says; who was not seen may use it all the same."""
+    if not days:
+        said = "Sign-ins were not asked for (parameter sign_in_days), so nothing is known of use."
+        return View(note(said), said)
+    seen = exposed["phone_used"] != ""
+    hit, covered = exposed["status"] == "blocked", exposed["survivors"] != ""
+    counts = {
+        "blocked, and seen using a phone": (int((hit & seen).sum()), "remove"),
+        "blocked, and not seen using one": (int((hit & ~seen).sum()), "update"),
+        "have what lasts, and still use a phone": (int((covered & ~hit & seen).sum()), "update"),
+    }
+    said = f"Of the last {number(days)} days. Not seen is not unused." + (
+        f" Not all was read: {unread}" if unread else ""
+    )
+    parts = [tile(name, count, kind) for name, (count, kind) in counts.items()]
+    plain = " · ".join(f"{number(count)} {name}" for name, (count, _) in counts.items())
+    return View(tiles(parts) + note(said), f"{plain}\n{said}")
+
+
 def costs(found: pd.DataFrame, messages: int, *, most: int = 30) -> View:
     """What keeping text messages costs (COSTS), by provider and country, for so many messages a person and year."""
     if found.empty:

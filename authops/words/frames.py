@@ -222,6 +222,13 @@ HOLDERS: Final = _shape(
     number_country=("text", "countries of the registered numbers, two letters, joined by space"),
     campaign=("text", "one of campaign.REASONS, or unknown"),
     last_sign_in=("text", "ISO 8601, empty = never or not known"),
+    phone_used=("text", "day on which a text message or call was last seen used, empty = not seen, or not read"),
+)
+USED: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "Graph's words for what served as second factor"),
+    last_at=("time", "when it was last seen, UTC, ISO 8601"),
+    phone=("flag", "a text message or a call"),
 )
 CONTACTS: Final = _shape(
     user_id=("text", "object id"),
