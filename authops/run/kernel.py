@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import traceback
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -61,5 +62,6 @@ def errors_in_boxes() -> None:
 
 def _in_boxes(_shell: Any, kind: type[BaseException], error: BaseException, trace: Any, **_: Any) -> None:
     said = Scanner().text(str(error))
-    _log.error("%s", said, exc_info=(kind, error, trace))
+    if logging.getLogger("authops").handlers:  # else there is no run yet, and its log would be this page
+        _log.error("%s", "".join(traceback.format_exception(kind, error, trace)))
     show(View(failure(kind.__name__, said), said))
