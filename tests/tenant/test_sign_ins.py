@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def used(beta: Beta, days: int = 30) -> sign_ins.Used:
     async def done() -> sign_ins.Used:
         connection = Connection("t", "custom", "t", "c", "certificate", HERE, HERE)
         transport = httpx.MockTransport(beta)
-        clock = iter(range(0, 10**9, 3600))
+        clock = itertools.count(step=3600)
         way = Graph.connect(
             connection, transport=transport, tokens=AnyToken(), sleep=no_pause, clock=lambda: float(next(clock))
         )
@@ -147,7 +148,10 @@ def test_a_demo_tenants_sign_ins_are_those_of_their_defaults(tmp_path: Path) -> 
     async def done() -> sign_ins.Used:
         connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
         tokens = Token(world.login.issue_token())
-        way = Graph.connect(connection, transport=httpx.ASGITransport(world.app), tokens=tokens, sleep=no_pause)
+        transport, hours = httpx.ASGITransport(world.app), itertools.count(step=3600)
+        way = Graph.connect(
+            connection, transport=transport, tokens=tokens, sleep=no_pause, clock=lambda: float(next(hours))
+        )
         async with way as graph:
             return await sign_ins.used(graph, days=30, now=now)
 
