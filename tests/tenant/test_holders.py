@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from authops.tenant import holders, roles
 from authops.words.errors import GraphError
 from tests.apply.conftest import ROOT, Token, no_pause
 from tests.tenant.test_directory import ask, phone
+from tests.virtual_time import clock, run
 
 ANNA, BERT, CARL, DORA = (f"{letter * 8}-0000-4000-8000-00000000000{n}" for n, letter in enumerate("abcd", 1))
 GROUP = "eeeeeeee-0000-4000-8000-000000000009"
@@ -274,3 +276,28 @@ def test_a_demo_tenant_is_read_as_it_is(tmp_path: Path) -> None:
         assert people["account"][user.id] == ("enabled" if user.profile["accountEnabled"] else "disabled")
         assert people["external"][user.id] == ("yes" if "#EXT#" in user.profile["userPrincipalName"] else "no")
         assert people["per_user_mfa"][user.id] == user.per_user_mfa
+
+
+def test_the_report_is_read_as_fast_as_its_limit_allows_and_everything_else_beside_it(tmp_path: Path) -> None:
+    """Five requests in ten seconds, a hundred people to a page; methods one by one take nothing away from that."""
+    assume = {"report_max_top": "100", "report_page_size": "100"}
+    world = build(tmp_path / "home", (ROOT,), users=4_000, population="2026", assume=assume)
+    world.weather.change({"throttle": "documented"})
+
+    async def done() -> tuple[holders.Holders, float, dict[str, Any]]:
+        world.tenant.now = clock
+        connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
+        tokens, transport = Token(world.login.issue_token()), httpx.ASGITransport(world.app)
+        async with Graph.connect(
+            connection, transport=transport, tokens=tokens, clock=clock, dice=lambda: 1.0
+        ) as graph:
+            found = await holders.read(graph)
+            told = await transport.handle_async_request(httpx.Request("GET", f"{ROOT}/_demo/throttle"))
+            return found, clock(), json.loads(await told.aread())
+
+    found, seconds, buckets = run(done())
+    report = buckets["reports"]
+    assert found.unread == {}
+    assert found.asked > 2_000
+    assert report["allowed"] / (report["capacity"] + report["per_second"] * seconds) >= 0.95
+    assert buckets["identity"]["refused"] == 0
