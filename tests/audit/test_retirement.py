@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authops.audit import retirement
 from authops.methods.kinds import reported_phones
@@ -250,3 +252,62 @@ def test_no_phone_lasts_and_everything_that_lasts_is_a_factor() -> None:
 )
 def test_a_typed_method_is_said_in_the_reports_words(item: dict[str, object], name: str) -> None:
     assert of_type(item) == name
+
+
+WORD = st.sampled_from(["yes", "no", "unknown"])
+ANYBODY = st.fixed_dictionaries(
+    {
+        "methods": st.lists(st.sampled_from([*meanings(), "holographicBadge"]), unique=True, max_size=5).map(" ".join),
+        "account": st.sampled_from(["enabled", "disabled", "unknown"]),
+        "known": st.sampled_from(["yes", "not in the report; HTTP 500"]),
+        "external": WORD,
+        "admin": WORD,
+        "global_admin": st.sampled_from(["active", "eligible", "no", "unknown"]),
+        "in_sms": WORD,
+        "may_passkey": WORD,
+        "may_app": WORD,
+        "may_pass": WORD,
+        "sspr": WORD,
+        "profile_value": WORD,
+        "per_user_mfa": st.sampled_from(["disabled", "enabled", "enforced", "unknown"]),
+        "campaign": st.sampled_from(["asked", "not included", "unknown", "excluded"]),
+    }
+)
+
+
+@given(st.lists(ANYBODY, min_size=1, max_size=12))
+def test_whoever_it_is_nobody_is_told_what_is_not_known(people: list[dict[str, Any]]) -> None:
+    numbered = [person | {"user_id": f"u{n}"} for n, person in enumerate(people)]
+    found = exposed(*numbered)
+    assert sorted(found["user_id"]) == sorted(person["user_id"] for person in numbered)
+    assert sum(retirement.tally(found).values()) == len(people)
+    for row in found.to_dict("records"):
+        sure = row["account"] == "enabled" and row["known"] == "yes"
+        assert row["status"] in retirement.STATUSES
+        assert row["next_step"] in retirement.STEPS
+        assert (row["blocked_from"] != "") == (row["status"] == "blocked")
+        if row["status"] == "blocked":
+            assert sure
+            assert row["phones"]
+            assert not row["survivors"]
+            assert not row["not_understood"]
+        if row["status"] in ("covered", "reset only"):
+            assert sure
+            assert row["survivors"]
+        if row["blocked_from"] == JULY:
+            assert row["external"] == "yes" or row["global_admin"] == "active"
+        if row["next_step"] == "pass":
+            assert row["admin"] == "no"
+            assert row["external"] == "no"
+            assert row["may_pass"] != "no"
+        if row["next_step"] == "retire phone":
+            assert row["survivors"]
+
+
+def test_people_are_judged_alike_alone_and_among_others() -> None:
+    rows = [{"user_id": f"u{n:03d}", "methods": m, **more} for n, (m, more, *_) in enumerate(PEOPLE)]
+    together = exposed(*rows).set_index("user_id")
+    for row in rows:
+        alone = exposed(row).iloc[0]
+        assert alone["status"] == together["status"][row["user_id"]]
+        assert alone["next_step"] == together["next_step"][row["user_id"]]

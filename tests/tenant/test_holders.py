@@ -148,6 +148,16 @@ def test_global_administrators_are_told_active_or_eligible() -> None:
     assert dict(people["admin"]) == {ANNA: "no", BERT: "yes", CARL: "yes", DORA: "no"}
 
 
+def test_a_group_that_holds_the_role_makes_its_members_global_administrators() -> None:
+    held = ACTIVE[0] | {"principalId": GROUP, "principal": {"@odata.type": "#microsoft.graph.group", "id": GROUP}}
+    both = [{**held, "principalId": BERT, "principal": {"@odata.type": "#microsoft.graph.user", "id": BERT}}, held]
+    people, _ = read(Stand(active=[held], eligible=both))
+    assert dict(people["global_admin"]) == {ANNA: "active", BERT: "eligible", CARL: "no", DORA: "no"}
+    people, unread = read(Stand(active=[held], eligible=[], group=REFUSED))
+    assert set(people["global_admin"]) == {"unknown"}
+    assert "which holds a role" in unread["roles"]
+
+
 def test_roles_that_cannot_be_read_leave_the_reports_word_and_nobody_a_sure_member_of_everybody() -> None:
     people, unread = read(Stand(active=REFUSED, eligible=REFUSED))
     assert dict(people["admin"]) == {ANNA: "no", BERT: "no", CARL: "unknown", DORA: "unknown"}
