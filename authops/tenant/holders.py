@@ -287,11 +287,14 @@ def _joined(
     one_by_one = [typed.get(user, _NOT_ASKED) for user in ids]
     read_well = pd.Series([not one.error for one in one_by_one], index=people.index, dtype=bool)
     reported = told["methods_registered"].fillna("").astype("str")
-    more = reported.map({words: " ".join(beside(words.split())) for words in reported.unique()})
-    names = pd.Series([one.names for one in one_by_one], index=people.index, dtype="str").str.cat(more, sep=" ")
+    more = {words: beside(words.split()) for words in reported.unique()}
+    names = [
+        sys.intern(" ".join(dict.fromkeys([*one.names.split(), *more[words]])))
+        for one, words in zip(one_by_one, reported, strict=True)
+    ]
     why = pd.Series([f"not in the report; {one.error}" for one in one_by_one], index=people.index, dtype="str")
     return people.assign(
-        methods=names.str.strip().where(read_well, reported).astype("str"),
+        methods=pd.Series(names, index=people.index, dtype="str").where(read_well, reported),
         known=why.mask(listed | read_well, "yes"),
         number_country=[one.countries for one in one_by_one],
         default_method=told["default_method"].fillna("").astype("str"),

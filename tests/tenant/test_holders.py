@@ -114,9 +114,11 @@ def test_typed_methods_are_read_of_phone_owners_and_of_whom_the_report_leaves_ou
 
 def test_what_a_persons_own_list_cannot_show_is_the_reports_word_and_the_rest_is_not() -> None:
     told = "mobilePhone hardwareOneTimePasscode passKeySynced securityQuestion holographicBadge qrCode"
-    people, _ = read(Stand(report=[REPORT[0] | {"methodsRegistered": told.split()}, REPORT[1]]))
+    badge = {"id": "q", "@odata.type": "#microsoft.graph.qrCodePinAuthenticationMethod"}
+    typed = TYPED | {ANNA: [*TYPED[ANNA], badge]}
+    people, _ = read(Stand(report=[REPORT[0] | {"methodsRegistered": told.split()}, REPORT[1]], typed=typed))
     assert people["methods"][ANNA].split() == [
-        "mobilePhone", "hardwareOneTimePasscode", "securityQuestion", "holographicBadge", "qrCode"
+        "mobilePhone", "qrCode", "hardwareOneTimePasscode", "securityQuestion", "holographicBadge"
     ]  # fmt: skip
 
 
