@@ -14,7 +14,7 @@ from authops.demo.methods import base, email, phone, preferences
 from authops.demo.methods.collections import COLLECTIONS, deleter, getter, lister
 from authops.demo.methods.temporary_access_pass import adder
 from authops.demo.odata.calls import Answer
-from authops.demo.reports import registration
+from authops.demo.reports import registration, sign_ins
 
 if TYPE_CHECKING:
     from authops.demo.directory.groups import Groups
@@ -60,6 +60,7 @@ def table(served: Served) -> list[Route]:
         *(Route(*row, p.DIRECTORY_REFUSAL) for row in directory),
         *(Route(*row, p.REPORT_REFUSAL) for row in _reports(served)),
         *(Route(*row, p.AUTHENTICATION_REFUSAL, "beta") for row in _beta(served)),
+        Route("GET", "/auditLogs/signIns", sign_ins.list_all, p.REPORTS, p.REPORT_REFUSAL, "beta"),
     ]
 
 
