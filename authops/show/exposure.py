@@ -35,8 +35,7 @@ _TILES: Final = {
 }
 _COLUMNS: Final = {
     "status": "status", "user_principal_name": "user", "department": "department", "admin": "admin",
-    "phones": "phones", "survivors": "what lasts", "blocked_from": "from", "reset": "reset", "campaign": "campaign",
-    "next_step": "next step",
+    "methods": "holds", "blocked_from": "from", "reset": "reset", "campaign": "campaign", "next_step": "next step",
 }  # fmt: skip
 _ENDS: Final = {"everybody": "everybody", "later": "Global Administrators and external users"}
 _MOVES: Final = {
@@ -50,6 +49,8 @@ _MOVES: Final = {
 }
 _TREND: Final = {"blocked": "remove", "reset only": "update", "not known": "keep", "covered": "add"}
 _MOST: Final = 12
+# Letters that stay on one line: of a name, of any other cell.
+_NAME, _WORD = 36, 18
 _UNNAMED: Final = "a day not named yet"
 
 
@@ -87,7 +88,8 @@ def _days(day: str, today: dt.date) -> int:
 
 
 def _left(day: str, today: dt.date) -> str:
-    return "days past" if day and day < today.isoformat() else "days until"
+    count = "day" if _days(day, today) == 1 else "days"
+    return f"{count} past" if day and day < today.isoformat() else f"{count} until"
 
 
 def by_itself(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
@@ -150,7 +152,11 @@ def exposed_people(exposed: pd.DataFrame, *, limit: int = 60) -> View:
     """People with what hits them and what comes next, in the order given; the first `limit` rows."""
     rows = _records(exposed.head(limit))
     lines = [[str(row[key]) for key in _COLUMNS] for row in rows]
-    cells = [(COLOURS[row["status"]], [tight(c) for c in line]) for row, line in zip(rows, lines, strict=True)]
+    kinds = [COLOURS[row["status"]] for row in rows]
+    cells = [
+        (kind, [tight(c, _NAME if n == 1 else _WORD) for n, c in enumerate(line)])
+        for kind, line in zip(kinds, lines, strict=True)
+    ]
     said = f"{number(len(rows))} of {number(len(exposed))} shown; who needs something stands in action-list.csv"
     heads = list(_COLUMNS.values())
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")

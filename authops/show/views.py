@@ -87,9 +87,9 @@ def straight(value: object) -> str:
     return str(value).translate(_TURNING)
 
 
-def tight(words: str) -> str:
-    """A short text that stays on one line."""
-    return f'<span class="tight">{text(words)}</span>' if len(words) <= _WORD else text(words)
+def tight(words: str, most: int = _WORD) -> str:
+    """A text of at most so many letters stays on one line."""
+    return f'<span class="tight">{text(words)}</span>' if len(words) <= most else text(words)
 
 
 def tile(label: str, count: int, kind: str, note: str = "") -> str:

@@ -128,10 +128,10 @@ def test_charts_are_drawn_and_say_their_figures_in_both_themes(
         assert len(colours) > 3
         assert re.search(r"\d+ of \d+", page.locator("svg[role=img] g > title").first.text_content())
         assert said == []
-        if name != "6_campaign" and theme == "light":
+        if (name, theme) == ("1_audit", "light"):
             below = page.locator("h2", has_text="About this page").bounding_box()
             page.screenshot(
-                path=str(images / f"{name[2:]}.png"),
+                path=str(images / "audit.png"),
                 full_page=True,
                 clip={"x": 60, "y": 0, "width": 1160, "height": below["y"]},
             )

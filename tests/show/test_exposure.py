@@ -54,7 +54,7 @@ def test_the_countdown_says_both_days_every_tile_and_global_administrators_apart
 @pytest.mark.parametrize(
     ("today", "said"),
     [
-        (dt.date(2027, 1, 31), "1 days until"),
+        (dt.date(2027, 1, 31), "1 day until"),
         (dt.date(2027, 2, 1), "0 days until"),
         (dt.date(2027, 2, 11), "10 days past"),
     ],
