@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from authops.demo.directory.groups import role_row
+from authops.demo.directory.objects import role_row
 from authops.demo.odata import query as odata
 from authops.demo.odata.calls import Answer, chosen, no_such, paged, refuse_options
+from authops.demo.odata.elsewhere import ELSEWHERE
 from authops.demo.world.roles import NAMES, ROLES
 from authops.demo.world.tenant import Refusal
 
@@ -32,32 +33,42 @@ class Roles:
 
     def __init__(self, groups: Groups) -> None:
         """Show members as `groups` shows them."""
-        self.groups, self.memberships = groups, groups.memberships
+        self.objects, self.memberships = groups.objects, groups.memberships
 
     def list_roles(self, call: Call) -> Answer:
         """List the roles that are activated: those that somebody holds."""
-        options = refuse_options(call, "$select", "$filter", "$count")
+        options = refuse_options(call, "$select", "$filter", "$count", "$expand")
         held = dict.fromkeys(row["roleDefinitionId"] for row in self.memberships.active)
         rows = [role_row(role) for role in held]
         if "$filter" in options:
-            test = odata.parse(options["$filter"], odata.Rules(frozenset({"roleTemplateId", "displayName"})))
+            test = odata.parse(
+                options["$filter"],
+                odata.Rules(frozenset({"roleTemplateId", "displayName"}), known=frozenset(_ROLE_FIELDS)),
+            )
             rows = [row for row in rows if test(row)]
         wanted = chosen(call, _ROLE_FIELDS, "directoryRole") or _ROLE_FIELDS
-        return paged(call, rows, "directoryRoles", lambda row: {name: row[name] for name in wanted}, _SIZES)
+        expand = self.objects.expanded(call, {"members": self._holders})
+
+        def shown(row: dict[str, Any]) -> dict[str, Any]:
+            return {**{name: row[name] for name in wanted}, **expand(row["id"])}
+
+        return paged(call, rows, "directoryRoles", shown, _SIZES)
+
+    def _holders(self, role: str) -> list[str]:
+        return [row["principalId"] for row in self.memberships.active if row["roleDefinitionId"] == role]
 
     def get_role(self, call: Call, key: str) -> Answer:
         """Get an activated role by its id or its template's."""
-        refuse_options(call, "$select")
+        refuse_options(call, "$select", "$expand")
         row = role_row(self._role(key))
         wanted = chosen(call, _ROLE_FIELDS, "directoryRole") or _ROLE_FIELDS
         shown = {name: row[name] for name in wanted}
-        return Answer(body={"@odata.context": call.context("directoryRoles/$entity"), **shown})
+        more = self.objects.expanded(call, {"members": self._holders})(row["id"])
+        return Answer(body={"@odata.context": call.context("directoryRoles/$entity"), **shown, **more})
 
-    def members(self, call: Call, key: str) -> Answer:
+    def members(self, call: Call, key: str, cast: str = "") -> Answer:
         """List who holds a role."""
-        role = self._role(key)
-        holders = [row["principalId"] for row in self.memberships.active if row["roleDefinitionId"] == role]
-        return self.groups.objects(call, holders, typed=True)
+        return self.objects.listed(call, self._holders(self._role(key)), cast)
 
     def _role(self, key: str) -> str:
         if not any(row["roleDefinitionId"] == key.lower() for row in self.memberships.active):
@@ -87,7 +98,12 @@ class Roles:
         options = refuse_options(call, "$top", "$filter", "$expand", "$select", "$skiptoken")
         if "$filter" in options:
             equal = frozenset({"roleDefinitionId", "principalId", "directoryScopeId", "id"})
-            test = odata.parse(options["$filter"], odata.Rules(equal, known=frozenset(_ASSIGNMENT_FIELDS)))
+            test = odata.parse(
+                options["$filter"],
+                odata.Rules(
+                    equal, known=frozenset(_ASSIGNMENT_FIELDS) | ELSEWHERE["unifiedRoleAssignment"], advanced=None
+                ),
+            )
             rows = [row for row in rows if test(row)]
         expand = _expansion(call, options)
         wanted = chosen(call, _ASSIGNMENT_FIELDS, "unifiedRoleAssignment")
@@ -95,7 +111,7 @@ class Roles:
         def full(row: dict[str, Any]) -> dict[str, Any]:
             shown = dict(row) if wanted is None else {name: row.get(name) for name in wanted}
             if expand == "principal":
-                shown["principal"] = self.groups.one(call, row["principalId"], whole=True)
+                shown["principal"] = self.objects.one(call, row["principalId"], whole=True)
             if expand == "roleDefinition":
                 shown["roleDefinition"] = _definition(row["roleDefinitionId"])
             return shown
@@ -120,7 +136,12 @@ def list_definitions(call: Call) -> Answer:
     rows = [_definition(key) for key in ROLES.values()]
     if "$filter" in options:
         equal = frozenset({"id", "displayName", "isBuiltIn", "isEnabled", "templateId"})
-        rules = odata.Rules(equal, frozenset({"displayName"}), known=frozenset(_DEFINITION_FIELDS))
+        rules = odata.Rules(
+            equal,
+            frozenset({"displayName"}),
+            known=frozenset(_DEFINITION_FIELDS) | ELSEWHERE["unifiedRoleDefinition"],
+            advanced=None,
+        )
         test = odata.parse(options["$filter"], rules)
         rows = [row for row in rows if test(row)]
     if "$orderby" in options:

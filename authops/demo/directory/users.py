@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from authops.demo.directory import properties
@@ -80,9 +81,10 @@ def _render(call: Call, row: dict[str, Any], wanted: tuple[str, ...]) -> dict[st
     return shown
 
 
-def shown_user(call: Call, user: User, *, whole: bool = False) -> dict[str, Any]:
+def shown_user(call: Call, user: User, *, whole: bool = False, wanted: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Return a user as `$select` and the permissions show it; `whole`: as if no properties were named."""
-    wanted = properties.DEFAULT_PROPERTIES if whole else chosen_properties(call)
+    if wanted is None:
+        wanted = properties.DEFAULT_PROPERTIES if whole else chosen_properties(call)
     return _render(call, full_row(user), wanted)
 
 
@@ -114,12 +116,20 @@ def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[di
 
 def ordered(rows: list[dict[str, Any]], text: str, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return rows in the order asked for."""
-    name, _, way = text.strip().partition(" ")
-    known = odata.canonical(name, names)
-    if known is None or way.lower() not in ("", "asc", "desc"):
-        raise odata.unsupported("Sorting is not supported for the current query.")
-    key: Callable[[dict[str, Any]], Any] = lambda row: str(row[known]).lower()  # noqa: E731
-    return sorted(rows, key=key, reverse=way.lower() == "desc")
+    for part in reversed(text.split(",")):
+        name, _, way = part.strip().partition(" ")
+        known = odata.canonical(name, names)
+        if known is None and odata.canonical(name, properties.KNOWN):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby by {name}.")
+        if known is None or way.strip().lower() not in ("", "asc", "desc"):
+            raise odata.unsupported("Sorting is not supported for the current query.")
+        # What is sorted by the later property first stays so where the earlier ones are equal.
+        rows = sorted(rows, key=partial(_folded, known), reverse=way.strip().lower() == "desc")
+    return rows
+
+
+def _folded(name: str, row: dict[str, Any]) -> str:
+    return str(row[name]).lower()
 
 
 def list_users(call: Call) -> Answer:

@@ -29,6 +29,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TIME = re.compile(_A_TIME)
+_ENUMERATION = re.compile(r"microsoft\.graph\.\w+", re.IGNORECASE)
 _TERM = re.compile(r'\s*("\w+:[^"]*"|AND\b|OR\b|[()])')
 
 
@@ -41,7 +42,8 @@ def unsupported(text: str) -> Refusal:
 class Rules:
     """Which properties can be filtered how; `advanced` opens `ne`, `not`, `endsWith`, `$count`.
 
-    What is `known` beyond that is answered 501: Graph may serve it, this tenant does not.
+    What is `known` beyond that is answered 501: Graph may serve it, this tenant does not. So are `ne`, `not` and the
+    like where `advanced` is None: the header that opens them is the directory's, and no page tells of them elsewhere.
     """
 
     equal: frozenset[str]
@@ -50,7 +52,7 @@ class Rules:
     orders: frozenset[str] = frozenset()
     ends: frozenset[str] | None = None
     known: frozenset[str] = frozenset()
-    advanced: bool = False
+    advanced: bool | None = False
 
 
 def canonical(name: str, names: Iterable[str]) -> str | None:
@@ -104,6 +106,8 @@ class _Parser:
         return self.some(word) if word.lower().endswith("/any") else self.compare(word)
 
     def advanced(self, what: str) -> None:
+        if self.rules.advanced is None:
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement the operator {what} here.")
         if not self.rules.advanced:
             raise unsupported(f"Operator '{what}' is not supported because the required parameters are missing.")
 
@@ -196,6 +200,9 @@ class _Parser:
             return {"true": True, "false": False, "null": None}[token.lower()]
         if _TIME.fullmatch(token) or _GUID.fullmatch(token) or (day and _DAY.fullmatch(token)):
             return token
+        if _ENUMERATION.fullmatch(token) and self.peek().startswith("'"):
+            # A member of an enumeration, with the name of its type before it.
+            return self.literal()
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {token!r} is not a literal of that property.")
 
 

@@ -25,6 +25,7 @@ _POLICY = "Authentication Policy Administrator"
 _EVERY_METHOD = frozenset({_GLOBAL, _PRIVILEGED})
 _METHODS = _EVERY_METHOD | {_AUTHENTICATION}
 _SECURITY = frozenset({_GLOBAL, _READER, "Reports Reader", "Security Reader", "Security Administrator"})
+_ACCESS_READERS = frozenset({_GLOBAL, _READER, "Security Reader", "Security Administrator"})
 _ROLE_READERS = frozenset({_GLOBAL, _READER, "Directory Readers", "Privileged Role Administrator"})
 _USER_WRITERS = _METHODS | {"User Administrator"}
 # What is asked for → the roles that may read it, and those that may write it; None: any member of the organization.
@@ -34,6 +35,7 @@ _AREAS = (
     (re.compile(r"/policies"), frozenset({_GLOBAL, _READER, _POLICY}), frozenset({_GLOBAL, _POLICY})),
     (re.compile(r"/(reports|auditLogs)"), _SECURITY, frozenset[str]()),
     (re.compile(r"/roleManagement|/directoryRoles"), _ROLE_READERS, frozenset({_GLOBAL})),
+    (re.compile(r"/identity/conditionalAccess"), _ACCESS_READERS, frozenset({_GLOBAL})),
     (re.compile(r""), None, frozenset({_GLOBAL})),
 )
 # Roles that an Authentication Administrator may deal with the methods of.
