@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from authops.demo.directory import properties
 from authops.demo.directory.users import ordered, shown_user
 from authops.demo.odata import query as odata
-from authops.demo.odata.calls import OBJECT_TYPES, Answer, no_such, paged, refuse_options
+from authops.demo.odata.calls import NO_PROPERTY, OBJECT_TYPES, Answer, no_such, paged, refuse_options
 from authops.demo.odata.elsewhere import ELSEWHERE
 from authops.demo.world.roles import NAMES
 from authops.demo.world.tenant import Refusal
@@ -138,8 +138,7 @@ class Objects:
         kind = self.kind(call, key)
         select = named if named is not None else None if whole else call.options.get("$select")
         if kind == "user":
-            # What only groups have is left out of a user, and the other way round.
-            mine = _of_users(select) if typed and select is not None else None
+            mine = _of_users(select, expanded=named is not None) if typed and select is not None else None
             shown = shown_user(call, call.tenant.users[key], whole=whole, wanted=mine)
             return {"@odata.type": "#microsoft.graph.user", **shown} if typed else shown
         row = self.row(call, key)
@@ -199,10 +198,13 @@ def _rules(kind: str | None) -> odata.Rules:
     return odata.Rules(_COMMON, _COMMON, known=known, advanced=True)
 
 
-def _of_users(select: str) -> tuple[str, ...] | None:
-    """Return the properties named that users have, when others are named that only groups have; else None."""
+def _of_users(select: str, *, expanded: bool) -> tuple[str, ...] | None:
+    """Return what is shown of a user where properties are named that only groups have; None: just what is named."""
     names = [name.strip() for name in select.split(",")]
     only = [name for name in names if not odata.canonical(name, properties.KNOWN)]
-    if not only or not all(odata.canonical(name, (*GROUP_FIELDS, "roleTemplateId")) for name in only):
+    unknown = [name for name in only if not odata.canonical(name, (*GROUP_FIELDS, "roleTemplateId"))]
+    if unknown and expanded:
+        raise Refusal(400, "BadRequest", f"{NO_PROPERTY} '{unknown[0]}' on type 'microsoft.graph.directoryObject'.")
+    if unknown or not (only or expanded):
         return None
     return tuple(found for name in names if (found := odata.canonical(name, properties.FILLED | properties.EMPTY)))
