@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from authops.demo.directory.objects import (
     GROUP_FIELDS,
+    GROUP_KNOWN,
     GROUP_SEARCHED,
     GROUP_SORTS,
     Objects,
@@ -60,7 +61,7 @@ class Groups:
         if "$orderby" in options:
             if "$filter" in options and not advanced:
                 raise odata.unsupported("Sorting is not supported for the current query.")
-            rows = ordered(rows, options["$orderby"], GROUP_SORTS)
+            rows = ordered(rows, options["$orderby"], GROUP_SORTS, GROUP_KNOWN)
         wanted = chosen(call, GROUP_FIELDS, "group") or GROUP_FIELDS
         expand = self._expanded(call)
 

@@ -50,6 +50,8 @@ GROUP_SEARCHED = frozenset({"displayName", "description", "mail", "mailNickname"
 GROUP_SORTS = ("displayName", "createdDateTime")
 # What every object can be asked by, whatever its type.
 _COMMON = frozenset({"id", "displayName", "mail"})
+GROUP_KNOWN = frozenset(GROUP_FIELDS) | ELSEWHERE["group"]
+_KNOWN = GROUP_KNOWN | properties.KNOWN | ELSEWHERE["user"]
 _SIZES = (100, 999)
 _MOST_EXPANDED, _MOST_IDS = 20, 1000
 _EXPANSION = re.compile(r"\s*(\w+)\s*(?:\(\s*\$?select\s*=([\w\s,]*)\))?\s*", re.IGNORECASE)
@@ -57,8 +59,7 @@ _EXPANSION = re.compile(r"\s*(\w+)\s*(?:\(\s*\$?select\s*=([\w\s,]*)\))?\s*", re
 
 def group_rules(*, advanced: bool) -> odata.Rules:
     """Return what groups may be filtered by, and how."""
-    known = frozenset(GROUP_FIELDS) | ELSEWHERE["group"]
-    return odata.Rules(_EQUAL, _STARTS, GROUP_LISTS, _TIMES, None, known, advanced=advanced)
+    return odata.Rules(_EQUAL, _STARTS, GROUP_LISTS, _TIMES, None, GROUP_KNOWN, advanced=advanced)
 
 
 def full_group(row: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +122,7 @@ class Objects:
             found = odata.search(options["$search"], names)
             rows = [row for row in rows if found(row)]
         if "$orderby" in options:
-            rows = ordered(rows, options["$orderby"], properties.SORTS if kind == "user" else GROUP_SORTS[:1])
+            rows = ordered(rows, options["$orderby"], properties.SORTS if kind == "user" else GROUP_SORTS[:1], _KNOWN)
         return [row["id"] for row in rows]
 
     def row(self, call: Call, key: str) -> dict[str, Any]:
@@ -194,8 +195,7 @@ def _rules(kind: str | None) -> odata.Rules:
         return properties.rules(advanced=True)
     if kind == "group":
         return group_rules(advanced=True)
-    known = properties.KNOWN | frozenset(GROUP_FIELDS) | ELSEWHERE["group"] | ELSEWHERE["user"]
-    return odata.Rules(_COMMON, _COMMON, known=known, advanced=True)
+    return odata.Rules(_COMMON, _COMMON, known=_KNOWN, advanced=True)
 
 
 def _of_users(select: str, *, expanded: bool) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from authops.demo.directory import schedules
 from authops.demo.directory.objects import role_row
 from authops.demo.odata import query as odata
 from authops.demo.odata.calls import Answer, chosen, no_such, paged, refuse_options
@@ -25,7 +26,7 @@ _DEFINITION_FIELDS = (
     "id", "displayName", "isBuiltIn", "isEnabled", "description", "templateId", "version", "resourceScopes",
     "rolePermissions", "inheritsPermissionsFrom",
 )  # fmt: skip
-_ASSIGNMENT_FIELDS = ("id", "principalId", "roleDefinitionId", "directoryScopeId", "appScopeId", "condition")
+_ASKED = frozenset({"roleDefinitionId", "principalId", "directoryScopeId", "id"})
 
 
 class Roles:
@@ -43,7 +44,10 @@ class Roles:
         if "$filter" in options:
             test = odata.parse(
                 options["$filter"],
-                odata.Rules(frozenset({"roleTemplateId", "displayName"}), known=frozenset(_ROLE_FIELDS)),
+                odata.Rules(
+                    frozenset({"roleTemplateId", "displayName"}),
+                    known=frozenset(_ROLE_FIELDS) | ELSEWHERE["directoryRole"],
+                ),
             )
             rows = [row for row in rows if test(row)]
         wanted = chosen(call, _ROLE_FIELDS, "directoryRole") or _ROLE_FIELDS
@@ -77,13 +81,12 @@ class Roles:
 
     def assignments(self, call: Call) -> Answer:
         """List active role assignments."""
-        return self._listed(call, self.memberships.active, "roleManagement/directory/roleAssignments")
+        return self._listed(call, self.memberships.active, schedules.ASSIGNMENT)
 
-    def eligibilities(self, call: Call) -> Answer:
-        """List eligible role assignments."""
-        return self._listed(
-            call, self.memberships.eligible, "roleManagement/directory/roleEligibilityScheduleInstances"
-        )
+    def schedule(self, form: schedules.Form, call: Call) -> Answer:
+        """List what is active, or eligible, as its schedules or their instances."""
+        eligible = "Eligibility" in form.kind
+        return self._listed(call, self.memberships.eligible if eligible else self.memberships.active, form)
 
     def get_assignment(self, call: Call, key: str) -> Answer:
         """Get one active role assignment."""
@@ -91,32 +94,30 @@ class Roles:
         found = next((row for row in self.memberships.active if row["id"] == key.lower()), None)
         if found is None:
             raise Refusal(404, "Request_ResourceNotFound", no_such(key))
+        wanted = chosen(call, schedules.ASSIGNMENT.fields, schedules.ASSIGNMENT.kind) or schedules.ASSIGNMENT.fields
         context = call.context("roleManagement/directory/roleAssignments/$entity")
-        return Answer(body={"@odata.context": context, **found})
+        row = schedules.ASSIGNMENT.row(found)
+        return Answer(body={"@odata.context": context, **{name: row[name] for name in wanted}})
 
-    def _listed(self, call: Call, rows: list[dict[str, Any]], what: str) -> Answer:
+    def _listed(self, call: Call, held: list[dict[str, Any]], form: schedules.Form) -> Answer:
         options = refuse_options(call, "$top", "$filter", "$expand", "$select", "$skiptoken")
+        rows = [form.row(row) for row in held]
         if "$filter" in options:
-            equal = frozenset({"roleDefinitionId", "principalId", "directoryScopeId", "id"})
-            test = odata.parse(
-                options["$filter"],
-                odata.Rules(
-                    equal, known=frozenset(_ASSIGNMENT_FIELDS) | ELSEWHERE["unifiedRoleAssignment"], advanced=None
-                ),
-            )
+            known = frozenset(form.fields) | ELSEWHERE.get(form.kind, frozenset())
+            test = odata.parse(options["$filter"], odata.Rules(_ASKED, known=known, advanced=None))
             rows = [row for row in rows if test(row)]
         expand = _expansion(call, options)
-        wanted = chosen(call, _ASSIGNMENT_FIELDS, "unifiedRoleAssignment")
+        wanted = chosen(call, form.fields, form.kind) or form.fields
 
         def full(row: dict[str, Any]) -> dict[str, Any]:
-            shown = dict(row) if wanted is None else {name: row.get(name) for name in wanted}
+            shown = {name: row[name] for name in wanted}
             if expand == "principal":
                 shown["principal"] = self.objects.one(call, row["principalId"], whole=True)
             if expand == "roleDefinition":
                 shown["roleDefinition"] = _definition(row["roleDefinitionId"])
             return shown
 
-        return paged(call, rows, what, full, _SIZES)
+        return paged(call, rows, call.path.lstrip("/"), full, _SIZES)
 
 
 def _expansion(call: Call, options: dict[str, str]) -> str | None:

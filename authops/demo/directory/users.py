@@ -12,11 +12,12 @@ from authops.demo.directory import properties
 from authops.demo.login.permissions import BASIC, PREMIUM_REFUSAL, REPORT_REFUSAL, REPORTS, USERS_FULL, USERS_WRITE
 from authops.demo.odata import query as odata
 from authops.demo.odata.calls import NO_PROPERTY, Answer, chosen, counted, no_such, paged, refuse_options
+from authops.demo.odata.elsewhere import ELSEWHERE
 from authops.demo.world.managers import manager
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from authops.demo.odata.calls import Call
     from authops.demo.world.tenant import User
@@ -114,17 +115,22 @@ def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[di
     return ordered(rows, options["$orderby"], properties.SORTS) if "$orderby" in options else rows
 
 
-def ordered(rows: list[dict[str, Any]], text: str, names: Sequence[str]) -> list[dict[str, Any]]:
+def ordered(
+    rows: list[dict[str, Any]],
+    text: str,
+    names: Sequence[str],
+    known: Iterable[str] = properties.KNOWN | ELSEWHERE["user"],
+) -> list[dict[str, Any]]:
     """Return rows in the order asked for."""
     for part in reversed(text.split(",")):
         name, _, way = part.strip().partition(" ")
-        known = odata.canonical(name, names)
-        if known is None and odata.canonical(name, properties.KNOWN):
+        found = odata.canonical(name, names)
+        if found is None and odata.canonical(name, known):
             raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby by {name}.")
-        if known is None or way.strip().lower() not in ("", "asc", "desc"):
+        if found is None or way.strip().lower() not in ("", "asc", "desc"):
             raise odata.unsupported("Sorting is not supported for the current query.")
         # What is sorted by the later property first stays so where the earlier ones are equal.
-        rows = sorted(rows, key=partial(_folded, known), reverse=way.strip().lower() == "desc")
+        rows = sorted(rows, key=partial(_folded, found), reverse=way.strip().lower() == "desc")
     return rows
 
 

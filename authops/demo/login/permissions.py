@@ -40,6 +40,9 @@ ROLES = DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.
 ELIGIBILITY = (ROLES - DIRECTORY) | {
     "RoleEligibilitySchedule.Read.Directory", "RoleEligibilitySchedule.ReadWrite.Directory",
 }  # fmt: skip
+ASSIGNMENT_SCHEDULES = (ROLES - DIRECTORY) | {
+    "RoleAssignmentSchedule.Read.Directory", "RoleAssignmentSchedule.ReadWrite.Directory",
+}  # fmt: skip
 METHODS_WRITE = _METHOD_WRITE
 
 

@@ -128,6 +128,8 @@ class Audits:
         """List records, the newest first; those of the last seconds do not show yet."""
         options = refuse_options(call, "$filter", "$top", "$orderby", "$skiptoken", "$select")
         order = options.get("$orderby", "activityDateTime desc").strip().lower()
+        if odata.canonical(order.split()[0] if order else "", _NAMES) not in (None, "activityDateTime"):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby={order} on {call.path}.")
         oldest_first = order in ("activitydatetime", "activitydatetime asc")
         if not oldest_first and order != "activitydatetime desc":
             raise Refusal(400, "BadRequest", f"The query option $orderby={options['$orderby']} is not supported.")

@@ -162,6 +162,8 @@ class Reports:
         if not asked:
             return rows
         name = odata.canonical(asked, _TEXTS)
+        if name is None and odata.canonical(asked, _BOOLEANS | _WORDS | _LISTS | _KNOWN):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby={asked} of the report.")
         if name is None or way.lower() not in ("", "asc", "desc"):
             raise Refusal(400, "badRequest", f"The query option $orderby={asked} is not supported.")
         return sorted(rows, key=lambda r: str(r[name]).lower(), reverse=way.lower() == "desc")

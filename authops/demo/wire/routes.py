@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from authops.demo.directory import conditional_access, delta, organization, roles, users
+from authops.demo.directory import conditional_access, delta, organization, roles, schedules, users
 from authops.demo.directory.roles import Roles
 from authops.demo.login import permissions as p
 from authops.demo.methods import base, email, phone, preferences, temporary_access_pass
@@ -188,8 +188,18 @@ def _directory_roles(held: Roles) -> list[Row]:
         ("GET", f"{_ROLES}/roleAssignments/{{}}", held.get_assignment, p.ROLES),
         ("GET", f"{_ROLES}/roleDefinitions", roles.list_definitions, p.ROLES),
         ("GET", f"{_ROLES}/roleDefinitions/{{}}", roles.get_definition, p.ROLES),
-        ("GET", f"{_ROLES}/roleEligibilityScheduleInstances", held.eligibilities, p.ELIGIBILITY),
+        *_schedules(held),
     ]
+
+
+def _schedules(held: Roles) -> list[Row]:
+    forms = {
+        "roleAssignmentSchedules": (schedules.ASSIGNMENT_SCHEDULE, p.ASSIGNMENT_SCHEDULES),
+        "roleAssignmentScheduleInstances": (schedules.ASSIGNMENT_INSTANCE, p.ASSIGNMENT_SCHEDULES),
+        "roleEligibilitySchedules": (schedules.ELIGIBILITY_SCHEDULE, p.ELIGIBILITY),
+        "roleEligibilityScheduleInstances": (schedules.ELIGIBILITY_INSTANCE, p.ELIGIBILITY),
+    }
+    return [("GET", f"{_ROLES}/{name}", partial(held.schedule, form), opens) for name, (form, opens) in forms.items()]
 
 
 def _reports(served: Served) -> list[Row]:
