@@ -56,7 +56,7 @@ class Groups:
         if "$search" in options:
             if not call.eventual:
                 raise odata.unsupported("Request with $search needs the header 'ConsistencyLevel: eventual'.")
-            found = odata.search(options["$search"], GROUP_SEARCHED)
+            found = odata.search(options["$search"], GROUP_SEARCHED, GROUP_KNOWN)
             rows = [row for row in rows if found(row)]
         if "$orderby" in options:
             if "$filter" in options and not advanced:

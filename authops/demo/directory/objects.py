@@ -119,7 +119,7 @@ class Objects:
             rows = [row for row in rows if test(row)]
         if "$search" in options:
             names = {"user": properties.SEARCHED, "group": GROUP_SEARCHED}.get(kind or "", frozenset({"displayName"}))
-            found = odata.search(options["$search"], names)
+            found = odata.search(options["$search"], names, _KNOWN)
             rows = [row for row in rows if found(row)]
         if "$orderby" in options:
             rows = ordered(rows, options["$orderby"], properties.SORTS if kind == "user" else GROUP_SORTS[:1], _KNOWN)

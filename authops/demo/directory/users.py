@@ -110,7 +110,7 @@ def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[di
         test = odata.parse(options["$filter"], properties.rules(advanced=advanced))
         rows = [row for row in rows if test(row)]
     if "$search" in options:
-        found = odata.search(options["$search"], properties.SEARCHED)
+        found = odata.search(options["$search"], properties.SEARCHED, properties.KNOWN)
         rows = [row for row in rows if found(row)]
     return ordered(rows, options["$orderby"], properties.SORTS) if "$orderby" in options else rows
 

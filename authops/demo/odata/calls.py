@@ -168,7 +168,9 @@ def chosen(call: Call, known: Iterable[str], kind: str) -> tuple[str, ...] | Non
     wanted = []
     for name in (part.strip() for part in said.split(",")):
         found = odata.canonical(name, known)
-        if found is None and (call.version == "beta" or odata.canonical(name, ELSEWHERE.get(kind, ()))):
+        if found is None and (
+            call.version == "beta" or odata.canonical(name, ELSEWHERE.get(kind, ())) or odata.EXTENSION.fullmatch(name)
+        ):
             # Beta's types have more than anybody lists.
             what = f"$select={name} on {call.method} {call.path}"
             raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
