@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from authops.demo.login.clients import LOGIN
 from authops.demo.login.refusal import LoginError, bad_assertion
 
 if TYPE_CHECKING:
@@ -130,4 +131,4 @@ class Assertions:
     def _token_addresses(self) -> set[str]:
         tenants = (self.registration.tenant_id, *self.registration.domains)
         ends = ("oauth2/v2.0/token", "v2.0")
-        return {f"{root}/{tenant}/{end}" for root in self.roots for tenant in tenants for end in ends}
+        return {f"{root}/{tenant}/{end}" for root in (*self.roots, LOGIN) for tenant in tenants for end in ends}
