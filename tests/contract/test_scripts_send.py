@@ -9,6 +9,7 @@ from pathlib import Path
 
 from authops.demo.world.roles import ROLES
 
+PAGE = Path(__file__).parents[2] / "docs" / "demo-tenant.md"
 ASKED = Path(__file__).with_name("scripts_send.txt").read_text("utf-8").splitlines()
 LINE = re.compile(r"(?:(4\d\d) )?(E )?(?:(POST|PATCH|PUT|DELETE) )?(.+?)(?: ~ (.+))?")
 PERMISSIONS = [
@@ -46,3 +47,21 @@ def test_whatever_scripts_send_is_served_or_named(inside_door) -> None:
             return [wrong for line in lines if (wrong := await ask(client, line))]
 
     assert asyncio.run(everything()) == []
+
+
+def test_what_the_page_says_is_not_here_is_named(inside_door) -> None:
+    door, listed = (
+        inside_door,
+        PAGE.read_text("utf-8").split("<!-- not here -->")[1].split("<!-- end of not here -->")[0],
+    )
+    token = door.world.login.issue_token(permissions=PERMISSIONS)
+    wrong = []
+    for line in filter(None, map(str.strip, listed.splitlines())):
+        verb, _, template = line.partition(" ")
+        address = template.replace("{}", door.user("Ada Empty"))
+        whole = address if address.startswith("/beta/") else f"/v1.0{address}"
+        answer = door.call(verb, f"{door.root}{whole}", token)
+        if answer.status_code != 501 or address.rpartition("/")[2] not in answer.json()["error"]["message"]:
+            wrong.append(f"{answer.status_code} {line}")
+    assert wrong == []
+    assert len(listed.split()) > 40
