@@ -22,6 +22,8 @@ COLLECTIONS = {
     "/auditLogs/directoryAudits": "directory_audit.DirectoryAudit",
     "/reports/authenticationMethods/userRegistrationDetails": "user_registration_details.UserRegistrationDetails",
     "/policies/authenticationMethodsPolicy": "authentication_methods_policy.AuthenticationMethodsPolicy",
+    "/policies/authorizationPolicy": "authorization_policy.AuthorizationPolicy",
+    "/directoryRoleTemplates": "directory_role_template.DirectoryRoleTemplate",
     "/identity/conditionalAccess/policies": "conditional_access_policy.ConditionalAccessPolicy",
 }  # fmt: skip
 PERMISSIONS = [

@@ -175,6 +175,17 @@ def test_conditional_access_says_who_must_use_multifactor(door) -> None:
     assert (defaults["id"], defaults["isEnabled"]) == ("00000000-0000-0000-0000-000000000005", False)
 
 
+def test_what_a_tenant_allows_everybody_and_what_roles_there_could_be(door) -> None:
+    told = door.call("GET", "/policies/authorizationPolicy?$select=allowedToUseSSPR,guestUserRoleId").json()
+    assert {name for name in told if "@odata" not in name} == {"allowedToUseSSPR", "guestUserRoleId"}
+    assert door.call("GET", f"{door.root}/beta/policies/authorizationPolicy").status_code == 501
+    assert door.call("GET", "/identity/conditionalAccess/namedLocations").json()["value"] == []
+    templates = {row["id"]: row["displayName"] for row in door.call("GET", "/directoryRoleTemplates").json()["value"]}
+    assert templates == {role: name for name, role in ROLES.items()}
+    assert door.call("GET", f"/directoryRoleTemplates/{ADMIN}").json()["displayName"] == "Global Administrator"
+    assert door.call("GET", f"/directoryRoleTemplates/{door.user('Ada Empty')}").status_code == 404
+
+
 @pytest.mark.parametrize("permission", ["Policy.Read.ConditionalAccess", "Policy.Read.All"])
 def test_conditional_access_has_its_own_permission(inside_door, permission) -> None:
     login = inside_door.world.login

@@ -247,6 +247,10 @@ def test_what_discovery_names_works(login, tenant) -> None:
     instance = f"{login.door.root}/common/discovery/instance"
     found = login.door.call("GET", instance, params={"authorization_endpoint": told["authorization_endpoint"]})
     assert login.door.call("GET", found.json()["tenant_discovery_endpoint"]).json() == told
+    # A client whose address is fixed asks about Microsoft's.
+    fixed = {"authorization_endpoint": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"}
+    assert login.door.call("GET", instance, params=fixed).json()["tenant_discovery_endpoint"]
+    assert login.door.call("GET", instance, params={"authorization_endpoint": "https://a.example/b"}).status_code == 400
 
 
 def phones(login, name):

@@ -116,6 +116,12 @@ def get_policy(call: Call, key: str) -> Answer:
     return Answer(body={"@odata.context": context, **{name: found[name] for name in wanted}})
 
 
+def list_locations(call: Call) -> Answer:
+    """List named locations: there are none."""
+    refuse_options(call, "$select", "$filter", "$top")
+    return Answer(body={"@odata.context": call.context("identity/conditionalAccess/namedLocations"), "value": []})
+
+
 def get_security_defaults(call: Call) -> Answer:
     """Tell whether security defaults are on: they are off where Conditional Access is used."""
     names = ("id", "displayName", "description", "isEnabled")

@@ -165,3 +165,27 @@ def get_definition(call: Call, key: str) -> Answer:
 def _definition(role: str) -> dict[str, Any]:
     known = {"id": role, "displayName": NAMES[role], "isBuiltIn": True, "isEnabled": True}
     return {**known, "templateId": role, "resourceScopes": ["/"], "version": "1"}
+
+
+_TEMPLATE_FIELDS = ("id", "deletedDateTime", "displayName", "description")
+
+
+def list_templates(call: Call) -> Answer:
+    """List what roles could be activated, whether somebody holds them or not."""
+    refuse_options(call, "$select")
+    rows = [_template(call, role) for role in ROLES.values()]
+    return Answer(body={"@odata.context": call.context("directoryRoleTemplates"), "value": rows})
+
+
+def get_template(call: Call, key: str) -> Answer:
+    """Get one template of a role."""
+    refuse_options(call, "$select")
+    if key.lower() not in NAMES:
+        raise Refusal(404, "Request_ResourceNotFound", no_such(key))
+    context = call.context("directoryRoleTemplates/$entity")
+    return Answer(body={"@odata.context": context, **_template(call, key.lower())})
+
+
+def _template(call: Call, role: str) -> dict[str, Any]:
+    wanted = chosen(call, _TEMPLATE_FIELDS, "directoryRoleTemplate") or _TEMPLATE_FIELDS
+    return {name: role_row(role)[name] for name in wanted}

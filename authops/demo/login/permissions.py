@@ -34,6 +34,7 @@ POLICY_WRITE = frozenset({"Policy.ReadWrite.AuthenticationMethod"})
 CONDITIONAL_ACCESS = frozenset(
     {"Policy.Read.ConditionalAccess", "Policy.Read.All", "Policy.ReadWrite.ConditionalAccess"}
 )
+AUTHORIZATION = frozenset({"Policy.Read.All", "Policy.ReadWrite.Authorization"})
 SECURITY_DEFAULTS = frozenset({"Policy.Read.All", "Policy.ReadWrite.SecurityDefaults"})
 GROUPS = DIRECTORY | {"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "GroupMember.ReadBasic.All"}
 ROLES = DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All"}

@@ -33,7 +33,7 @@ _OPTIONS = (
 )  # fmt: skip
 _SLASHES = re.compile(r"/{2,}")
 NO_PROPERTY = "Parsing OData Select and Expand failed: Could not find a property named"
-_METADATA = re.compile(r"(?:^|[;,\s])odata\.metadata=(\w+)", re.IGNORECASE)
+_METADATA = re.compile(r"(?:^|[;,\s])(?:odata\.)?metadata=(\w+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from authops.demo.directory import conditional_access, delta, organization, roles, schedules, users
+from authops.demo.directory import (
+    authorization_policy,
+    conditional_access,
+    delta,
+    organization,
+    roles,
+    schedules,
+    users,
+)
 from authops.demo.directory.roles import Roles
 from authops.demo.login import permissions as p
 from authops.demo.methods import base, email, phone, preferences, temporary_access_pass
@@ -126,6 +134,8 @@ def _conditional_access() -> list[Row]:
     return [
         ("GET", where, conditional_access.list_policies, p.CONDITIONAL_ACCESS),
         ("GET", f"{where}/{{}}", conditional_access.get_policy, p.CONDITIONAL_ACCESS),
+        ("GET", "/identity/conditionalAccess/namedLocations", conditional_access.list_locations, p.CONDITIONAL_ACCESS),
+        ("GET", "/policies/authorizationPolicy", authorization_policy.get_policy, p.AUTHORIZATION),
         ("GET", defaults, conditional_access.get_security_defaults, p.SECURITY_DEFAULTS),
     ]
 
@@ -184,6 +194,8 @@ def _directory_roles(held: Roles) -> list[Row]:
         ("GET", template, held.get_role, p.ROLES),
         *_cast(f"{role}/members", held.members, p.ROLES),
         *_cast(f"{template}/members", held.members, p.ROLES),
+        ("GET", "/directoryRoleTemplates", roles.list_templates, p.ROLES),
+        ("GET", "/directoryRoleTemplates/{}", roles.get_template, p.ROLES),
         ("GET", f"{_ROLES}/roleAssignments", held.assignments, p.ROLES),
         ("GET", f"{_ROLES}/roleAssignments/{{}}", held.get_assignment, p.ROLES),
         ("GET", f"{_ROLES}/roleDefinitions", roles.list_definitions, p.ROLES),
