@@ -316,6 +316,29 @@ def test_me_is_whoever_signed_in(login) -> None:
     assert login.door.call("GET", f"{login.door.root}/oidc/userinfo", token).json()["name"] == "Ben Mobile"
 
 
+def test_what_somebody_is_in_may_be_asked_by_whoever_may_read_it(login) -> None:
+    mine = login.tokens("Ben Mobile", f"{login.door.root}/User.Read")["access_token"]
+    for path in ("/me/memberOf", "/me/memberOf/microsoft.graph.group"):
+        assert login.door.call("GET", path, mine).json()["value"]
+    asked = {"securityEnabledOnly": False}
+    groups = login.door.call("POST", "/me/getMemberGroups", mine, json=asked).json()["value"]
+    assert (
+        login.door.call("POST", "/me/checkMemberObjects", mine, json={"ids": groups[:1]}).json()["value"] == groups[:1]
+    )
+    others = f"/users/{login.door.user('Hugo Admin')}/getMemberGroups"
+    assert login.door.call("POST", others, mine, json=asked).status_code == 403
+    login.appoint("Otto Synced", "Global Reader")
+    reader = login.tokens("Otto Synced", f"{login.door.root}/User.Read.All")["access_token"]
+    assert login.door.call("POST", others, reader, json=asked).json()["value"]
+
+
+def test_deleting_a_method_of_ones_own_is_named_as_missing(login) -> None:
+    mine, scope = f"/me/authentication/phoneMethods/{MOBILE}", f"{login.door.root}/UserAuthMethod-Phone.ReadWrite"
+    token = login.tokens("Hugo Admin", scope)["access_token"]
+    assert login.door.call("DELETE", mine, token).status_code == 501
+    assert login.door.call("DELETE", f"{phones(login, 'Ben Mobile')}/{MOBILE}", token).status_code == 403
+
+
 def test_reports_and_policy_have_their_own_roles(login) -> None:
     report, policy = "/reports/authenticationMethods/userRegistrationDetails", "/policies/authenticationMethodsPolicy"
     for role, expected in (("Reports Reader", (200, 403)), ("Authentication Policy Administrator", (403, 200))):
