@@ -152,7 +152,8 @@ class Reports:
             raise odata.unsupported("Unsupported or invalid query filter clause specified for property 'isAdmin'.")
         admin = {"isAdmin"} if call.tenant.assume["report_is_admin_filter"] == "works" else set()
         test = odata.parse(
-            options["$filter"], odata.Rules(_BOOLEANS | _TEXTS | _WORDS | admin, _TEXTS, _LISTS, known=_KNOWN)
+            options["$filter"],
+            odata.Rules(_BOOLEANS | _TEXTS | _WORDS | admin, _TEXTS, _LISTS, known=_KNOWN, advanced=None),
         )
         return [r for r in rows if test(r)]
 
@@ -161,6 +162,8 @@ class Reports:
         if not asked:
             return rows
         name = odata.canonical(asked, _TEXTS)
+        if name is None and odata.canonical(asked, _BOOLEANS | _WORDS | _LISTS | _KNOWN):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby={asked} of the report.")
         if name is None or way.lower() not in ("", "asc", "desc"):
             raise Refusal(400, "badRequest", f"The query option $orderby={asked} is not supported.")
         return sorted(rows, key=lambda r: str(r[name]).lower(), reverse=way.lower() == "desc")

@@ -24,10 +24,23 @@ if TYPE_CHECKING:
 
 DAYS = 30
 _SIZES = (1000, 1000)
+# Properties of a sign-in (beta), also those that are not made up here.
+_KNOWN = """
+appDisplayName appId authenticationDetails authenticationMethodsUsed authenticationProtocol
+authenticationRequirement autonomousSystemNumber clientAppUsed conditionalAccessStatus correlationId createdDateTime
+crossTenantAccessType deviceDetail flaggedForReview homeTenantId homeTenantName id incomingTokenType ipAddress
+isInteractive isTenantRestricted location mfaDetail originalRequestId originalTransferMethod
+processingTimeInMilliseconds resourceDisplayName resourceId resourceTenantId riskDetail riskEventTypes_v2
+riskLevelAggregated riskLevelDuringSignIn riskState servicePrincipalId servicePrincipalName signInEventTypes
+signInIdentifier signInIdentifierType signInTokenProtectionStatus status tokenIssuerName tokenIssuerType
+uniqueTokenIdentifier userAgent userDisplayName userId userPrincipalName userType
+"""
 _RULES = odata.Rules(
     frozenset({"createdDateTime", "userId", "userPrincipalName", "id"}),
     starts=frozenset({"userPrincipalName"}),
     orders=frozenset({"createdDateTime"}),
+    known=frozenset(_KNOWN.split()),
+    advanced=None,
 )
 _WORDS = {
     "microsoftAuthenticator": "Mobile app notification", "softwareOath": "OATH verification code",
