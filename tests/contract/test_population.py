@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from authops.demo.reports.registration import row
 from authops.demo.wire.build import build
 from authops.demo.world import people, population
 from authops.demo.world.tenant import User
@@ -38,6 +39,14 @@ def test_a_year_on_every_sort_of_method_occurs_and_states_of_their_own() -> None
     guests = [u for u in crowd if u.profile["userType"] == "Guest"]
     assert any("#EXT#" not in u.profile["userPrincipalName"] for u in guests)
     assert any("#EXT#" in u.profile["userPrincipalName"] for u in guests)
+
+
+def test_the_report_names_each_sort_of_passkey() -> None:
+    names = Counter(name for u in of("2026") for name in row(u, "2026-11-26T08:00:00Z")["methodsRegistered"])
+    for name in ("passKeySynced", "passKeyDeviceBound", "passKeyDeviceBoundAuthenticator", "hardwareOneTimePasscode"):
+        assert names[name] >= 5, name
+    before = Counter(name for u in of("2025") for name in row(u, "2026-11-26T08:00:00Z")["methodsRegistered"])
+    assert not {"passKeySynced", "passKeyDeviceBoundAuthenticator", "hardwareOneTimePasscode"} & set(before)
 
 
 def test_a_home_keeps_its_year(tmp_path: Path) -> None:

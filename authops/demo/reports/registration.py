@@ -35,9 +35,12 @@ NOT_PREMIUM = (
 _PHONES = {"mobile": "mobilePhone", "alternateMobile": "alternateMobilePhone", "office": "officePhone"}
 # One factor and no more, or for password reset only.
 _ALONE = ("email", "qrCode")
-_STRONG = ("passKeySynced", "passKeyDeviceBound", "windowsHelloForBusiness")
+_STRONG = ("passKeySynced", "passKeyDeviceBound", "passKeyDeviceBoundAuthenticator", "windowsHelloForBusiness")
+# Microsoft Authenticator's AAGUIDs, as Entra's pages name them: iOS, Android.
+_AUTHENTICATOR = ("90a3ccdf-635c-4729-a248-9b709135078f", "de1e552d-db1d-4423-a619-566b625cdc84")
 _PREFERENCE = {
-    "passKeyDeviceBound": "fido2SecurityKey", "microsoftAuthenticatorPush": "push",
+    "passKeyDeviceBound": "fido2SecurityKey", "passKeyDeviceBoundAuthenticator": "fido2SecurityKey",
+    "microsoftAuthenticatorPush": "push",
     "softwareOneTimePasscode": "oath", "mobilePhone": "sms",
 }  # fmt: skip
 _SSPR = frozenset({"mobilePhone", "officePhone", "email", "microsoftAuthenticatorPush", "softwareOneTimePasscode"})
@@ -65,6 +68,8 @@ def _name(method: Method) -> str | None:
         return _PHONES[method.fields["phoneType"]]
     if method.fields.get("passkeyType") == "synced":
         return "passKeySynced"
+    if method.fields.get("aaGuid") in _AUTHENTICATOR:
+        return "passKeyDeviceBoundAuthenticator"
     return _NAMES.get(method.kind)
 
 
