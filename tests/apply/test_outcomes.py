@@ -23,7 +23,10 @@ def test_a_dry_run_writes_nothing(stage: Stage) -> None:
     outcomes = stage.apply(stage.plan(ROW).writes, mode="dry-run")
     assert set(outcomes["outcome"]) == {"skipped"}
     assert stage.writes() == {}
-    assert ending(outcomes, "dry-run") == ("done", "dry run, nothing was written: 2 skipped")
+    assert ending(outcomes, "dry-run") == (
+        "done",
+        "dry run, nothing was written: 2 would be written; to write: mode = apply",
+    )
     assert ending(outcomes, "apply")[0] == "attention"
 
 

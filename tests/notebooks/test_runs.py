@@ -93,7 +93,7 @@ def small(tenant: Tenant, tmp_path: Path) -> Path:
         (["-p", "approve", "all", "-p", "mode", "apply", "-p", "max_changes", "2"], 4, "max_changes"),
         (["-p", "approve", "all", "-p", "mode", "apply", "-p", "on_problem", "stop"], 4, "on_problem"),
         (["-p", "mode", "apply"], 2, "holds no approval"),
-        (["-p", "approve", "all"], 0, "dry run, nothing was written: 3 skipped"),
+        (["-p", "approve", "all"], 0, "dry run, nothing was written: 3 would be written; to write: mode = apply"),
         (["-p", "mode", "aply"], 2, "mode must be one of dry-run, apply"),
     ],
 )
