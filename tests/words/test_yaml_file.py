@@ -33,9 +33,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_aliases_that_stand_for_very_much_or_for_themselves_are_refused(
-    tmp_path: Path, bomb: str, reader: str
-) -> None:
+def test_aliases_that_stand_for_very_much_or_for_themselves_are_refused(tmp_path: Path, bomb: str, reader: str) -> None:
     path = tmp_path / "given.yaml"
     path.write_text(BOMBS[bomb], "utf-8")
     with pytest.raises(AuthopsError, match="alias") as refused:
