@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,17 +109,17 @@ def examine(
 ) -> Examination:
     """Look at the machine, then at Entra, then at Graph, as far as each lets us."""
     seen = Examination(connection)
-    seen.findings += _looked("versions", lambda: [_packages()])
+    seen.findings += _looked("versions", _packages)
     for name, path in folders.items():
-        seen.findings += _looked(name, lambda name=name, path=path: [_folder(name, path)])
-    seen.findings += _looked("certificate", lambda: [_certificate(connection)])
-    seen.findings += _looked("private key", lambda: [_key(connection)])
-    seen.findings += _looked("clock", lambda: [_clock(connection, now)])
+        seen.findings += _looked(name, partial(_folder, name, path))
+    seen.findings += _looked("certificate", partial(_certificate, connection))
+    seen.findings += _looked("private key", partial(_key, connection))
+    seen.findings += _looked("clock", partial(_clock, connection, now))
     claims: dict[str, Any] = {}
 
-    def signed_in() -> list[Finding]:
+    def signed_in() -> Finding:
         claims.update(connections.sign_in(connection))
-        return [_signed_in(connection, claims)]
+        return _signed_in(connection, claims)
 
     seen.findings += _looked("sign-in", signed_in)
     if seen.findings[-1].state == BAD:
@@ -130,10 +131,11 @@ def examine(
     return seen
 
 
-def _looked(check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+def _looked(check: str, look: Callable[[], Finding | list[Finding]]) -> list[Finding]:
     """What a look found; whatever goes wrong in it is found as well, and keeps no other from being made."""
     try:
-        return look()
+        found = look()
+        return found if isinstance(found, list) else [found]
     except AuthopsError as error:
         return [Finding(check, BAD, error.message, error.remedy)]
     except Exception as error:
