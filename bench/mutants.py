@@ -133,23 +133,23 @@ def judges(place: Path, module: str, tools: Path) -> Judges:
     """Run the tests of a module as it is, once. Ends when they fail."""
     files = tuple(f"tests/{name}.py" for name in JUDGES[module].split())
     data, settings, begun = place / "coverage.db", place / "coverage.rc", time.perf_counter()
-    settings.write_text(f"[run]\ndynamic_context = test_function\nsource = authops\ndata_file = {data}\n")
+    settings.write_text(f"[run]\nsource = authops\ndata_file = {data}\n")
     data.unlink(missing_ok=True)
     if not passes(place, files, _PATIENCE, ["-m", "coverage", "run", f"--rcfile={settings}"], tools):
         raise SystemExit(f"the tests of {module} fail as it is")
-    return Judges(files, _through(data, module, collected(place, files)), 20 + _SLOWER * (time.perf_counter() - begun))
+    return Judges(files, _through(data, module), 20 + _SLOWER * (time.perf_counter() - begun))
 
 
-def collected(place: Path, files: Sequence[str]) -> frozenset[str]:
-    """The tests that pytest finds there, without their parameters."""
-    words = [sys.executable, "-m", "pytest", "-n", "0", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
-    env = dict(os.environ, PYTHONPATH=str(place))
-    said = subprocess.run(words, cwd=place, env=env, capture_output=True, text=True, check=True).stdout
-    return frozenset(line.partition("[")[0] for line in said.splitlines() if "::" in line)
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """As a plugin of pytest: coverage.py is told which test runs, also through Hypothesis."""
+    from coverage import Coverage
+
+    if measured := Coverage.current():
+        measured.switch_context(nodeid.partition("[")[0])
 
 
-def _through(data: Path, module: str, tests: frozenset[str]) -> dict[int, frozenset[str]]:
-    """Line → the tests that run through it, as pytest names them; what is called like one within a test is none."""
+def _through(data: Path, module: str) -> dict[int, frozenset[str]]:
+    """Line → the tests that run through it, as pytest names them."""
     from coverage.numbits import numbits_to_nums
 
     asked = """select context.context, line_bits.numbits from line_bits join context on context.id = context_id
@@ -157,10 +157,8 @@ def _through(data: Path, module: str, tests: frozenset[str]) -> dict[int, frozen
     found: dict[int, set[str]] = {}
     with sqlite3.connect(data) as db:
         for context, bits in db.execute(asked, [f"%/authops/{module}.py"]):
-            where, _, name = str(context).rpartition(".")
-            test = f"{where.replace('.', '/')}.py::{name}"
-            for line in numbits_to_nums(bits) if test in tests else ():
-                found.setdefault(line, set()).add(test)
+            for line in numbits_to_nums(bits) if "::" in context else ():
+                found.setdefault(line, set()).add(context)
     return {line: frozenset(tests) for line, tests in found.items()}
 
 
@@ -169,6 +167,7 @@ def passes(
 ) -> bool:
     """Whether tests pass in a copy, in time."""
     words = [sys.executable, *through, "-m", "pytest", "-n", "0", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    words += ["-p", "bench.mutants"] if through else []
     paths = os.pathsep.join(str(path) for path in (place, tools) if path)
     env = dict(os.environ, PYTHONPATH=paths, PYTHONDONTWRITEBYTECODE="1", HYPOTHESIS_STORAGE_DIRECTORY=str(place))
     with subprocess.Popen(
