@@ -105,6 +105,9 @@ def record(folder: Path, runbook: str, status: str, headline: str, counts: Mappi
     """Write down how one runbook ended (one of STATUSES); the run's status is that of its worst runbook."""
     whole = read(folder)
     entry = whole["runbooks"].get(runbook, {})
+    if entry.get("finished_at") and (whole.get("ended_at") or "began_at" not in entry):
+        # In JupyterLab nobody says that a runbook begins once more.
+        whole["earlier"], entry = [*whole.get("earlier", []), {"runbook": runbook, **entry}], {}
     # A kernel that died after it had told its counts did count.
     told = dict(counts or entry.get("counts", {}))
     ended = {"status": status, "headline": Scanner().text(headline), "counts": told, "finished_at": _now()}
