@@ -144,7 +144,8 @@ def test_a_number_that_somebody_keeps_is_not_given_to_another_who_signs_in_by_sm
 
 def test_an_alternate_stays_planned_beside_a_held_method_that_is_no_mobile() -> None:
     got = guards.hold(
-        planned(change("a", "office"), change("a", "alternateMobile", "update")), held(("a", "office", "unusable_method"))
+        planned(change("a", "office"), change("a", "alternateMobile", "update")),
+        held(("a", "office", "unusable_method")),
     )
     assert list(got.writes["method"]) == ["alternateMobile"]
 

@@ -83,9 +83,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("headless", [True, False])
-def test_a_runbook_that_is_run_once_more_by_hand_keeps_what_the_first_time_said(
-    tmp_path: Path, headless: bool
-) -> None:
+def test_a_runbook_that_is_run_once_more_by_hand_keeps_what_the_first_time_said(tmp_path: Path, headless: bool) -> None:
     if headless:
         outcome.begin(tmp_path, ["apply"])
         outcome.start(tmp_path, "apply")
