@@ -1,4 +1,4 @@
-"""Two doors to one demo tenant: in process, and over HTTPS as an end user meets it."""
+"""Three doors to a demo tenant: in process, over HTTPS as an end user meets it, through msgraph-sdk's own default."""
 
 import ssl
 from dataclasses import asdict, dataclass
@@ -9,6 +9,10 @@ import pytest
 from authops.demo.faults.weather import Settings
 from authops.demo.wire.build import World, build
 from authops.demo.wire.server import Threaded
+from tests.contract.through_sdk import Sent
+
+MICROSOFT = "https://graph.microsoft.com"
+_GRAPH = ("/v1.0", *(f"{MICROSOFT}/{version}" for version in ("v1.0", "beta")))
 
 
 @dataclass
@@ -21,6 +25,7 @@ class Door:
     token: str
     profile: dict | None = None
     world: World | None = None
+    sdk: Sent | None = None
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token or self.token}"}
@@ -32,8 +37,10 @@ class Door:
 
         async def once() -> httpx.Response:
             async with self.client(token) as client:
-                prefix = "" if path.startswith(("/_demo", "http")) else "/v1.0"
-                return await client.request(method, prefix + path, **options)
+                where = path if path.startswith(("/_demo", "http")) else "/v1.0" + path
+                if self.sdk and where.startswith(_GRAPH):
+                    return await self.sdk(client, method, self.sdk.address(where), token, **options)
+                return await client.request(method, where, **options)
 
         return asyncio.run(once())
 
@@ -93,15 +100,23 @@ def inside_door(world) -> Door:
     return Door(world.login.roots[0], httpx.ASGITransport(world.app), None, world.login.issue_token(), world=world)
 
 
-@pytest.fixture(params=["inside", "https"])
+@pytest.fixture(scope="session")
+def sdk_door(tmp_path_factory) -> Door:
+    """`GraphServiceClient(credentials=…)` as its documentation begins: every request goes to `…/v1.0//…`."""
+    world = build(tmp_path_factory.mktemp("sdk"), roots=(MICROSOFT,), users=150)
+    transport = httpx.ASGITransport(world.app)
+    return Door(MICROSOFT, transport, None, world.login.issue_token(), world=world, sdk=Sent(world.login, transport))
+
+
+@pytest.fixture(params=["inside", "https", "sdk"])
 def door(request) -> Door:
     return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
-@pytest.fixture
-def inside(inside_door) -> Door:
-    """The door in process, for what does not depend on the way in."""
-    return _anew(inside_door)
+@pytest.fixture(params=["inside", "sdk"])
+def inside(request) -> Door:
+    """The doors in process, for what does not depend on the way in."""
+    return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
 def _anew(found: Door) -> Door:

@@ -204,6 +204,10 @@ SEEN = {
         lambda d: campaign(d, enforceRegistrationAfterAllowedSnoozes=True),
         {"refused": 400, "accepted": 200},
     ),
+    "qr_code_pin_in_v1": (
+        lambda d: d.call("GET", authentication(d, "Ada Empty", "qrCodePinMethod")).status_code,
+        {"yes": 404, "no": 501},
+    ),
     "masked_number": (masked, {"stars": "+31 *********", "last-two": "+31 *******01"}),
     "batch_write_without_body": (batch_without_body, {"refused": 400, "accepted": 200}),
     "throttled_batch": (throttled_batch, {"200": (200, [200, 429]), "424": (424, [200, 429])}),

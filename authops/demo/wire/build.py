@@ -17,6 +17,7 @@ from authops.demo.login import certificates, permissions
 from authops.demo.login.assertion import Registration
 from authops.demo.login.assertion import certificates as load
 from authops.demo.login.endpoint import Login
+from authops.demo.login.federation import Federation
 from authops.demo.wire.app import create_app
 from authops.demo.wire.residents import Residents
 from authops.demo.world import people
@@ -112,11 +113,17 @@ def _stored(store: Store) -> list[Any]:
     return sorted((revive(document) for document in store.users()), key=lambda u: str(u.id))
 
 
-def _login(home: Path, residents: Residents, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
-    key = serialization.load_pem_private_key((home / "signing.pem").read_bytes(), None)
+def _rsa(path: Path) -> RSAPrivateKey:
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
     if not isinstance(key, RSAPrivateKey):
-        raise TypeError("signing.pem must hold an RSA key")
+        raise TypeError(f"{path.name} must hold an RSA key")
+    return key
+
+
+def _login(home: Path, residents: Residents, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
+    key, issuer = _rsa(home / "signing.pem"), Federation(_rsa(home / "federation.pem"))
     known = load(path.read_bytes() for path in certificates.client_files(home))
     facts = residents.tenant.meta
-    registered = Registration(facts["tenant_id"], facts["client_id"], known, granted, tuple(facts["domains"]))
+    identity = (facts["tenant_id"], facts["client_id"])
+    registered = Registration(*identity, known, granted, tuple(facts["domains"]), federation=issuer)
     return Login(registered, key, roots, time.time, residents)

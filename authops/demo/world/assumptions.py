@@ -99,6 +99,9 @@ ALL = (
     Assumption(
         "arguments_without_comma", "accepted", ("refused",), "usersRegisteredBy… as msgraph-sdk for Python writes it"
     ),
+    Assumption(
+        "qr_code_pin_in_v1", "yes", ("no",), "whether v1.0 has /authentication/qrCodePinMethod (a page says so)"
+    ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )
 _BY_NAME = {a.name: a for a in ALL}
