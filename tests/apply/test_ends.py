@@ -35,6 +35,11 @@ def test_the_status_of_an_end(outcomes: tuple[str, ...], mode: str, stopped: str
     assert said.startswith("dry run, nothing was written: ") is (mode == "dry-run" and bool(outcomes))
 
 
+def test_an_end_counts_what_became_of_the_changes() -> None:
+    assert ending(rows("applied", "applied", "applied_with_note"), "apply")[1] == "2 applied, 1 applied with note"
+    assert ending(rows(), "apply") == ("nothing to do", "nothing to do")
+
+
 def test_what_somebody_has_to_look_at() -> None:
     everything = rows(*OUTCOMES)
     assert set(failed(everything)["outcome"]) == {"rejected", "drifted", "unknown"}

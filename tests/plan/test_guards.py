@@ -38,6 +38,7 @@ def test_a_held_person_is_not_written_to_at_all_and_others_are() -> None:
     rows = got.held.set_index("change_id")
     assert list(rows["reason"]) == ["administrator", "administrator"]
     assert (rows["after"] == rows["before"]).all()
+    assert (rows["step"] == 0).all()
     assert guards.held_counts(got) | {"administrator": 2} == dict.fromkeys(plan.HOLDS, 0) | {"administrator": 2}
 
 
