@@ -163,10 +163,14 @@ def test_only_what_a_guard_blocked_is_counted_as_held() -> None:
     assert guards.held_counts(guards.hold(made, held(("b", "", "administrator"))))["administrator"] == 1
 
 
-def test_what_was_not_read_has_no_figures() -> None:
+def test_a_breach_has_its_figures_and_none_where_nothing_was_read() -> None:
     unread = guards.breaches(TWO, unread={"max_share": "of a reason"}).iloc[0]
     unsized = guards.breaches(MANY, max_share=0.5, tenant_size=None).iloc[0]
     assert [int(unread[name]) for name in ("limit", "selected", "population")] == [0, 0, 0]
+    none = guards.breaches(TWO, max_share=0, tenant_size=3).iloc[0]
+    assert [int(none[name]) for name in ("limit", "selected", "population")] == [0, 2, 3]
+    certificate = guards.breaches(TWO, min_certificate_days=9, certificate_days=2.5).iloc[0]
+    assert [int(certificate[name]) for name in ("limit", "selected", "population")] == [9, 2, 0]
     assert (float(unsized["limit"]), int(unsized["selected"]), int(unsized["population"])) == (0.5, 60, 0)
 
 
