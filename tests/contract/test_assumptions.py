@@ -189,7 +189,7 @@ SEEN = {
     ),
     "report_max_top": (largest_page, {"999": "999", "100": "100", "500": "500", "10000": "10000"}),
     "report_is_admin_filter": (status(f"{DETAILS}?$filter=isAdmin eq true"), {"works": 200, "refused": 400}),
-    "tenant_licence": (status(DETAILS), {"premium": 200, "free": 403}),
+    "tenant_licence": (status(DETAILS), {"premium": 200, "p1": 200, "free": 403}),
     "registered_by_application": (counts, {"works": 200, "refused": 403}),
     "report_admin": (eligible_is_admin, {"active": False, "active-or-eligible": True}),
     "audit_correlation": (correlation, {name: name for name in ("client-request-id", "request-id")}),

@@ -28,7 +28,7 @@ _NAMES = {
     "qrCodePin": "qrCode",
 }
 # As the sign-in reports answer; what this report says is not confirmed.
-_NOT_PREMIUM = (
+NOT_PREMIUM = (
     "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
     "Neither tenant is B2C or tenant doesn't have premium license",
 )
@@ -107,7 +107,7 @@ class Report:
         """Return the rows: no disabled users, no soft-deleted ones."""
         tenant, now = call.tenant, call.tenant.now()
         if tenant.assume["tenant_licence"] == "free":
-            raise Refusal(403, *_NOT_PREMIUM)
+            raise Refusal(403, *NOT_PREMIUM)
         if self._made is None or (now - self._made >= lag and tenant.version != self._version):
             refreshed = tenant.stamp()
             both = tenant.assume["report_admin"] == "active-or-eligible"

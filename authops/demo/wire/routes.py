@@ -22,7 +22,7 @@ from authops.demo.methods import base, email, phone, preferences, temporary_acce
 from authops.demo.methods.collections import adder, deleter, getter, lister
 from authops.demo.methods.kinds import KINDS
 from authops.demo.odata.calls import Answer
-from authops.demo.reports import registration
+from authops.demo.reports import registration, sign_ins
 
 if TYPE_CHECKING:
     from authops.demo.directory.groups import Groups
@@ -68,6 +68,7 @@ def table(served: Served) -> list[Route]:
         *(Route(*row, p.REPORT_REFUSAL) for row in _reports(served)),
         *(Route(*row, p.CONDITIONAL_ACCESS_REFUSAL) for row in _conditional_access()),
         *(Route(*row, p.AUTHENTICATION_REFUSAL, "beta") for row in (*_beta(served), *_collections("beta"))),
+        Route("GET", "/auditLogs/signIns", sign_ins.list_all, p.REPORTS, p.REPORT_REFUSAL, "beta"),
     ]
 
 
