@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from authops.words.author import operator
 from authops.words.errors import ConnectionProfileError
 
 _FORMS: Final = "it should be PEM with the private key, or PFX with certificate_password_env"
@@ -41,7 +42,7 @@ def check(path: str, password: str | None) -> bytes:
     that Entra takes, and for a certificate that has expired or does not count yet.
     """
     if seen := key_seen_by_others(path):
-        raise ConnectionProfileError(seen, remedy=f"chmod 600 {path}, and consider the key seen: renew it")
+        raise ConnectionProfileError(seen, remedy=key_remedy(path))
     pair, now = _read(path, password), datetime.now(UTC)
     until, since = pair.certificate.not_valid_after_utc, pair.certificate.not_valid_before_utc
     if until < now:
@@ -79,6 +80,13 @@ def key_seen_by_others(path: str) -> str:
     who = [words for bits, words in ((0o070, "its group"), (0o007, "everybody")) if others & bits]
     said = f"{' and '.join(who)} on this machine can use the private key {path}"
     return f"{said} (mode {found.st_mode & 0o777:04o})" if who else ""
+
+
+def key_remedy(path: str) -> str:
+    """What to do about a key that others may use: whose it has to be, and how it is made so."""
+    strange = os.name == "posix" and Path(path).stat().st_uid not in (0, os.geteuid())
+    give = f"chown {operator().partition('@')[0].removeprefix('uid ')} {path}, " if strange else ""
+    return f"{give}chmod 600 {path}, and consider the key seen: renew it"
 
 
 def _read(path: str, password: str | None) -> _Pair:

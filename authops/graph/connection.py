@@ -211,6 +211,11 @@ def key_seen_by_others(connection: Connection) -> str:
     return certificate.key_seen_by_others(connection.certificate_path) if connection.certificate_path else ""
 
 
+def key_remedy(connection: Connection) -> str:
+    """What to do about a private key that others may use."""
+    return certificate.key_remedy(connection.certificate_path)
+
+
 def server_time(connection: Connection) -> datetime:
     """What time Entra's login says it is (one unauthenticated GET). Raises `SignInError` when it cannot be reached."""
     import httpx

@@ -42,6 +42,11 @@ def test_a_dry_run_says_how_many_would_be_written_and_how() -> None:
     assert ending(found, "dry-run")[1] == said
 
 
+def test_an_end_counts_what_became_of_the_changes() -> None:
+    assert ending(rows("applied", "applied", "applied_with_note"), "apply")[1] == "2 applied, 1 applied with note"
+    assert ending(rows(), "apply") == ("nothing to do", "nothing to do")
+
+
 def test_what_somebody_has_to_look_at() -> None:
     everything = rows(*OUTCOMES)
     assert set(failed(everything)["outcome"]) == {"rejected", "drifted", "unknown"}
