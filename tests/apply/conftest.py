@@ -23,6 +23,7 @@ from authops.graph.connection import Connection
 from authops.plan import plan
 from authops.source import wanted_file
 from authops.tenant import directory
+from tests.homes import furnished
 
 IDS = {
     "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
@@ -55,7 +56,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.world: World = build(folder / "home", (ROOT,), users=10)
+        self.world: World = build(furnished(folder / "home"), (ROOT,), users=10)
         self.connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
         self.sleeps: list[float] = []
         self.time = 0.0

@@ -9,6 +9,7 @@ import pytest
 from authops.demo.faults.weather import Settings
 from authops.demo.wire.build import World, build
 from authops.demo.wire.server import Threaded
+from tests.homes import furnished
 
 
 @dataclass
@@ -56,13 +57,13 @@ class Door:
 
 @pytest.fixture(scope="session")
 def https(tmp_path_factory):
-    with Threaded(tmp_path_factory.mktemp("https"), users=150) as server:
+    with Threaded(furnished(tmp_path_factory.mktemp("https")), users=150) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> World:
-    return build(tmp_path_factory.mktemp("inside"), users=150)
+    return build(furnished(tmp_path_factory.mktemp("inside")), users=150)
 
 
 def _token(server: Threaded) -> str:

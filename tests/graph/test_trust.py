@@ -16,11 +16,12 @@ from authops.graph import connection, trust
 from authops.graph.answer import Request
 from authops.graph.client import Graph
 from authops.words.errors import ConnectionProfileError, SignInError
+from tests.homes import furnished
 
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Threaded]:
-    with Threaded(tmp_path_factory.mktemp("tenant"), users=5) as server:
+    with Threaded(furnished(tmp_path_factory.mktemp("tenant")), users=5) as server:
         yield server
 
 

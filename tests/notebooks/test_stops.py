@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
 APPLY = ("-p", "mode", "apply")
@@ -22,7 +23,7 @@ APPLY = ("-p", "mode", "apply")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=200), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home), users=200), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 

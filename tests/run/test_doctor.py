@@ -19,6 +19,7 @@ from authops.demo.login.permissions import DEFAULT
 from authops.graph import connection
 from authops.run import doctor, runbook
 from authops.run.doctor import BAD, LOOK, OK, UNKNOWN
+from tests.homes import furnished
 from tests.running import Tenant
 
 EVERYTHING = tuple(runbook.RUNBOOKS)
@@ -27,7 +28,7 @@ EVERYTHING = tuple(runbook.RUNBOOKS)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=30), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home), users=30), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 
