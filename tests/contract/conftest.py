@@ -94,8 +94,9 @@ def inside_door(world) -> Door:
     return Door(world.login.roots[0], httpx.ASGITransport(world.app), None, world.login.issue_token(), world=world)
 
 
-@pytest.fixture(params=["inside", "https"])
+@pytest.fixture(params=["inside", pytest.param("https", marks=pytest.mark.slow)])
 def door(request) -> Door:
+    """Either way in; while writing, the one in process."""
     return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 

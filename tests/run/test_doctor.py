@@ -151,6 +151,7 @@ def test_a_key_that_others_can_read(tenant: Tenant, tmp_path: Path, mode: int, s
     assert states(examined(tenant, tmp_path, certificate_path=str(key)))["private key"] == state
 
 
+@pytest.mark.slow
 def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"AUTHOPS_RUNS": str(tmp_path / "runs"), "AUTHOPS_STATE": str(tmp_path / "state")}
@@ -169,6 +170,7 @@ def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     assert (wrong.returncode, "hunter2" in wrong.stdout + wrong.stderr) == (2, False)
 
 
+@pytest.mark.slow
 def test_a_runbook_says_what_it_lacks_before_work_is_lost(tenant: Tenant) -> None:
     tenant.knob("sign-in", "PUT", {"granted": ["User.Read.All"]})
     code, said, folder = tenant.run("audit")
