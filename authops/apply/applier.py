@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -20,7 +20,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.apply.breaker import Breaker
-from authops.apply.change import CONFLICT, Change, became, beforehand, in_groups, of_rows, request_of
+from authops.apply.change import Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.journal import Journal
 from authops.apply.reading import NOT_HERE, Now, Reader, gone
@@ -32,10 +32,12 @@ from authops.words.frames import OUTCOME_ROWS, frame
 
 MODES: Final = ("dry-run", "apply")
 _GROUPS: Final = 48
-_ATTEMPTS: Final = 10
-_THROTTLED_ATTEMPTS: Final = 40
-# Seconds that a group waits for a reading of one of its members; who takes longer goes on alone.
+# Seconds that a group waits for a reading of one of its members.
 _PATIENCE: Final = 0.5
+# People beside their groups at most before another group begins.
+_ASIDE: Final = 200
+# The try at which readings are waited for as long as Graph asks.
+_TOGETHER: Final = 4
 # Readings in a row that were too old when they came, after which a change is left open.
 _READINGS: Final = 20
 
@@ -78,6 +80,7 @@ class Applier:
     _open: dict[str, str] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _stale: Counter[str] = field(default_factory=Counter)
+    _aside: set[asyncio.Task[None]] = field(default_factory=set)
     _fault: BaseException | None = None
 
     def __post_init__(self) -> None:
@@ -132,19 +135,25 @@ class Applier:
                     task.uncancel()
 
     async def _ever_more(self, groups: Iterator[list[list[Change]]]) -> None:
-        """One group first, then twice as many each time: what goes wrong goes wrong for a few."""
+        """One group first, then twice as many each time: what goes wrong goes wrong for a few.
+
+        Who left a group goes on beside the groups; where many did, no further group begins.
+        """
         running: set[asyncio.Task[None]] = set()
         width = 1
         while True:
-            running |= {asyncio.ensure_future(self._safely(group)) for group in islice(groups, width - len(running))}
-            if not running:
+            more = width - len(running) if len(self._aside) < _ASIDE else 0
+            running |= {asyncio.ensure_future(self._safely(self._some(group))) for group in islice(groups, more)}
+            if not running and not self._aside:
                 return
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            width = min(width + len(done), _GROUPS)
+            done, _ = await asyncio.wait(running | self._aside, return_when=asyncio.FIRST_COMPLETED)
+            width = min(width + len(done & running), _GROUPS)
+            running -= done
+            self._aside -= done
 
-    async def _safely(self, group: list[list[Change]]) -> None:
+    async def _safely(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._some(group)
+            await work
         except Exception as error:  # the other groups settle what they wrote before it is raised
             self._fault = self._fault or error
             self._end("an error")
@@ -164,15 +173,18 @@ class Applier:
             self._end(self.breaker.why)
         return not self.stopped
 
-    async def _some(self, queues: list[list[Change]]) -> None:
+    async def _some(self, queues: list[list[Change]], tries: int = 1) -> None:
         """All changes of some users: one write per user at a time, in plan order.
 
-        Who cannot be read at once leaves the group and goes on alone: nobody is written on what was read before that.
+        Who cannot be read at once leaves: nobody is written on what was read before that. Those try again together,
+        but whoever was asked to wait goes on beside the groups.
         """
+        patience = _PATIENCE if tries < _TOGETHER else math.inf
         slow: list[list[Change]] = []
         while any(queues):
             wave = [queue.pop(0) for queue in queues if queue]
-            made, late = await (self._write(wave) if self.mode == "apply" else self._rehearse(wave))
+            made, late = await (self._write(wave, patience) if self.mode == "apply" else self._rehearse(wave, patience))
+            late = late if patience < math.inf else await self._settle_unread(late)
             put_off = {change.user_id: change for change in late}
             for change in late:
                 rest = next((queue for queue in queues if queue and queue[0].user_id == change.user_id), [])
@@ -181,20 +193,11 @@ class Applier:
             for queue in queues:
                 if queue and queue[0].user_id not in made and queue[0].user_id not in put_off:
                     self._after_failure(queue)
-        ends = await asyncio.gather(*map(self._alone, slow), return_exceptions=True)
-        if faults := [end for end in ends if isinstance(end, BaseException)]:
-            raise faults[0]
-
-    async def _alone(self, queue: list[Change]) -> None:
-        """Go on with one person as a group of one, and wait as long as Graph asks for a reading."""
-        change, *rest = queue
-        go_on = self._write if self.mode == "apply" else self._rehearse
-        made, unread = await go_on([change], math.inf)
-        await self._settle_unread(unread) if unread else None
-        if rest and change.user_id in made:
-            await self._some([rest])
-        elif rest:
-            self._after_failure(rest)
+        away = [queue for queue in slow if self.graph.pace.away(queue[0].reading) > _PATIENCE]
+        self._aside |= {asyncio.ensure_future(self._safely(self._some([queue], _TOGETHER))) for queue in away}
+        if soon := [queue for queue in slow if queue not in away]:
+            await self.sleep(max(_PATIENCE, self.graph.pace.held(soon[0][0].reading)))
+            await self._some(soon, tries + 1)
 
     def _after_failure(self, queue: list[Change]) -> None:
         """The rest of a user's changes was planned on top of one that was not made, or not yet."""
@@ -220,7 +223,7 @@ class Applier:
         late: list[Change] = []
         waiting = await self._unheld(wave)
         while waiting and self._may_write():
-            count, sent_at = await self.graph.pace.turn([request_of(c) for c in waiting])
+            count, sent_at = await self.graph.pace.turn([c.request for c in waiting])
             if not self._may_write():
                 self.graph.pace.give_back("writes", count)
                 break
@@ -249,12 +252,9 @@ class Applier:
         stopped = [c for c in wave if c.user_id in held]
         sent = [c for c in stopped if c.change_id in self._tried]
         await self._settle_by_reading(sent, "its answer never came, and nobody may touch this person now")
-        self._settle([self._held(c, held[c.user_id]) for c in stopped if c not in sent])
+        said = {c: f"held since the plan was made: {held[c.user_id]}; nothing was written" for c in stopped}
+        self._settle([(c, "skipped", said[c], "", None) for c in stopped if c not in sent])
         return [c for c in wave if c.user_id not in held]
-
-    @staticmethod
-    def _held(change: Change, why: str) -> _Row:
-        return change, "skipped", f"held since the plan was made: {why}; nothing was written", "", None
 
     def _worth_reading(self, stale: list[Change]) -> list[Change]:
         """What was too old to be written over, to be read again; not for ever."""
@@ -277,7 +277,7 @@ class Applier:
             outcome, detail = became(change, answer, found, sent_before=change.change_id in self._uncertain)
             if answer.happened in ("done", "unknown"):
                 self._uncertain.add(change.change_id)
-            if outcome == "again" and self._tried[change.change_id] < _most(answer):
+            if outcome == "again" and self._tried[change.change_id] < attempts(answer):
                 again.append(change)
             else:
                 rows.append((change, "unknown" if outcome == "again" else outcome, detail, found or "", answer))
@@ -315,13 +315,16 @@ class Applier:
         self._settle(rows)
         return ready, there & {row[0].user_id for row in rows}, late
 
-    async def _settle_unread(self, unread: list[Change]) -> None:
-        """Who is gone is settled; who cannot be read stays open."""
+    async def _settle_unread(self, unread: list[Change]) -> list[Change]:
+        """Who is gone is settled; who cannot be read stays open: nobody is put off any more."""
+        if not unread:
+            return []
         left = await gone(self.graph, [c.user_id for c in unread])
         self._settle([self._of_somebody_gone(c) for c in unread if c.user_id in left])
         for change in (c for c in unread if c.user_id not in left):
             why = self._reader.why.get(change.slot, "no answer")
             self._leave([change], f"could not be read, so nothing was written: {why}")
+        return []
 
     def _of_somebody_gone(self, change: Change) -> _Row:
         if change.change_id in self._tried:
@@ -333,7 +336,7 @@ class Applier:
         for change in ready:
             self._tried[change.change_id] = self._tried.get(change.change_id, 0) + 1
         self.journal.intend([vars(c) | {"attempt": self._tried[c.change_id], "at": at} for c in ready])
-        sent = {request_of(c): c.change_id for c in ready}
+        sent = {c.request: c.change_id for c in ready}
         answers = await self.graph.write(list(sent), sent_at, may_leave=lambda: self._reader.fresh(ready))
         return {sent[answer.request]: answer for answer in answers}
 
@@ -345,11 +348,9 @@ class Applier:
             return {c.slot: None for c in wave}
 
         def may_still_show(change: Change, found: str, waited: float) -> bool:
-            answer, again = answers[change.change_id], self._tried[change.change_id] > 1
-            happened = answer.happened
-            # Refused the second time can mean: done the first time, and not shown yet. A conflict is not sent again.
-            patient = happened == "done" or (happened == "refused" and again) or answer.status == CONFLICT
-            return not change.done_by(found) and (patient or (happened == "unknown" and self._reader.early(waited)))
+            answer = answers[change.change_id]
+            early = answer.happened == "unknown" and self._reader.early(waited)
+            return not change.done_by(found) and (early or perhaps_done(answer, self._tried[change.change_id]))
 
         return await self._reader.until_shown(wave, now, may_still_show)
 
@@ -391,8 +392,3 @@ class Applier:
 
 
 _Row = tuple[Change, str, str, str, Answer | None]
-
-
-def _most(answer: Answer) -> int:
-    """Attempts at most; being throttled is no failure."""
-    return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS

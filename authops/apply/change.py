@@ -18,6 +18,8 @@ from authops.words.redaction import mask
 # Seen with the phone stored all the same; where it is not, Graph has said its last word.
 CONFLICT: Final = 409
 _GROUP: Final = 20
+_ATTEMPTS: Final = 10
+_THROTTLED_ATTEMPTS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,16 @@ class Change:
     def slot(self) -> tuple[str, str]:
         """The user and method."""
         return self.user_id, self.method
+
+    @property
+    def request(self) -> Request:
+        """The one request that makes it: POST, PATCH or DELETE, never a DELETE with a POST."""
+        return KINDS[self.method].writing(self.action, self.user_id, self.after)
+
+    @property
+    def reading(self) -> Request:
+        """The one request that tells what is there now."""
+        return KINDS[self.method].reading(self.user_id)
 
     def done_by(self, found: str) -> bool:
         """Whether `found` is what this change wants."""
@@ -65,11 +77,6 @@ def in_groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
     queues = iter([sorted(queue, key=lambda c: c.step) for queue in by_user.values()])
     while group := list(islice(queues, _GROUP)):
         yield group
-
-
-def request_of(change: Change) -> Request:
-    """The one request that makes a change: POST, PATCH or DELETE, never a DELETE with a POST."""
-    return KINDS[change.method].writing(change.action, change.user_id, change.after)
 
 
 def beforehand(change: Change, found: str, *, sent_before: bool) -> tuple[str, str]:
@@ -110,3 +117,14 @@ def became(change: Change, answer: Answer, found: str | None, *, sent_before: bo
     if answer.happened == "done":
         return "unknown", "Graph accepted the write but does not show it yet; run verify later"
     return "again", said
+
+
+def perhaps_done(answer: Answer, tried: int) -> bool:
+    """Whether a write that was answered so, the `tried`th time, may be done though it is not shown yet."""
+    # Refused the second time can mean: done the first time. A conflict is not sent again.
+    return answer.happened == "done" or (answer.happened == "refused" and tried > 1) or answer.status == CONFLICT
+
+
+def attempts(answer: Answer) -> int:
+    """How often a write that was answered so is tried at most; being throttled is no failure."""
+    return _THROTTLED_ATTEMPTS if answer.status == 429 else _ATTEMPTS

@@ -11,7 +11,6 @@ from authops.apply.change import Change
 from authops.apply.freshness import Clocks, Moment
 from authops.graph.answer import Request
 from authops.graph.client import Graph
-from authops.methods.kinds import KINDS
 from authops.tenant import directory
 from authops.words.errors import GraphError
 
@@ -50,7 +49,7 @@ class Reader:
         self.why |= {slot: why for slot, why in zip(slots, seen["error"], strict=True) if why}
         rows = zip(slots, seen["known"], seen["value"], strict=True)
         found: Now = {slot: value if known else None for slot, known, value in rows}
-        asked = {c.slot: left.get(KINDS[c.method].reading(c.user_id).path) for c in changes}
+        asked = {c.slot: left.get(c.reading.path) for c in changes}
         self._at |= {slot: at for slot, at in asked.items() if at is not None and found.get(slot) is not None}
         return found
 

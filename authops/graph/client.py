@@ -136,7 +136,7 @@ class Graph:
 
     def _more_may_run(self, waiting: Collection[Sequence[Request]], width: int) -> bool:
         """Whether of those that wait for an answer or their turn there are fewer than `width`; some only rest."""
-        resting = sum(bool(part) and self.pace.away_until(part[0]) > self.clock() for part in waiting)
+        resting = sum(bool(part) and self.pace.away(part[0]) > 0 for part in waiting)
         return len(waiting) - min(resting, _RESTING * width) < width
 
     async def write(
@@ -224,6 +224,9 @@ class Graph:
             for answer in answers:
                 (again if _may_ask_again(answer, tried) else settled).append(answer)
             failed |= {a.request: a for a in again}
+            if until != math.inf:
+                for answer in again:
+                    self.pace.keep_away(answer.request, answer.headers)
             waiting[:] = waiting[count:] + [a.request for a in again]
             await self._before_asking_again(again, tried, until)
         _say(settled)

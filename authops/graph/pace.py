@@ -162,7 +162,7 @@ class Pace:
 
     async def _own_time(self, request: Asked, until: float) -> bool:
         """Wait, not past `until`, as long as a batch that was turned away with this very request in it has asked."""
-        while (seconds := self.away_until(request) - self.clock()) > 0:
+        while (seconds := self.away(request)) > 0:
             if self.clock() + seconds > until:
                 return False
             await self._sleep(seconds)
@@ -212,20 +212,19 @@ class Pace:
 
     def _costs(self, kind: str, requests: Sequence[Asked], most: int) -> list[int]:
         """What the first requests of that kind cost, `most` of them, up to one that has to wait for its own time."""
-        now = self.clock()
-        ready = takewhile(lambda request: self.away_until(request) <= now, requests[:most])
+        ready = takewhile(lambda request: self.away(request) <= 0, requests[:most])
         charges = [charge(request.method, request.path) for request in ready]
         return [cost for _, cost in takewhile(lambda charged: charged[0] == kind, charges)]
 
-    def away_until(self, request: Asked) -> float:
-        """Until when this very request was asked to wait, whatever its kind may do."""
-        return self._away.get((request.method, request.path), float("-inf")) if self._away else float("-inf")
+    def away(self, request: Asked) -> float:
+        """Seconds that this very request was asked to wait, whatever its kind may do; 0 or less: none."""
+        return self._away.get((request.method, request.path), float("-inf")) - self.clock() if self._away else 0.0
 
     def held(self, request: Asked) -> float:
         """Seconds until this request may leave, as far as is known now; 0 when at once."""
         kind, cost = charge(request.method, request.path)
         now = self.clock()
-        return max(self.rates[kind].due(cost, now), self.away_until(request) - now, 0.0)
+        return max(self.rates[kind].due(cost, now), self.away(request), 0.0)
 
     def give_back(self, kind: str, cost: float) -> None:
         """A share that was waited for was not used."""
@@ -255,6 +254,11 @@ class Pace:
         pause = self.rates[kind].turned_away(sent_at, now, _within_reason(asked))
         own = {(request.method, request.path): now + pause for request in requests}
         self._away = {key: until for key, until in self._away.items() if until > now} | own
+
+    def keep_away(self, request: Asked, headers: Mapping[str, str]) -> None:
+        """Somebody gave up waiting for this very request: it still leaves no earlier than its answer asked for."""
+        if (seconds := _within_reason(retry_after(headers))) is not None:
+            self._away[request.method, request.path] = self.clock() + seconds
 
     def _say(self, kind: str, seconds: float | None, now: float) -> None:
         """A long wait is said, once."""

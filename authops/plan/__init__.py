@@ -10,6 +10,6 @@ __getattr__ = offered(
     {
         "plan": "HOLDS REASONS ending make part",
         "plan_file": "approve approved decide load save seal until utc_now",
-        "guards": "breaches enforce held_counts hold protect sign_in",
+        "guards": "Limits breaches enforce held_counts hold protect sign_in",
     },
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pandas as pd
@@ -23,8 +24,10 @@ from authops.graph.connection import Connection
 from authops.plan import plan
 from authops.source import wanted_file
 from authops.tenant import directory
+from tests import virtual_time
 from tests.homes import furnished
 
+T = TypeVar("T")
 IDS = {
     "mobile": "3179e48a-750b-4051-897c-87b9720928f7",
     "alternateMobile": "b6332ec1-7057-4abe-9331-3d72feddfe41",
@@ -59,7 +62,7 @@ class Stage:
         self.world: World = build(furnished(folder / "home"), (ROOT,), users=10)
         self.connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
         self.sleeps: list[float] = []
-        self.time = 0.0
+        self.time = self._passed = 0.0
         self.world.tenant.now = self.clock
 
     def people(self, **people: dict[str, str]) -> None:
@@ -110,12 +113,33 @@ class Stage:
             dice=lambda: 1.0,
         )
 
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """To its end in virtual time, in which many may wait side by side."""
+
+        async def timed() -> T:
+            try:
+                return await work
+            finally:
+                self._passed = virtual_time.clock()
+
+        try:
+            return virtual_time.run(timed())
+        finally:
+            self.time += self._passed
+
     async def pause(self, seconds: float) -> None:
         self.sleeps.append(seconds)
-        self.time += seconds
+        if isinstance(asyncio.get_running_loop(), virtual_time.VirtualLoop):
+            await asyncio.sleep(seconds)
+        else:
+            self.time += seconds
 
     def clock(self) -> float:
-        return self.time
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return self.time
+        return self.time + (loop.time() if isinstance(loop, virtual_time.VirtualLoop) else 0.0)
 
     def plan(self, rows: str) -> plan.Plan:
         (self.folder / "wanted.csv").write_text(HEADER + rows)
@@ -141,7 +165,7 @@ class Stage:
                 finally:
                     journal.close()
 
-        return asyncio.run(done())
+        return self.run(done())
 
 
 def _person(name: str, has: dict[str, str]) -> User:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -33,7 +32,7 @@ def on(stage: Stage, ask: Callable[[Graph], Awaitable[Any]]) -> Any:
         async with stage.graph() as graph:
             return await ask(graph)
 
-    return asyncio.run(done())
+    return stage.run(done())
 
 
 def reasons(stage: Stage, **change: Any) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pandas as pd
@@ -44,7 +43,7 @@ def verified(stage: Stage, outcomes: pd.DataFrame) -> pd.DataFrame:
         async with stage.graph() as graph:
             return await verify(graph, outcomes)
 
-    return asyncio.run(done())
+    return stage.run(done())
 
 
 def test_who_left_before_the_apply_is_told_the_same_everywhere(stage: Stage) -> None:
@@ -110,6 +109,6 @@ def test_people_read_are_counted_as_people_however_much_is_asked_of_each(stage: 
         async with stage.graph() as graph:
             await directory.current(graph, [user_id(name) for name in names], methods=methods, tick=ticks.append)
 
-    asyncio.run(done())
+    stage.run(done())
     assert ticks == sorted(ticks)
     assert ticks[-1] == 45

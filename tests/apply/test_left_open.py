@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -33,7 +32,7 @@ def go(stage: Stage, changes: pd.DataFrame, stop: Callable[[Applier], bool] = ne
             finally:
                 journal.close()
 
-    return asyncio.run(done())
+    return stage.run(done())
 
 
 def outcomes(rows: pd.DataFrame) -> dict[str, str]:

@@ -46,7 +46,7 @@ def go(stage: Stage, changes: pd.DataFrame, **more: Any) -> tuple[Applier, pd.Da
             finally:
                 journal.close()
 
-    return asyncio.run(done())
+    return stage.run(done())
 
 
 def written(stage: Stage) -> set[str]:

@@ -67,7 +67,7 @@ def test_who_became_untouchable_is_held_from_the_next_judgement_on(
             stage.time += EVERY
             return [*found, await watch(of(crowd, NAMES[5], NAMES[6]))]
 
-    assert asyncio.run(done()) == [{}, {user_id(NAMES[5]): reason}]
+    assert stage.run(done()) == [{}, {user_id(NAMES[5]): reason}]
 
 
 def test_roles_are_read_once_a_minute_and_not_for_each_group(stage: Stage, crowd: pd.DataFrame) -> None:
@@ -79,7 +79,7 @@ def test_roles_are_read_once_a_minute_and_not_for_each_group(stage: Stage, crowd
                 stage.time = minute * EVERY
                 await asyncio.gather(*[watch(changes[n : n + 5]) for n in range(0, 60, 5)])
 
-    asyncio.run(done())
+    stage.run(done())
     assert asked(stage, "/roleManagement/directory/roleAssignment") == 2
 
 
@@ -97,7 +97,7 @@ def test_a_machine_that_slept_judges_again_whichever_clock_went_on(
             slept[clock] = 3600.0
             return await watch(of(crowd, NAMES[0]))
 
-    assert asyncio.run(done()) == {user_id(NAMES[0]): "disabled_account"}
+    assert stage.run(done()) == {user_id(NAMES[0]): "disabled_account"}
 
 
 def go(stage: Stage, changes: pd.DataFrame, **more: Any) -> tuple[Applier, pd.DataFrame]:
@@ -114,7 +114,7 @@ def go(stage: Stage, changes: pd.DataFrame, **more: Any) -> tuple[Applier, pd.Da
             finally:
                 journal.close()
 
-    return asyncio.run(done())
+    return stage.run(done())
 
 
 def test_when_it_cannot_be_told_again_the_apply_stops_openly_and_asks_once(stage: Stage, crowd: pd.DataFrame) -> None:
