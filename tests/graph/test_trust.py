@@ -77,6 +77,34 @@ def test_a_bundle_in_the_profile_replaces_what_the_machine_trusts(
         trust.transport(other.ca_bundle).session.get(tenant.url, verify=other.ca_bundle)
 
 
+def test_authorities_are_read_once_and_again_when_somebody_changed_them(
+    tenant: Threaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, path = Path(connection.load(str(tenant.home / "connection.yaml")).ca_bundle).read_text(), tmp_path / "ca.pem"
+    path.write_text(known)
+    first = trust.context(str(path))
+    assert trust.context(str(path)) is first
+    path.write_text(known + known)
+    assert trust.context(str(path)) is not first
+    of_this_machine = trust.context("")
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(path))
+    assert trust.context("") is not of_this_machine
+
+
+def test_who_signed_in_is_who_reads_and_the_next_signs_in_anew(tenant: Threaded, tmp_path: Path) -> None:
+    known = connection.load(str(tenant.home / "connection.yaml"))
+    key = tmp_path / "client.pem"
+    key.touch(mode=0o600)
+    key.write_bytes(Path(known.certificate_path).read_bytes())
+    mine = replace(known, certificate_path=str(key))
+    connection.sign_in(mine)
+    key.unlink()
+    tokens = connection.access_tokens(mine)
+    assert asyncio.run(tokens.get_authorization_token(f"{mine.graph_url}/v1.0/users"))
+    with pytest.raises(ConnectionProfileError):
+        connection.access_tokens(mine)
+
+
 @pytest.mark.parametrize(
     "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"]
 )
