@@ -28,7 +28,7 @@ from authops.graph.connection import Connection, access_tokens
 from authops.graph.pace import Pace, retry_after
 from authops.graph.paging import Course
 from authops.graph.refusal import refused, remedy
-from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable
+from authops.words.errors import GraphError, GraphNotSent, GraphUnreachable, ParameterError
 
 _log = logging.getLogger(__name__)
 _SIZE: Final = 20
@@ -262,6 +262,11 @@ class Graph:
         """
         from azure.core.exceptions import AzureError
 
+        if self.client.is_closed:
+            raise ParameterError(
+                "this run has ended, and its way to Graph is closed",
+                remedy="nothing was asked or written; run the notebook again from its first cell",
+            )
         name = str(uuid.uuid4())
         try:
             response = await self._exchange(request, url, name)

@@ -11,6 +11,8 @@ import io
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +20,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from authops.plan.selection import ACTS, Decision, Positions
+from authops.plan.plan import Plan
+from authops.plan.selection import ACTS, Decision, Positions, Selection
 from authops.words import disk
 from authops.words.frames import CHANGES, check
 
@@ -109,6 +112,37 @@ def read(path: Path, about: str) -> list[Decision] | None:
         elif said["act"] in ACTS:
             history.append(_decision(said))
     return history
+
+
+@dataclass(frozen=True)
+class Latest:
+    """What is decided in a run folder: which changes are approved, and who decided last, when."""
+
+    approved: Sequence[str]
+    by: str
+    at: str
+
+
+def latest(folder: Path, plan: Plan) -> Latest | None:
+    """What the decisions in a run folder come to; None when nobody decided anything there."""
+    path = folder / NAME
+    if not path.exists() or not (said := _last(path)):
+        return None
+    history = read(path, subject(plan.changes))
+    if history is None:
+        return None
+    selection = Selection(plan.changes, plan.problems)
+    for decision in history:
+        selection.decide(decision)
+    return Latest(selection.approved, said["by"], said["at"])
+
+
+def _last(path: Path) -> dict[str, Any]:
+    """The last line that somebody decided, also when it took another back."""
+    for line in reversed(path.read_text("utf-8").splitlines()[1:]):
+        with suppress(ValueError):
+            return dict(json.loads(line))
+    return {}
 
 
 def recall(folder: Path, about: str, *, by: str) -> tuple[list[Decision], str]:

@@ -11,6 +11,7 @@ import json
 import os
 import unicodedata
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.plan import decision_file
 from authops.plan.plan import RULES_VERSION, Plan
 from authops.words import disk
 from authops.words.author import operator
@@ -26,7 +28,11 @@ from authops.words.frames import CHANGES, PROBLEMS, WRITES, check
 
 VERSION: Final = 3
 _REMEDY: Final = "run preview again and approve its plan"
+_CLOSED: Final = "its approval stays as it was written; preview again for what is still to be changed"
+_MARK: Final = "closed"
 _STOPPED: Final = "a guard stopped this plan; shrink the file, or preview again with the limit raised in words"
+# Reasons of exclusion that are named.
+_REASONS: Final = 5
 # How far the clocks of two machines may be apart.
 _SKEW: Final = timedelta(minutes=5)
 
@@ -107,12 +113,14 @@ def approve(
     excluded: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan, `GuardStop` for
-    a plan that a guard stopped.
+    a plan that a guard stopped or that is closed.
 
     `excluded` is kept beside them for the record: change ids with their note, by whom and when.
     """
     if broken := plan.header.get("broken"):
         raise GuardStop("; ".join(f"{guard}: {said}" for guard, said in broken.items()), remedy=_STOPPED)
+    if since := closed(folder):
+        raise GuardStop(f"this plan was applied, and is closed since {since}", remedy=_CLOSED)
     out = {name for entry in excluded for name in entry["change_ids"]}
     if both := out & set(change_ids):
         raise PlanError(f"both approved and excluded: {', '.join(sorted(both)[:5])}", remedy="decide these again")
@@ -130,6 +138,19 @@ def approve(
         "excluded": [dict(entry) for entry in excluded],
     }
     return _write_json(folder / "approval.json", approval | {"digest": _digest_of(approval)})
+
+
+def close(folder: Path, *, at: datetime) -> None:
+    """The plan in a run folder was applied to its end: what was approved of it stands from now on."""
+    if not closed(folder):
+        with open(disk.fresh(folder / _MARK), "w", encoding="utf-8") as file:
+            file.write(at.isoformat(timespec="seconds"))
+
+
+def closed(folder: Path) -> str:
+    """Since when the plan in a run folder is closed; "" while it is open."""
+    path = folder / _MARK
+    return path.read_text("utf-8").strip() if path.exists() else ""
 
 
 def _digest_of(approval: Mapping[str, Any]) -> str:
@@ -155,6 +176,21 @@ def decide(plan: Plan, folder: Path, approve_what: str, broken: pd.DataFrame, *,
     return f"all {len(plan.writes):,} changes approved by {by} in {path.name}"
 
 
+def approval(plan: Plan, folder: Path) -> dict[str, str]:
+    """Who approved how much of a saved plan, when, under which ticket, and what was excluded, for people."""
+    found = standing(plan, folder)
+    if found is None:
+        return {"approved": "nothing yet"}
+    out: Counter[str] = Counter()
+    for entry in found["excluded"]:
+        out[str(entry.get("note") or "no note")] += len(entry["change_ids"])
+    return {
+        "approved": f"{len(found['change_ids']):,} changes by {found['by']} at {found['at']}",
+        "ticket": str(found["note"] or "none"),
+        "excluded": " · ".join(f"{count:,}: {why}" for why, count in out.most_common(_REASONS)) or "nothing",
+    }
+
+
 def seal(plan: Plan) -> dict[str, str]:
     """What identifies a saved plan, for people."""
     header = plan.header
@@ -171,7 +207,7 @@ def approved(
     plan: Plan, folder: Path, *, tenant_id: str, now: datetime, require_second_person: bool = False
 ) -> pd.DataFrame:
     """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant or plan, an edited
-    approval, too late, or a clock that went back.
+    approval, too late, or a clock that went back, `GuardStop` while newer decisions are not saved.
 
     `require_second_person`: whoever made the plan may not be the one who approved it. A name means the same person in
     any spelling and on any machine: what follows an @ is not looked at.
@@ -194,10 +230,25 @@ def approved(
             f"the plan was made or approved at {begun.isoformat()}, and it is {now.isoformat(timespec='seconds')} now",
             remedy="set this machine's clock right, or the one where the plan was made; then preview again",
         )
+    _all_saved(plan, folder, approval)
     if require_second_person:
         _two_people(plan.header, approval, folder)
     writes = plan.writes
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
+
+
+def _all_saved(plan: Plan, folder: Path, approval: Mapping[str, Any]) -> None:
+    """Nobody's later decision is passed over: what is ticked in the grid is what was saved."""
+    decided = decision_file.latest(folder, plan)
+    if decided is None or decided.at < approval["at"] or set(decided.approved) == set(approval["change_ids"]):
+        return
+    more = len(set(decided.approved) - set(approval["change_ids"]))
+    less = len(set(approval["change_ids"]) - set(decided.approved))
+    raise GuardStop(
+        f"decisions of {decided.by} at {decided.at} came after the approval of {approval['at']} and are not saved:"
+        f" {more:,} changes more are approved, {less:,} no longer",
+        remedy="nothing was written; open 2_preview on this run, and save the approval or take the decisions back",
+    )
 
 
 def until(plan: Plan, folder: Path) -> datetime:

@@ -5,14 +5,20 @@ Whoever is told is held weakly: a run that nobody uses any more is not kept, and
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
+import traceback
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from authops.show.views import notebook_shell
+from authops.show.views import View, failure, notebook_shell, show
+from authops.words.errors import AuthopsError
+from authops.words.redaction import Scanner
+
+_log = logging.getLogger(__name__)
 
 
 def on_sigterm(tell: Callable[[], None]) -> None:
@@ -42,3 +48,20 @@ def on_failed_cell(tell: Callable[[], None]) -> None:
             run()
 
     shell.events.register("post_run_cell", over)
+
+
+def errors_in_boxes() -> None:
+    """From now on a cell that fails with an error of ours says what happened and what to do; the log has the traceback.
+
+    Only in a notebook that a person looks at: a page is drawn from the whole error.
+    """
+    shell = notebook_shell()
+    if shell is not None and not os.environ.get("AUTHOPS_HEADLESS"):
+        shell.set_custom_exc((AuthopsError,), _in_boxes)
+
+
+def _in_boxes(_shell: Any, kind: type[BaseException], error: BaseException, trace: Any, **_: Any) -> None:
+    said = Scanner().text(str(error))
+    if logging.getLogger("authops").handlers:  # else there is no run yet, and its log would be this page
+        _log.error("%s", "".join(traceback.format_exception(kind, error, trace)))
+    show(View(failure(kind.__name__, said), said))

@@ -17,6 +17,7 @@ from authops.apply.journal import Journal
 from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
 from authops.graph.client import Graph
+from authops.plan import plan_file
 from authops.plan.plan import Plan
 from authops.run import kernel, outcome, permissions
 from authops.run.folder import find, new_folder
@@ -288,7 +289,9 @@ class Run:
             and set(outcomes["change_id"]) <= set(self._journal.outcomes()["change_id"])
             and self._journal.open_intents().empty
         ):
-            self._journal.note(finished_at=datetime.now(UTC).isoformat(timespec="seconds"))
+            finished = datetime.now(UTC)
+            self._journal.note(finished_at=finished.isoformat(timespec="seconds"))
+            plan_file.close(self.folder, at=finished)
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
         look, waiting = self._to_look_at(outcomes, mode)
         lines = {int(n) for n in [*plan.problems["line"], *look["line"]]}
@@ -335,6 +338,7 @@ def _applied(finished: str, done: pd.DataFrame) -> str:
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
+    kernel.errors_in_boxes()
     profile = connections.load(connection)
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():

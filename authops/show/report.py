@@ -15,7 +15,7 @@ import pandas as pd
 from authops.show.views import Progress, View, bars, box, note, pairs, plain_table, progress, table, text, tile, tiles
 from authops.words.figures import number, percent
 from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
-from authops.words.redaction import mask, mask_numbers
+from authops.words.redaction import mask, mask_numbers, mask_pair
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
@@ -77,7 +77,7 @@ def _change_words(row: Mapping[str, Any], reveal: bool, reasons: Mapping[str, st
         number(row["line"]),
         row["user_principal_name"],
         row["method"],
-        f"{_shown(row['before'], reveal)} → {_shown(row['after'], reveal)}",
+        " → ".join(_pair(row, reveal)),
         reason_words(row["reason"], reasons),
     ]
 
@@ -304,9 +304,19 @@ def _shown(value: str, reveal: bool) -> str:
     return (value if reveal else mask(value)) or "none"
 
 
-def _value(value: str, reveal: bool, css: str = "") -> str:
-    kind = f"v {css}" if value else "none"
-    return f'<span class="{kind}">{text(_shown(value, reveal))}</span>'
+def _pair(row: Mapping[str, Any], reveal: bool) -> tuple[str, str]:
+    """Before and after, of which one sees that they differ."""
+    before, after = str(row["before"]), str(row["after"])
+    before, after = (before, after) if reveal else mask_pair(before, after)
+    return before or "none", after or "none"
+
+
+def _value(value: str, reveal: bool) -> str:
+    return _marked(_shown(value, reveal), value)
+
+
+def _marked(shown: str, value: str, css: str = "") -> str:
+    return f'<span class="{f"v {css}" if value else "none"}">{text(shown)}</span>'
 
 
 def _before_after(row: Mapping[str, Any], reveal: bool) -> str:
@@ -314,4 +324,5 @@ def _before_after(row: Mapping[str, Any], reveal: bool) -> str:
     if row["before"] == row["after"]:
         return _value(row["before"], reveal)
     was = "was gone" if row["action"] == "remove" else "was"
-    return f'<span class="tight">{_value(row["before"], reveal, was)} → {_value(row["after"], reveal)}</span>'
+    before, after = _pair(row, reveal)
+    return f'<span class="tight">{_marked(before, row["before"], was)} → {_marked(after, row["after"])}</span>'

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from authops.show.views import View, box, text
+from authops.show.views import View, failure, text
 from authops.words import disk
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -82,18 +82,11 @@ def _failure_first(cells: list[Any]) -> list[Any]:
     if not errors:
         return cells
     end = next((i for i, c in enumerate(cells) if c.cell_type == "markdown" and c.source.startswith("# ")), -1) + 1
-    said = View(_failure(errors[0]), "")._repr_html_()
+    said = View(failure(errors[0].ename, errors[0].evalue), "")._repr_html_()
     new = import_module("nbformat.v4")
     output = new.new_output("display_data", {"text/html": said})
     cell = new.new_code_cell("", id="failure", outputs=[output], metadata={"tags": ["outcome"]})
     return [*cells[:end], cell, *cells[end:]]
-
-
-def _failure(error: Any) -> str:
-    """An error in its own words: what happened, and the remedy in a box of its own."""
-    happened, _, remedy = str(error.evalue).partition("\n")
-    lead = "Stopped" if error.ename == "GuardStop" else f"It broke: {error.ename}"
-    return box(f"{lead}: {happened}", "remove") + (box(remedy.strip(), "update") if remedy else "")
 
 
 def _folded(cell: Any) -> Any:
@@ -106,7 +99,7 @@ def _folded(cell: Any) -> Any:
 def _told(error: Any) -> Any:
     trace = text(_COLOURS.sub("", "\n".join(error.traceback)))
     folded = f"<details><summary>traceback</summary><pre>{trace}</pre></details>"
-    html = View(_failure(error) + folded, "")._repr_html_()
+    html = View(failure(error.ename, error.evalue) + folded, "")._repr_html_()
     return import_module("nbformat.v4").new_output("display_data", {"text/html": html})
 
 

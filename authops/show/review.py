@@ -25,7 +25,7 @@ from authops.show.grid import Grid
 from authops.show.views import View, box, straight
 from authops.words.errors import GuardStop
 from authops.words.frames import WRITES
-from authops.words.redaction import mask
+from authops.words.redaction import mask_pair
 
 OnSave = Callable[[list[str], list[dict[str, Any]], str], Path]
 _WINDOW: Final = 60
@@ -33,6 +33,8 @@ _WINDOW_AT_MOST: Final = 500
 _FACET_AT_MOST: Final = 500
 _SIGNS: Final = {**report.SIGNS, PROBLEM: "?"}
 _ATTENTION: Final = {"remark": "with a remark", PROBLEM: "rows with a problem", "": "nothing remarkable"}
+_SEALED: Final = {"add": "added", "update": "that replace a value", "remove": "removed"}
+_READ_ONLY: Final = "nothing is decided here any more; preview again for what is still to be changed"
 _DONE: Final = {"approve": "approved", "exclude": "excluded", "reopen": "open again"}
 _log = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ _log = logging.getLogger(__name__)
 class Review:
     """Answers what a grid asks. `on_save` gets the approved ids, what was excluded, and a note; returns what it wrote.
 
-    `now` is the clock, `by` the person; `notice` is said until there is something newer to say.
+    `now` is the clock, `by` the person; `notice` is said until there is something newer to say. `closed` says since
+    when the plan was applied, after which nothing is decided any more; `note` is the ticket that stands already.
     """
 
     def __init__(
@@ -53,9 +56,13 @@ class Review:
         on_save: OnSave,
         reveal: bool = False,
         notice: tuple[str, str] = ("", ""),
+        closed: Callable[[], str] = lambda: "",
+        note: str = "",
     ) -> None:
         self.selection, self.notice, self._file = selection, notice, file
-        self._by, self._now, self._on_save = by, now, on_save
+        self._by, self._now, self._on_save, self._closed = by, now, on_save, closed
+        self.note = note
+        self._remarks = (selection.rows["remark"] != "").to_numpy(bool)
         self._revealed_all = reveal
         self._revealed = np.zeros(len(selection.rows), bool)
         self._rev, self._retired, self._saved = 0, False, False
@@ -84,10 +91,14 @@ class Review:
             self.selection.look_for(message.get("filters") or {}, str(message.get("words") or ""))
         elif do == "sort":
             self.selection.sort_by(str(message.get("column")))
+        elif do != "reveal" and (since := self._closed()):
+            self.notice = ("update", f"{_since(since)}; {_READ_ONLY}")
         elif self._retired:
             self.notice = ("update", "this review was opened again elsewhere in the notebook; go on there")
-        elif do == "save":
-            self._save(str(message.get("note") or "").strip())
+        elif do in ("save", "ticket"):
+            self.note = str(message.get("note") or "").strip()
+            if do == "save":
+                self._save(self.note)
         elif do == "undo":
             self._take_back()
         elif "ranges" in message and message.get("view") != self.selection.view:
@@ -187,6 +198,9 @@ class Review:
             "all": len(chosen.rows),
             "deciding": int(chosen.writes[chosen.order].sum()),
             "decided": len(chosen.history),
+            "note": self.note,
+            "sealing": self._sealing(counts),
+            "closed": _since(self._closed()),
             "revealed": self._revealed_all,
             "filters": chosen.filters,
             "words": chosen.words,
@@ -196,6 +210,16 @@ class Review:
             "notice": straight(self.notice[1]),
         }
 
+    def _sealing(self, counts: Mapping[str, Mapping[str, int]]) -> str:
+        """What saving would seal, in words."""
+        found = {action: counts.get(action, {}).get("approved", 0) for action in WRITES}
+        if not (total := sum(found.values())):
+            return "Saving approves nothing."
+        parts = [f"{count:,} {_SEALED[action]}" for action, count in found.items() if count]
+        remarks = int(np.count_nonzero(self._remarks & (self.selection.state == ACTS["approve"])))
+        parts += [f"{remarks:,} with a remark"] if remarks else []
+        return f"Saving seals {total:,} changes: {', '.join(parts)}."
+
     def _row(self, at: int, row: Mapping[str, Any]) -> dict[str, Any]:
         shown = bool(self._revealed_all or self._revealed[at])
         careful = str if shown and row["action"] != PROBLEM else report.mask_numbers
@@ -203,9 +227,9 @@ class Review:
             k: straight(careful(row[k]))
             for k in ("user", "name", "department", "method", "meaning", "remark", "ticket")
         }
-        numbers = {
-            k: straight(row[k] if shown or row["action"] == PROBLEM else mask(row[k])) for k in ("before", "after")
-        }
+        pair = row["before"], row["after"]
+        before, after = pair if shown or row["action"] == PROBLEM else mask_pair(*pair)
+        numbers = {"before": straight(before), "after": straight(after)}
         state = STATES[self.selection.state[at]] if self.selection.writes[at] else ""
         note = straight(self.selection.note_of(at)) if state == "excluded" else ""
         what = {"action": row["action"], "sign": _SIGNS[row["action"]], "line": int(row["line"])}
@@ -242,7 +266,19 @@ def review_plan(
     notice = (
         ("remove", f"{_broken(broken)}: nothing can be saved") if len(broken) else _standing(plan, folder, selection)
     )
-    review = Review(selection, file, by=by, now=now, on_save=save, reveal=reveal, notice=notice if notice[1] else said)
+    before = memory.get(file.about)
+    note = before.note if before else str((plan_file.standing(plan, folder) or {}).get("note", ""))
+    review = Review(
+        selection,
+        file,
+        by=by,
+        now=now,
+        on_save=save,
+        reveal=reveal,
+        notice=notice if notice[1] else said,
+        closed=lambda: plan_file.closed(folder),
+        note=note,
+    )
     memory[file.about] = review
     return Grid(review.hello(), review.answer, _page(selection, reveal))
 
@@ -272,6 +308,10 @@ def _standing(plan: Plan, folder: Path, selection: Selection) -> tuple[str, str]
     if standing["change_ids"] == selection.approved:
         return "add", f"✓ saved: {when}, in {folder.name}/approval.json"
     return "update", f"an approval of {when} is there already ({standing['note'] or 'no note'}); saving replaces it"
+
+
+def _since(closed: str) -> str:
+    return f"this plan was applied, and is closed since {closed}" if closed else ""
 
 
 def _short(path: Path) -> str:

@@ -127,6 +127,13 @@ def box(sentence: str, kind: str) -> str:
     return f'<div class="box {kind}">{text(sentence)}</div>'
 
 
+def failure(name: str, said: str) -> str:
+    """What broke and the remedy, in a box each; `name` is the error's, `said` its text, the remedy from line two on."""
+    happened, _, remedy = said.partition("\n")
+    lead = "Stopped" if name == "GuardStop" else f"It broke: {name}"
+    return box(f"{lead}: {happened}", "remove") + (box(remedy.strip(), "update") if remedy else "")
+
+
 def track(share: float) -> str:
     """A bar of progress, 0 … 1."""
     return f'<div class="track"><i style="width:{min(max(share, 0), 1):.1%}"></i></div>'

@@ -7,6 +7,7 @@ Profiles and authentication methods are two things: a profile is public, and a c
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from authops.words.errors import ParameterError
 from authops.words.frames import USERS
 
 OWN_COUNTRY: Final = "usageLocation"
+_log = logging.getLogger(__name__)
 _DAYS: Final = re.compile(r"([0-9]{1,4})d")
 _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 Tick = Callable[[int], None]
@@ -62,12 +64,15 @@ async def read(
     members = await directory.group_users(graph, await directory.group_id(graph, group)) if group else None
     sku = await _sku(graph, licence)
     found: dict[str, dict[str, Any]] = {}
+    nobody = {name.casefold(): name for name in departments}
     async for user in graph.pages(requests.profiles(filter)):
         user_id = directory.user_row(user)["user_id"]
+        nobody.pop((user.get("department") or "").casefold(), None)
         if (members is None or user_id in members) and _within(user, departments, sku, since):
             # Pages may overlap while people come and go: a person is read once.
             found[user_id] = user
             tick(len(found))
+    empty = _empty(departments, list(nobody.values()))
     people = list(found.values())
     saying = [user for user in people if on_blank == "remove" or any(_text(user, p) for p in chosen.values())]
     rows = _rows(saying, chosen, default_region)
@@ -82,6 +87,7 @@ async def read(
         "users in scope": len(people),
         "users whose profile says something": len(saying),
         **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
+        **empty,
         "methods": rows.methods,
         **as_their_column(wanted),
         "default_region": default_region,
@@ -154,6 +160,17 @@ def _rows(people: Sequence[Mapping[str, Any]], chosen: Mapping[str, str], region
     if region == OWN_COUNTRY:
         cells["region"] = [str(user.get("usageLocation") or "") for user in people]
     return Rows([0] * len(people), cells, {"user": "userPrincipalName", **chosen})
+
+
+def _empty(departments: Sequence[str], nobody: Sequence[str]) -> dict[str, list[str]]:
+    """The departments that nobody is in, for people. Raises `ParameterError` when all are so: that is a misspelling."""
+    if not nobody:
+        return {}
+    said = f"scope_departments: nobody is in {', '.join(nobody)}"
+    if len(nobody) == len({name.casefold() for name in departments}):
+        raise ParameterError(said, remedy="check the spelling; upper and lower case are the same")
+    _log.warning("%s", said)
+    return {"departments that nobody is in": list(nobody)}
 
 
 def _scope(group: str, filter: str, departments: Sequence[str], licence: str, new_since: str) -> dict[str, Any]:

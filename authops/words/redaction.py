@@ -38,6 +38,7 @@ _RUN: Final = re.compile(r"(?<!\*)\d(?:[ \u00a0().\-/]{0,2}\d){6,}")
 _A_NAME: Final = re.compile(r"[^\s@,;|]+@[\w.-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST: Final = 120
 _SHOWN: Final = 3
+_DIFFERING: Final = 2
 _SECRET_NAME: Final = re.compile(r"secret|passw|passphrase|_pwd?$|token|api.?key|private.?key|webhook", re.IGNORECASE)
 _NOT_TEXT: Final = ("image/png", "image/jpeg", "image/gif", "application/pdf", "application/octet-stream")
 _CODE: Final = 5  # digits that may stand before a known national number: 00 and a country code
@@ -56,6 +57,22 @@ def mask(value: str) -> str:
     code, space, rest = value.partition(" ") if re.match(r"\+[0-9]{1,3} ", value) else ("", "", value)
     keep = _SHOWN if len(rest) > 2 * _SHOWN else 0
     return code + space + "*" * (len(rest) - keep) + (rest[-keep:] if keep else "")
+
+
+def mask_pair(before: str, after: str) -> tuple[str, str]:
+    """Two values masked. Where the masks are alike and the values are not, the first characters that differ are shown.
+
+    `+33 612345810`, `+33 698345810` → `+33 *12***810`, `+33 *98***810`.
+    """
+    masked = mask(before), mask(after)
+    if before == after or masked[0] != masked[1]:
+        return masked
+    shown = [at for at, (a, b) in enumerate(zip(before, after, strict=True)) if a != b][:_DIFFERING]
+    one, other = (
+        "".join(c if at in shown else hidden for at, (c, hidden) in enumerate(zip(value, masked[0], strict=True)))
+        for value in (before, after)
+    )
+    return one, other
 
 
 def mask_numbers(words: str) -> str:

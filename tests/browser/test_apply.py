@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Watched
+from tests.browser.lab import ERROR, Watched
 from tests.running import FULL_NUMBER, ROOT
 
 MOVING = re.compile(r"\d+ of \d+ changes · [\d.,]+/s · .+ left · .*\d+ applied")
@@ -63,3 +63,13 @@ def test_progress_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path
     assert settled(run) == 118
     assert len(tenant.writes()) == 118
     assert not FULL_NUMBER.search(page.locator(".jp-Notebook").inner_text())
+
+
+def test_what_goes_wrong_is_said_in_two_boxes_and_never_as_a_traceback(watched: Watched) -> None:
+    watched.open(watched.lab.notebook("3_apply"))
+    watched.run_all()
+    boxes = watched.page.locator(".jp-OutputArea .ao .box")
+    expect(boxes.first).to_contain_text("holds plan.json")
+    expect(boxes.nth(1)).to_contain_text("run the notebook before this one first")
+    expect(watched.page.locator(".jp-Notebook")).not_to_contain_text("Traceback")
+    assert watched.page.locator(ERROR).count() == 0

@@ -196,3 +196,35 @@ def test_a_restarted_kernel_loses_no_decision(watched: Watched, source: str) -> 
     expect(grid.locator(".saved")).to_contain_text("✓ saved: 1 approved, 1 excluded")
     assert watched.lab.run() != before
     assert len(approval(watched)["change_ids"]) == 1
+
+
+def kinds(cells: Locator) -> list[str]:
+    found = [re.search(r"jp-(\w+)Cell", cell.get_attribute("class") or "") for cell in cells.all()]
+    return [kind[1] for kind in found if kind]
+
+
+def test_no_key_in_the_grid_reaches_the_notebook_and_a_grid_without_a_kernel_says_so(
+    watched: Watched, source: str
+) -> None:
+    grid = previewed(watched, source)
+    page = watched.page
+    before = kinds(page.locator(".jp-Cell"))
+    for name in ("search", "department", "note of an exclusion", "note of the approval", "changes"):
+        grid.get_by_label(name, exact=True).focus()
+        for key in ("Escape", "d", "d", "b", "m", "y", "Control+s"):
+            page.keyboard.press(key)
+    for button in grid.locator("button:enabled, summary").all():
+        button.focus()
+        for key in ("d", "d", "x", "m", "a", "b", "r", "y", "c", "v", "z"):
+            page.keyboard.press(key)
+    assert kinds(page.locator(".jp-Cell")) == before
+    grid.get_by_role("button", name="Clear filters").click()
+    grid.get_by_role("button", name="Approve all that match").click()
+    expect(grid.locator(".sealing")).to_contain_text("Saving seals")
+    watched.menu("Kernel", "Shut Down Kernel")
+    page.locator("#jp-main-statusbar").get_by_text("No Kernel").wait_for()
+    grid.get_by_role("button", name="Save approval").click()
+    expect(grid.locator(".saved")).to_contain_text("The kernel does not answer")
+    assert grid.locator("button:enabled").count() == 0
+    assert not (watched.lab.run() / "approval.json").exists()
+    watched.errors.clear()  # JupyterLab itself complains of the kernel that is gone

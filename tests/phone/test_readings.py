@@ -75,6 +75,12 @@ def test_over_all_regions_the_right_number_or_a_refusal(part: int) -> None:
     assert refused <= 0.15 * bare
 
 
+def test_the_sweep_is_wide() -> None:
+    of_a_region = [(k, n, region) for region in REGIONS for k, n in examples(region).values()]
+    cells = sum(len([*plain(n, r), *(risky(n, r) if k in PHONES else ())]) for k, n, r in of_a_region)
+    assert cells > 35_000
+
+
 def test_over_all_regions_at_least_95_of_100_bare_national_numbers_are_read() -> None:
     bare = [
         (phonenumbers.national_significant_number(n), r)

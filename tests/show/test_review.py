@@ -17,6 +17,7 @@ from authops.plan.selection import Decision
 from authops.show import review as module
 from authops.show.grid import Grid
 from authops.show.review import review_plan
+from authops.words.errors import GuardStop
 from authops.words.frames import PROBLEMS, USERS, empty, frame
 from tests.show.reviewed import HOSTILE, changes
 
@@ -103,6 +104,62 @@ def test_what_is_saved_is_what_was_approved_with_the_excluded_and_why(folder: Pa
     assert f"{folder.name}/approval.json" in shown.notice
     approved = plan_file.approved(made, folder, tenant_id="t", now=plan_file.utc_now())
     assert approved["change_id"].tolist() == [i for i in made.writes["change_id"] if i not in out]
+
+
+def test_what_was_decided_after_the_save_holds_the_apply_until_it_is_saved_or_taken_back(folder: Path) -> None:
+    made = saved_plan(folder)
+    shown = opened(made, folder)
+    shown.does("decide", act="approve", ranges=None)
+    shown.does("save", note="CHG-1")
+    asked = {"tenant_id": "t", "now": plan_file.utc_now()}
+    whole = len(plan_file.approved(made, folder, **asked))
+    for act, said in (("exclude", "0 changes more are approved, 2 no longer"), ("reopen", "2 no longer")):
+        shown.does("decide", act=act, ranges=[[0, 2]])
+        with pytest.raises(GuardStop, match=said):
+            plan_file.approved(made, folder, **asked)
+    shown.does("undo")
+    shown.does("undo")
+    assert len(plan_file.approved(made, folder, **asked)) == whole
+    shown.does("decide", act="exclude", ranges=[[0, 2]])
+    shown.does("save", note="CHG-1")
+    assert len(plan_file.approved(made, folder, **asked)) == whole - 2
+
+
+def test_an_applied_plan_is_closed_its_grid_reads_only_and_says_since_when(folder: Path) -> None:
+    made = saved_plan(folder)
+    shown = opened(made, folder)
+    shown.does("decide", act="approve", ranges=[[0, 5]])
+    shown.does("save", note="CHG-1")
+    before = (folder / "approval.json").read_bytes()
+    plan_file.close(folder, at=NOW)
+    plan_file.close(folder, at=NOW.replace(year=2030))
+    for act in ("decide", "save", "undo", "ticket"):
+        shown.does(act, act="exclude", ranges=[[0, 2]], note="other")
+        assert f"closed since {NOW.isoformat()}" in shown.notice
+    assert shown.seen["state"]["closed"]
+    assert (folder / "approval.json").read_bytes() == before
+    assert shown.does("reveal", all=True)["state"]["revealed"]
+    with pytest.raises(GuardStop, match="closed since"):
+        plan_file.approve(made, folder, [], by="ann", now=NOW)
+
+
+def test_the_grid_says_what_saving_would_seal_and_keeps_the_ticket(folder: Path) -> None:
+    made = saved_plan(folder)
+    shown = opened(made, folder)
+    assert shown.does("look")["state"]["sealing"] == "Saving approves nothing."
+    state = shown.does("decide", act="approve", ranges=None)["state"]
+    counts = made.writes["action"].value_counts()
+    assert f"Saving seals {len(made.writes):,} changes: {counts['add']:,} added" in state["sealing"]
+    assert f"{counts['update']:,} that replace a value" in state["sealing"]
+    shown.does("ticket", note=" CHG-7 ")
+    again = opened(made, folder)
+    assert again.seen["state"]["note"] == "CHG-7"
+    again.does("save", note="CHG-8")
+    module.memory.clear()
+    assert opened(made, folder).seen["state"]["note"] == "CHG-8"
+    facts = plan_file.approval(made, folder)
+    assert (facts["ticket"], facts["excluded"]) == ("CHG-8", "nothing")
+    assert facts["approved"] == f"{len(made.writes):,} changes by ann at {NOW.isoformat()}"
 
 
 def test_a_change_after_saving_says_that_it_is_not_saved(folder: Path) -> None:

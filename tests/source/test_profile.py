@@ -95,6 +95,14 @@ def test_a_scope_holds_whom_it_says(stage: Stage, scope: dict[str, Any], names: 
     assert {name for name, _ in said(read(stage, default_region="usageLocation", **scope))} == names
 
 
+def test_a_department_that_nobody_is_in_is_said_beside_one_that_is_there(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = read(stage, default_region="usageLocation", departments=["legal", "Leagl"])
+    assert found.facts["departments that nobody is in"] == ["Leagl"]
+    assert "scope_departments: nobody is in Leagl" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("fields", "options", "message"),
     [
@@ -103,6 +111,7 @@ def test_a_scope_holds_whom_it_says(stage: Stage, scope: dict[str, Any], names: 
         (("mobile from mobilePhone", "mobile from businessPhones"), {}, "names mobile twice"),
         ((), {"new_since": "yesterday"}, "new_since"),
         ((), {"licence": "SPE_E9"}, "no licence"),
+        ((), {"departments": ["Slaes", "Markting"]}, "nobody is in Slaes, Markting"),
         ((), {"default_region": "XX"}, "is no country"),
     ],
 )

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from authops.words import console, redaction
-from authops.words.redaction import Scanner, mask_cell
+from authops.words.redaction import Scanner, mask_cell, mask_pair
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl"
 KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADANBg\n-----END RSA PRIVATE KEY-----"
@@ -107,6 +107,23 @@ def test_pictures_are_left_alone() -> None:
     masked = Scanner().tree(data)
     assert masked["image/png"] == data["image/png"]
     assert "612345" not in masked["image/svg+xml"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("+33 612345810", "+33 698345810", ("+33 *12***810", "+33 *98***810")),
+        ("+33 612345810", "+33 612346810", ("+33 *****5810", "+33 *****6810")),
+        ("ann@x.example", "ane@x.example", ("a*n@x.example", "a*e@x.example")),
+        ("+33 612345810", "+33 612345811", ("+33 ******810", "+33 ******811")),
+        ("+33 612345810", "+33 612345810", ("+33 ******810", "+33 ******810")),
+        ("", "+33 612345810", ("", "+33 ******810")),
+    ],
+)
+def test_two_numbers_whose_masks_are_alike_show_two_characters_that_differ(
+    before: str, after: str, shown: tuple[str, str]
+) -> None:
+    assert mask_pair(before, after) == shown
 
 
 def test_what_was_masked_is_said_in_words() -> None:

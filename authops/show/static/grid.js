@@ -18,10 +18,15 @@ const KEYS = [
   ["r", "show or hide the full numbers of the selection"], ["/", "search; Enter goes on to the rows, Esc clears it first"],
 ];
 
+// What stands on an element holds JupyterLab's shortcuts off it; on what is around it that is too late.
+const OURS = new Set(["button", "input", "select", "summary"]);
+const PATIENCE = 8000; // milliseconds after which a kernel that says nothing is taken for busy or gone
+
 const number = (n) => Number(n).toLocaleString("en-US");
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  if (OURS.has(tag) || "tabindex" in attributes) node.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
@@ -70,16 +75,16 @@ function render({ model, el }) {
   const id = `ao-${Math.random().toString(36).slice(2)}`; // the same grid may stand on a page twice
   let view = -1, rev = -1, total = 0, state = null;
   let cursor = 0, anchor = 0, ranges = [[0, 1]];
-  let asked = null, waiting = false, fresh = true, timer = 0, frame = 0;
+  let asked = null, waiting = false, fresh = true, timer = 0, frame = 0, patience = 0, gone = false;
 
   const act = { filter, clear, focus: () => body.focus({ preventScroll: true }) };
   const bar = toolbar(hello, act);
-  const button = (label, title, onclick, css = "") => make("button", { type: "button", title, class: css, onclick }, label);
-  const approveAll = button("Approve", "approve all that match; what was excluded stays excluded", () => decide("approve", true), "yes");
-  const excludeAll = button("Exclude", "exclude all that match", () => decide("exclude", true), "no");
-  const approveSome = button("Approve", "a", () => decide("approve"), "yes");
-  const excludeSome = button("Exclude", "x", () => decide("exclude"), "no");
-  const reopenSome = button("Reopen", "o", () => decide("reopen"));
+  const button = (label, title, onclick, css = "", name = null) => make("button", { type: "button", title, class: css, "aria-label": name, onclick }, label);
+  const approveAll = button("Approve", "approve all that match; what was excluded stays excluded", () => decide("approve", true), "yes", "Approve all that match");
+  const excludeAll = button("Exclude", "exclude all that match", () => decide("exclude", true), "no", "Exclude all that match");
+  const approveSome = button("Approve", "a", () => decide("approve"), "yes", "Approve the selected");
+  const excludeSome = button("Exclude", "x", () => decide("exclude"), "no", "Exclude the selected");
+  const reopenSome = button("Reopen", "o", () => decide("reopen"), "", "Reopen the selected");
   const undo = button("Take back", "z: take the last decision back", () => tell({ do: "undo" }));
   const reveal = button("Show full numbers", "", () => tell({ do: "reveal", all: !state.revealed }));
   const matching = make("span", { class: "what" }), chosen = make("span", { class: "what" });
@@ -100,7 +105,11 @@ function render({ model, el }) {
     class: "body", tabindex: "0", role: "grid", "aria-label": "changes", "aria-multiselectable": "true",
     onscroll: soon, onkeydown: pressed,
   }, make("div", { class: "heads", role: "row" }, ...heads, make("span", { class: "h eye" })), sheet);
-  const note = make("input", { class: "why", placeholder: "Ticket, or why", maxlength: 500, "aria-label": "note of the approval" });
+  const note = make("input", {
+    class: "why", placeholder: "Ticket, or why", maxlength: 500, "aria-label": "note of the approval",
+    onchange: () => tell({ do: "ticket", note: note.value }),
+  });
+  const sealing = make("div", { class: "sealing", role: "status" });
   const save = button("Save approval", "write approval.json", () => tell({ do: "save", note: note.value }), "save");
   const saved = make("div", { class: "saved", role: "status" });
   const keys = make("details", {}, make("summary", {}, "Keys"),
@@ -111,7 +120,7 @@ function render({ model, el }) {
     make("div", { class: "bar" },
       make("span", { class: "group" }, matching, approveAll, excludeAll),
       make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome), why),
-    make("div", { class: "bar" }, status, undo, reveal), body, make("div", { class: "bar" }, note, save, saved), keys);
+    make("div", { class: "bar" }, status, undo, reveal), body, make("div", { class: "bar" }, sealing, note, save, saved), keys);
   if (!columns.includes("department")) root.classList.add("plain");
   el.replaceChildren(root);
 
@@ -129,19 +138,45 @@ function render({ model, el }) {
   function tell(message) {
     if (timer) search(); // what stands in the filters holds first; the kernel refuses what was meant for other rows
     const { from, to } = sight();
-    model.send({ from, count: Math.max(to - from, 60), view, ...message });
+    send({ from, count: Math.max(to - from, 60), view, ...message });
+  }
+
+  function send(message) {
+    if (gone) return;
+    try { model.send(message); } catch { alone(); return; }
+    if (!patience) patience = setTimeout(alone, PATIENCE);
+  }
+
+  // the kernel is silent: nothing that is clicked now would be kept
+  function alone() {
+    clearTimeout(patience);
+    patience = 0;
+    gone = true;
+    root.classList.add("gone");
+    for (const node of root.querySelectorAll("button, input, select")) node.disabled = true;
+    saved.className = "saved remove";
+    saved.textContent = "! The kernel does not answer: it is busy, or gone. Nothing clicked since is saved. When it is there again, run this cell again; what was decided before is taken up.";
+  }
+
+  function back() {
+    gone = false;
+    root.classList.remove("gone");
+    for (const node of root.querySelectorAll("button, input, select")) node.disabled = false;
   }
 
   function look(from, to) {
     asked = [from, to];
     if (waiting) return;
     waiting = true;
-    model.send({ do: "look", from, count: to - from, view });
+    send({ do: "look", from, count: to - from, view });
     asked = null;
   }
 
   function heard(reply) {
     if (reply.what !== "rows") return;
+    clearTimeout(patience);
+    patience = 0;
+    if (gone) back();
     if (reply.looked) waiting = false;
     const first = fresh && reply.looked;
     const other = reply.view !== view;
@@ -184,6 +219,13 @@ function render({ model, el }) {
 
   function decide(what, all = false) {
     tell({ do: "decide", act: what, note: why.value, ranges: all ? null : ranges });
+    if (what === "exclude") why.value = ""; // the next people are excluded for a reason of their own
+  }
+
+  function turn() {
+    const excludes = cache.get(cursor)?.state === "approved";
+    tell({ do: "decide", act: "turn", ranges, at: cursor, note: why.value });
+    if (excludes) why.value = "";
   }
 
   // the rows
@@ -281,7 +323,7 @@ function render({ model, el }) {
     act.focus();
     if (cell?.classList.contains("decision")) {
       move(at, false);
-      tell({ do: "decide", act: "turn", ranges, at: cursor, note: why.value });
+      turn();
     } else if (cell?.classList.contains("eye") && cell.textContent) {
       tell({ do: "reveal", ranges: [[at, at + 1]], on: !cache.get(at)?.shown });
     } else if (event.ctrlKey || event.metaKey) {
@@ -297,7 +339,7 @@ function render({ model, el }) {
     const moves = { ArrowUp: cursor - 1, ArrowDown: cursor + 1, PageUp: cursor - page, PageDown: cursor + page, Home: 0, End: total - 1 };
     const command = event.ctrlKey || event.metaKey;
     const deeds = {
-      " ": () => tell({ do: "decide", act: "turn", ranges, at: cursor, note: why.value }), a: () => decide("approve"), x: () => decide("exclude"), o: () => decide("reopen"),
+      " ": turn, a: () => decide("approve"), x: () => decide("exclude"), o: () => decide("reopen"),
       z: () => tell({ do: "undo" }), n: () => why.focus(), "/": () => bar.search.select(),
       r: () => tell({ do: "reveal", ranges, on: !cache.get(cursor)?.shown }),
     };
@@ -316,9 +358,12 @@ function render({ model, el }) {
     const selected = ranges.reduce((sum, [a, b]) => sum + b - a, 0);
     matching.textContent = `All that match (${number(state.deciding)}):`;
     chosen.textContent = `Selected (${number(selected)}):`;
-    for (const node of [approveAll, excludeAll]) node.disabled = !state.deciding;
-    for (const node of [approveSome, excludeSome, reopenSome]) node.disabled = !selected;
-    undo.disabled = !state.decided;
+    for (const node of [approveAll, excludeAll]) node.disabled = !state.deciding || !!state.closed;
+    for (const node of [approveSome, excludeSome, reopenSome]) node.disabled = !selected || !!state.closed;
+    undo.disabled = !state.decided || !!state.closed;
+    for (const node of [note, why, save]) node.disabled = !!state.closed;
+    sealing.textContent = state.closed || state.sealing;
+    if (document.activeElement !== note) note.value = state.note;
     reveal.textContent = state.revealed ? "Hide numbers" : "Show full numbers";
     reveal.setAttribute("aria-pressed", String(state.revealed));
     for (const [value, chip] of Object.entries(bar.chips)) {
@@ -349,8 +394,8 @@ function render({ model, el }) {
   watch.observe(body);
   heard(hello.first);
   remembered();
-  model.send({ do: "look", from: 0, count: 60, view }); // a reloaded page is told what was done since
-  return () => { model.off("msg:custom", heard); watch.disconnect(); };
+  send({ do: "look", from: 0, count: 60, view }); // a reloaded page is told what was done since
+  return () => { clearTimeout(patience); model.off("msg:custom", heard); watch.disconnect(); };
 }
 
 export default { render };
