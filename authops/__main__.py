@@ -67,7 +67,7 @@ def run(
     grace: str,
     notify: str | None,
 ) -> None:
-    """Run RUNBOOKS (tour audit preview apply verify undo campaign) headlessly, in order, into one run folder."""
+    """Run RUNBOOKS (tour audit preview apply verify undo campaign retirement) headlessly, in order, in one folder."""
     given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
     if tenants and (connection or run_dir or resume):
@@ -293,6 +293,9 @@ def tenant() -> None:
 @click.option("--home", type=click.Path(path_type=Path), help="Folder of its state and certificates.")
 @click.option("--users", type=int, help="How many users a new tenant has (500).")
 @click.option("--seed", type=int, help="Which people a new tenant has.")
+@click.option(
+    "--population", type=click.Choice(["2025", "2026"]), help="The people of which year a new tenant has (2025)."
+)
 @click.option("--port", default=0, help="Port to listen on; 0 takes a free one.")
 @click.option("--latency", type=float, help="Seconds that every request takes on its way.")
 @click.option("--throttle", type=click.Choice(["off", "documented"]), help="Whether Graph's limits are kept.")

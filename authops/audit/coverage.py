@@ -60,7 +60,8 @@ def join(registrations: pd.DataFrame, people: pd.DataFrame, roles: set[str] | No
         default_method=said["default_method"].fillna(""),
         **{column.removeprefix("is_"): _words(said[column]) for column in _CAPABLE.values()},
     )
-    data["standing"] = _standings(data).where(known, "unknown")
+    best = standings(data["methods"]).where(data["passwordless_capable"] != "yes", "passwordless")
+    data["standing"] = best.where(known, "unknown")
     return data[list(COVERAGE)].astype("str").reset_index(drop=True)
 
 
@@ -79,10 +80,9 @@ def _admin(reported: pd.Series[Any], ids: pd.Series[str], roles: set[str] | None
     return words.where(words == "yes", "no").where(~ids.isin(roles), "yes")
 
 
-def _standings(data: pd.DataFrame) -> pd.Series[str]:
+def standings(methods: pd.Series[str]) -> pd.Series[str]:
     """By what is registered; the combinations are few, people are many."""
-    found = data["methods"].map({said: _standing(said) for said in data["methods"].unique()})
-    return found.where(data["passwordless_capable"] != "yes", "passwordless")
+    return methods.map({said: _standing(said) for said in methods.unique()})
 
 
 def _standing(registered: str) -> str:

@@ -31,7 +31,7 @@ def write(frames: Mapping[str, pd.DataFrame], folder: Path, what: str, kind: str
     kept: dict[str, str] = {}
     for name, data in frames.items():
         if "csv" in kinds:
-            kept[_csv(data, folder / f"{what}-{name}.csv").name] = f"{len(data):,} rows"
+            kept[csv_file(data, folder / f"{what}-{name}.csv").name] = f"{len(data):,} rows"
         if "parquet" in kinds:
             kept[_parquet(data, folder / f"{what}-{name}.parquet").name] = f"{len(data):,} rows"
     if "xlsx" in kinds:
@@ -53,7 +53,8 @@ def _cell(value: Any) -> Any:
     return spreadsheet_safe(value) if isinstance(value, str) else value
 
 
-def _csv(data: pd.DataFrame, path: Path) -> Path:
+def csv_file(data: pd.DataFrame, path: Path) -> Path:
+    """One frame as CSV that runs nothing in a spreadsheet."""
     with _private(path) as file:
         _safe(data).to_csv(file, index=False, encoding="utf-8-sig", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
     return path

@@ -9,5 +9,6 @@ __getattr__ = offered(
     __name__,
     {
         "registration": "REASONS Kept carry_out changed compare ending guard names read reasons restored seal tally",
+        "asked": "verdicts",
     },
 )

@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--home", type=Path, required=True, help="folder of state and certificates")
     serve.add_argument("--users", type=int, help="visible users in a new home (500)")
     serve.add_argument("--seed", type=int, help="seed of a new home")
+    serve.add_argument("--population", help="the people of which year in a new home: 2025, or 2026 (2025)")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=0, help="0: the port of last time, else a free one")
     serve.add_argument("--idle-timeout", type=float, help="seconds without a request before it ends")
@@ -44,7 +45,7 @@ def _serve(asked: argparse.Namespace) -> None:
     from authops.demo.wire import server
 
     options: dict[str, Any] = {"host": asked.host, "port": asked.port, "idle_timeout": asked.idle_timeout}
-    options |= {"users": asked.users, "seed": asked.seed, "assume": dict(asked.assume)}
+    options |= {"users": asked.users, "seed": asked.seed, "population": asked.population, "assume": dict(asked.assume)}
     options["weather"] = weather.read(asked.faults) if asked.faults else {}
     options["weather"] |= {name: json.loads(value) for name, value in asked.weather}
     if asked.permissions is not None:

@@ -97,6 +97,11 @@ class Graph:
         adapter.base_url = root
         return cls(adapter, client, root, **options)
 
+    @property
+    def beta(self) -> str:
+        """The root of beta, for what v1.0 does not tell; it may change at any time."""
+        return f"{self.root.removesuffix('/v1.0')}/beta"
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -10,10 +10,13 @@ from typing import Final
 import authops.methods
 from authops.methods.kind import Kind
 
+# Modules about kinds in general.
+_ABOUT_ALL: Final = ("kind", "kinds", "reported")
+
 
 def _found() -> Iterable[Kind]:
     for module in pkgutil.iter_modules(authops.methods.__path__):
-        if module.name not in ("kind", "kinds"):
+        if module.name not in _ABOUT_ALL:
             kind = getattr(importlib.import_module(f"authops.methods.{module.name}"), "KIND", None)
             if kind:
                 yield kind

@@ -19,6 +19,8 @@ ABROAD: Final = "a number of another country than the user's"
 TWICE: Final = "mobile and alternate mobile are the same number"
 SIGN_IN: Final = "will be registered for signing in by SMS, too"
 SHARED_UNSEEN: Final = "not known whether somebody else signs in by SMS with this number"
+# How a note begins that says until when a phone helps.
+RETIRES: Final = "text messages and calls to it end"
 OWN: Final = "the user's own address: of no use while the mailbox cannot be opened"
 OURS: Final = "an address in one of the tenant's own domains: of no use while its mailboxes cannot be opened"
 
@@ -48,6 +50,13 @@ def add(changes: pd.DataFrame, rows: Any, more: str) -> None:
         at = changes.index[mask]
         notes = changes.loc[at, "note"]
         changes.loc[at, "note"] = notes.where(notes == "", notes + "; ") + more
+
+
+def attention(note: str) -> str:
+    """What a note asks for: `retiring` when it says nothing but until when a phone helps, else `remark`, or ""."""
+    if not note:
+        return ""
+    return "retiring" if all(part.startswith(RETIRES) for part in note.split("; ") if part) else "remark"
 
 
 def _abroad(values: pd.Series[str], asked: pd.Series[bool], countries: Any) -> Any:

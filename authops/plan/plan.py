@@ -25,6 +25,7 @@ HOLDS: Final = {
     "disabled_account": "the account is disabled; allow_disabled lets it pass",
     "unusable_method": "the policy does not let this user use the method; allow_unusable lets it pass",
     "shared_sign_in": "two people who sign in by SMS would have one number; there it must be nobody else's",
+    "retiring": "Microsoft stops delivering text messages and calls to it; on_retiring lets it pass",
     "person_unread": "the person could not be read just now, so whether they may be written to is not known; try again",
     "account_unknown": "Graph did not say whether the account is enabled; allow_disabled lets it pass",
     "guest_unknown": "Graph did not say whether this is a guest; allow_guests lets it pass",
@@ -46,7 +47,7 @@ REASONS: Final = {
     "not_as_written": "the present value is not what the run wrote that is to be undone",
 } | HOLDS
 # What judges a plan: counted up whenever the same inputs would be judged otherwise.
-RULES_VERSION: Final = 6
+RULES_VERSION: Final = 7
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from authops.methods.kinds import KINDS
+from authops.plan.notes import attention
 from authops.plan.plan import REASONS
 from authops.words.frames import ACTIONS, CHANGES, PROBLEMS, WRITES, check
 
@@ -230,7 +231,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[
             "meaning": changes["reason"].map({code: REASONS.get(code, code) for code in changes["reason"].unique()}),
             "remark": changes["note"],
             "ticket": changes["ticket"],
-            "attention": changes["note"].where(changes["note"] == "", "remark"),
+            "attention": changes["note"].map({note: attention(note) for note in changes["note"].unique()}),
         }
     )
     column = (": " + problems["column"]).where(problems["column"] != "", "")

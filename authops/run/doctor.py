@@ -231,7 +231,8 @@ async def _licence(graph: Graph) -> Finding:
 
 _NO_LICENCE: Final = (
     "neither Entra ID P1 nor P2",
-    "the registration report needs P1 or P2; without it no audit, no campaign, and default methods are not known",
+    "the registration report needs P1 or P2; without it no audit, no campaign, default methods are not known, and "
+    "the retirement reads everybody one by one",
 )
 
 
@@ -263,11 +264,11 @@ def _ability(runbook: str, claims: Mapping[str, Any], tenant: Sequence[Finding])
     if allowed is None:
         return Ability(runbook, UNKNOWN)
     lacking = tuple(permissions.missing(runbook, allowed))
-    unlicensed = permissions.REPORT in permissions.NEEDS[runbook] and any(
-        found.said == _NO_LICENCE[0] for found in tenant
-    )
+    report = [need for need in permissions.NEEDS[runbook] if need.what == permissions.REPORT.what]
+    unlicensed = report if any(found.said == _NO_LICENCE[0] for found in tenant) else []
     also = (_NO_LICENCE[0],) if unlicensed else ()
-    state = BAD if unlicensed or any(not need.without for need in lacking) else LOOK if lacking else OK
+    needed = (*lacking, *unlicensed)
+    state = BAD if any(not need.without for need in needed) else LOOK if needed else OK
     return Ability(runbook, state, lacking, also)
 
 

@@ -165,7 +165,9 @@ def _command(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 # The words that templates may use.
 _FROM_OUTCOME: Final = ("status", "connection", "tenant_id", "run", "by", "host", "began_at", "ended_at")
-_MADE: Final = ("title", "exit_code", "meaning", "headlines", "written", "folder", "colour", "urgency")
+_MADE: Final = (
+    "title", "exit_code", "meaning", "headlines", "written", "worse", "standing", "folder", "colour", "urgency"
+)  # fmt: skip
 WORDS: Final = (*_FROM_OUTCOME, *_MADE)
 
 
@@ -182,6 +184,8 @@ def summary(whole: Mapping[str, Any], folder: str) -> dict[str, str]:
         # Slack takes 3,000 characters.
         "headlines": "\n".join(lines)[:2500] or "nothing was run",
         "written": f"{_written(entries):,}",
+        "worse": f"{_worse(entries):,}",
+        "standing": _standing(entries),
         "folder": folder,
         "colour": _COLOURS.get(code, "Attention"),
         "urgency": _URGENCY.get(code, "1"),
@@ -202,10 +206,24 @@ def _written(entries: Mapping[str, Any]) -> int:
     return sum(int(counts.get(name, 0)) for name in _WRITTEN)
 
 
+def _worse(entries: Mapping[str, Any]) -> int:
+    """How many people the retirement found worse off than last time."""
+    return int(entries.get("retirement", {}).get("counts", {}).get("worse", 0))
+
+
+def _standing(entries: Mapping[str, Any]) -> str:
+    """Where people stand, as the last runbook that counted them says."""
+    counted = [entry.get("counts", {}).get("standing") for entry in entries.values()]
+    last = next((found for found in reversed(counted) if isinstance(found, dict)), {})
+    return ", ".join(f"{count:,} {name}" for name, count in last.items() if isinstance(count, int))
+
+
 def due(on: str, told: Mapping[str, str]) -> bool:
-    """Whether this is an occasion: `failure` is any exit code but 0, `change` also that something was written."""
+    """Whether this is an occasion: `failure` is any exit code but 0, `change` also that something was written, or that
+    somebody is worse off.
+    """
     failed = told["exit_code"] != "0"
-    return on == "always" or failed or (on == "change" and told["written"] != "0")
+    return on == "always" or failed or (on == "change" and {told["written"], told.get("worse", "0")} != {"0"})
 
 
 def tell(

@@ -91,6 +91,17 @@ WRITE_CAMPAIGN: Final = Need(
     "change the campaign", ("Policy.ReadWrite.AuthenticationMethod",), "dry runs only; a change is refused"
 )
 CAMPAIGN_GROUPS: Final = replace(GROUPS, without="targets that are groups cannot be told person by person")
+STANDING_POLICY: Final = replace(POLICY, without="whom the policy lets use what, and the campaign, are not known")
+STANDING_GROUPS: Final = replace(GROUPS, without="of whom the policy means by a group, that is not known")
+STANDING_ADMINS: Final = replace(
+    ADMINS, without="the report alone says who is an administrator, and nobody is known to be later than the others"
+)
+STANDING_METHODS: Final = Need(
+    "read all methods of phone owners and of whom the report leaves out",
+    ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
+    "the report's word stands, which is hours behind; whom it leaves out is not known",
+)
+STANDING_REPORT: Final = replace(REPORT, without="everybody is read one by one, and last sign-ins are not known")
 
 _JUDGE: Final = (PEOPLE, *READS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
@@ -101,6 +112,15 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "verify": (*READS, WITNESS),
     "undo": _JUDGE,
     "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),
+    "retirement": (
+        PEOPLE,
+        STANDING_REPORT,
+        STANDING_METHODS,
+        STANDING_POLICY,
+        STANDING_GROUPS,
+        STANDING_ADMINS,
+        SHOW_LICENCES,
+    ),
 }
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {

@@ -31,6 +31,7 @@ RUNBOOKS: Final = {
     "verify": "4_verify.ipynb",
     "undo": "5_undo.ipynb",
     "campaign": "6_campaign.ipynb",
+    "retirement": "7_retirement.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
@@ -42,6 +43,7 @@ FILES: Final[Mapping[str, Callable[[str], bool]]] = {
     "mapping": lambda text: text.endswith((".yaml", ".yml")),
     "scope_file": bool,
     "snapshots": bool,
+    "prices": bool,
 }
 _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
 _LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")

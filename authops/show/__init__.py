@@ -11,7 +11,9 @@ __getattr__ = offered(
         "report": "Progress breaches changes counts coverage_chart facts holds outcomes problems reasons witness",
         "pictures": "details differences dimension dimensions nudges quality settings standings to_look_at trend "
         "unknown",
-        "explore": "DrillDown",
+        "exposure": "by_itself costs countdown exposed_administrators exposure_dimensions exposure_moves "
+        "exposure_trend_view in_use to_act_on",
+        "explore": "DrillDown ExposureDrillDown",
         "stop_button": "StopButton",
         "review": "review_plan",
     },

@@ -12,7 +12,7 @@ from authops.audit.quality import RULES, counts
 from authops.audit.trend import KINDS
 from authops.show import charts
 from authops.show.report import findings as table_of_findings
-from authops.show.views import View, box, note, plain_table, table, text, tile, tiles
+from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number, percent
 from authops.words.redaction import mask
 
@@ -44,7 +44,6 @@ _SETTINGS: Final = {
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info"}
 _REASON_COLOURS: Final = ("bar", "add", "blocked", "update", "remove", "keep")
 _MOST: Final = 12
-_WORD: Final = 24
 
 
 def standings(coverage: pd.DataFrame) -> View:
@@ -197,16 +196,12 @@ def details(details: pd.DataFrame, *, limit: int = 100) -> View:
     heads = ["user", "method", "value", "default", "SMS sign-in", "last change", "by"]
     lines = [_detail(r) for r in _records(details.head(limit))]
     cells = [
-        ("", [text(c) if head in ("user", "by") else _tight(c) for head, c in zip(heads, line, strict=True)])
+        ("", [text(c) if head in ("user", "by") else tight(c) for head, c in zip(heads, line, strict=True)])
         for line in lines
     ]
     said = f"{number(len(lines))} of {number(len(details))} shown; all of them, masked, in the exported files"
     plain = " · ".join(f"{number(int(n))} {state}" for state, n in states.items())
     return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, lines)}\n{said}")
-
-
-def _tight(words: str) -> str:
-    return f'<span class="tight">{text(words)}</span>' if len(words) <= _WORD else text(words)
 
 
 def _detail(row: Mapping[str, Any]) -> list[str]:

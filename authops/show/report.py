@@ -34,8 +34,8 @@ _OUTCOME_KINDS: Final = {
 _COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
 
 
-def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None) -> View:
-    """Big tiles: changes per action, rows with a problem, users who would be written to."""
+def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None, more: str = "") -> View:
+    """Big tiles: changes per action, rows with a problem, users who would be written to; `more`: a sentence beneath."""
     found = check(changes, CHANGES)["action"].value_counts()
     numbers = {action: int(found.get(action, 0)) for action in ACTIONS}
     parts = [tile(f"{SIGNS[a]} {a}", n, a) for a, n in numbers.items()]
@@ -46,7 +46,8 @@ def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None) -> View:
     considered = changes["user_id"].nunique()
     parts.append(tile("users concerned", users, "info", f"of {number(considered)} considered"))
     said = " · ".join(f"{number(n)} {name}" for name, n in numbers.items())
-    return View(tiles(parts), f"{said} · {number(users)} of {number(considered)} users concerned")
+    plain = f"{said} · {number(users)} of {number(considered)} users concerned"
+    return View(tiles(parts) + (note(more) if more else ""), f"{plain}\n{more}".rstrip())
 
 
 def changes(

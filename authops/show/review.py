@@ -32,7 +32,12 @@ _WINDOW: Final = 60
 _WINDOW_AT_MOST: Final = 500
 _FACET_AT_MOST: Final = 500
 _SIGNS: Final = {**report.SIGNS, PROBLEM: "?"}
-_ATTENTION: Final = {"remark": "with a remark", PROBLEM: "rows with a problem", "": "nothing remarkable"}
+_ATTENTION: Final = {
+    "remark": "with a remark",
+    "retiring": "texts and calls end",
+    PROBLEM: "rows with a problem",
+    "": "nothing remarkable",
+}
 _SEALED: Final = {"add": "added", "update": "that replace a value", "remove": "removed"}
 _READ_ONLY: Final = "nothing is decided here any more; preview again for what is still to be changed"
 _DONE: Final = {"approve": "approved", "exclude": "excluded", "reopen": "open again"}
@@ -62,7 +67,7 @@ class Review:
         self.selection, self.notice, self._file = selection, notice, file
         self._by, self._now, self._on_save, self._closed = by, now, on_save, closed
         self.note = note
-        self._remarks = (selection.rows["remark"] != "").to_numpy(bool)
+        self._remarks = (selection.rows["attention"] == "remark").to_numpy(bool)
         self._revealed_all = reveal
         self._revealed = np.zeros(len(selection.rows), bool)
         self._rev, self._retired, self._saved = 0, False, False

@@ -58,6 +58,8 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal;
 .ao svg text{fill:var(--ink);font:13px system-ui,-apple-system,"Segoe UI",sans-serif}.ao svg .dim{fill:var(--dim)}
 </style>"""
 
+_WORD: Final = 24
+
 
 @dataclass(frozen=True, repr=False)
 class View:
@@ -83,6 +85,11 @@ def text(value: object) -> str:
 def straight(value: object) -> str:
     """Without characters that turn the reading direction; for what is not HTML."""
     return str(value).translate(_TURNING)
+
+
+def tight(words: str, most: int = _WORD) -> str:
+    """A text of at most so many letters stays on one line."""
+    return f'<span class="tight">{text(words)}</span>' if len(words) <= most else text(words)
 
 
 def tile(label: str, count: int, kind: str, note: str = "") -> str:

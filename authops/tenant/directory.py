@@ -30,6 +30,7 @@ _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticati
 # Statuses that say: this is not to be had here, with this permission or this licence. A token that is refused (401)
 # says nothing of what there is.
 NOT_FOR_US: Final = (400, 403, 404, 405, 501)
+_WORDS: Final = {True: "yes", False: "no", None: "unknown"}
 Tick = Callable[[int], None]
 
 
@@ -58,7 +59,7 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothin
     Raises `GraphError` when reading is refused altogether (401, 403).
     """
     asked = {requests.user(name): name for name in dict.fromkeys(names)}
-    rows = [_asked_for(asked[a.request], a) async for a in _answers(graph, asked, tick) if a.status != 404]
+    rows = [_asked_for(asked[a.request], a) async for a in answers(graph, asked, tick) if a.status != 404]
     found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
     return found.astype({"account_enabled": "boolean"})
 
@@ -118,7 +119,7 @@ async def current(
     kinds = collections(methods)
     rows = Gathered(CURRENT)
     asked = (k[0].reading(user) for user in ids for k in kinds.values())
-    async for answer in _answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
+    async for answer in answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
         for method in (kind.name for kind in read_here):
@@ -201,7 +202,7 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-async def _answers(
+async def answers(
     graph: Graph,
     asked: Iterable[Request],
     tick: Tick,
@@ -228,23 +229,32 @@ async def _answers(
         raise held[0].error or GraphError("refused", status=held[0].status)
 
 
-async def registrations(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
-    """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All."""
+Seen = Callable[[Mapping[str, Any]], None]
+
+
+async def registrations(graph: Graph, *, tick: Tick = _nothing, seen: Seen | None = None) -> pd.DataFrame:
+    """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All.
+
+    `seen` hears of each row as it comes.
+    """
     rows = Gathered(REGISTRATIONS)
     try:
-        await _gather_registrations(graph, requests.registrations(), rows, tick)
+        await _gather_registrations(graph, requests.registrations(), rows, tick, seen)
     except GraphError as error:
         if error.status != 400 or len(rows):
             raise
         # How large a page may be is not documented.
-        await _gather_registrations(graph, requests.registrations(top=None), rows, tick)
+        await _gather_registrations(graph, requests.registrations(top=None), rows, tick, seen)
     return _once_each(rows)
 
 
-async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, tick: Tick) -> None:
+async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, tick: Tick, seen: Seen | None) -> None:
     async for item in graph.pages(request):
-        rows.add(_registration(item))
+        row = _registration(item)
+        rows.add(row)
         tick(len(rows))
+        if seen:
+            seen(row)
 
 
 async def group_id(graph: Graph, name: str) -> str:
@@ -306,6 +316,7 @@ def _registration(item: dict[str, Any]) -> dict[str, Any]:
         "is_mfa_capable": bool(item.get("isMfaCapable")),
         "is_passwordless_capable": bool(item.get("isPasswordlessCapable")),
         "is_sspr_capable": bool(item.get("isSsprCapable")),
+        "sspr_enabled": _WORDS[flag(item, "isSsprEnabled")],
         "methods_registered": " ".join(item.get("methodsRegistered") or []),
         "default_method": "" if preferred == "none" else preferred,
     }
@@ -313,7 +324,7 @@ def _registration(item: dict[str, Any]) -> dict[str, Any]:
 
 async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     """Every user with licences (PEOPLE), 999 to a page. Licences go by name where names may be read."""
-    names = await _licence_names(graph)
+    names = await licence_names(graph)
     rows = Gathered(PEOPLE)
     async for user in graph.pages(requests.people()):
         ids = [str(licence.get("skuId")) for licence in user.get("assignedLicenses") or []]
@@ -322,7 +333,8 @@ async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     return _once_each(rows)
 
 
-async def _licence_names(graph: Graph) -> dict[str, str]:
+async def licence_names(graph: Graph) -> dict[str, str]:
+    """SKU id → part number; empty, with a warning, where names may not be read."""
     try:
         return {str(r["skuId"]): str(r["skuPartNumber"]) async for r in graph.pages(requests.subscribed_skus())}
     except GraphError as error:
@@ -341,7 +353,7 @@ async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFram
     preferred = dict(zip(registrations["user_id"], registrations["default_method"], strict=True))
     asked = {requests.authentication_methods(user): user for user in names}
     rows = Gathered(DETAILS)
-    async for answer in _answers(graph, asked, tick):
+    async for answer in answers(graph, asked, tick):
         user = asked[answer.request]
         who = {"user_id": user, "user_principal_name": names[user]}
         for row in await _details(graph, answer, (default_names() | _DEFAULT_KINDS).get(preferred.get(user, ""), "")):
@@ -388,7 +400,7 @@ async def profile_phones(graph: Graph, ids: Iterable[str]) -> pd.DataFrame:
     """The phones in these users' directory profiles (PROFILES); who could not be read is left out. User.Read.All."""
     asked = {requests.profile_phones(user): user for user in dict.fromkeys(ids)}
     rows = Gathered(PROFILES)
-    async for answer in _answers(graph, asked, _nothing):
+    async for answer in answers(graph, asked, _nothing):
         if answer.status == 200 and answer.body:
             numbers = [str(n) for n in answer.body.get("businessPhones") or []]
             row = {"user_id": asked[answer.request], "mobile_phone": answer.body.get("mobilePhone") or ""}

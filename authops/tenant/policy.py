@@ -63,9 +63,14 @@ class Targets:
         return {name: await self._of_kind(found, kind) for name, kind in KINDS.items() if kind.policies}
 
     async def _of_kind(self, policy: Mapping[str, Mapping[str, Any]], kind: Kind) -> list[Reach]:
-        return [await self._allowed(policy.get(one.configuration.casefold(), {}), one) for one in kind.policies]
+        return [await self._allowed(policy, one) for one in kind.policies]
 
-    async def _allowed(self, configuration: Mapping[str, Any], one: Policy) -> Reach:
+    async def allowed(self, policy: Mapping[str, Mapping[str, Any]], one: Policy) -> Reach:
+        """Whom a configuration of the policy lets use something; a configuration that is missing is not known."""
+        return await self._allowed({name.casefold(): configuration for name, configuration in policy.items()}, one)
+
+    async def _allowed(self, policy: Mapping[str, Mapping[str, Any]], one: Policy) -> Reach:
+        configuration = policy.get(one.configuration.casefold(), {})
         allowed = flag(configuration, one.flag) if one.flag else True
         if allowed is None:
             return UNKNOWN

@@ -19,6 +19,7 @@ from authops.phone.number import fold
 from authops.tenant import directory, policy, roles, sign_in
 from authops.tenant.sign_in import Taken
 from authops.tenant.unknown import Unknown
+from authops.words import retirement
 from authops.words.errors import GraphError
 from authops.words.frames import HELD, frame
 
@@ -45,6 +46,7 @@ class Rules:
 class Protection:
     """`held`: HELD rows of the people asked about; `unread`: guard → why it could not be judged.
 
+    `ranks`: who of them is Global Administrator, active or eligible, no or unknown.
     `sms_sign_in`: whose mobile Graph tries to register for signing in by SMS, too; `may_sign_in`: of whom that is not
     known; `reach`: whom the policy means by it.
     """
@@ -54,6 +56,13 @@ class Protection:
     sms_sign_in: frozenset[str] = frozenset()
     may_sign_in: frozenset[str] = frozenset()
     reach: policy.Reach = policy.NOBODY
+    ranks: Mapping[str, str] = field(default_factory=dict)
+
+    def cohorts(self, users: pd.DataFrame) -> dict[str, str]:
+        """User id → one of words.retirement.COHORTS; `users`: USERS."""
+        named = zip(users["user_id"], users["user_principal_name"], strict=True)
+        rank = {user: self.ranks.get(user, "unknown") for user in users["user_id"]}
+        return {u: retirement.cohort(external=retirement.is_external(name), global_admin=rank[u]) for u, name in named}
 
 
 async def read(graph: Graph, users: pd.DataFrame, rules: Rules, *, sealed: bool = False) -> Protection:
@@ -66,19 +75,24 @@ async def read(graph: Graph, users: pd.DataFrame, rules: Rules, *, sealed: bool 
     unknown.of([user for user in _names(users) if user not in set(known["user_id"])], "person")
     named, admins, groups, (unusable, reach) = await asyncio.gather(
         _named(graph, users, rules.protect_users, unknown, sealed=sealed),
-        _admins(graph, unknown, needed=not rules.allow_admins),
+        roles.read(graph),
         _members(graph, rules.protect_groups, unknown),
         _by_policy(graph, known, unknown, needed=not rules.allow_unusable),
     )
     rows = _of_account(known, rules, unknown)
     rows += [_row(user, "", "protected_user") for user in named]
-    rows += [_row(user, "", "administrator") for user in _of(users, admins)]
+    if not rules.allow_admins:
+        rows += [_row(user, "", "administrator") for user in _of(users, admins.holders)]
+        for why in admins.unknown:
+            unknown.of_all("allow_admins", why)
     rows += [_row(user, "", "protected_group") for user in _of(users, groups)]
     # The last row of a person is the reason that is shown: what is known comes after what is not.
     held = frame(HELD, [*unknown.held, *rows, *unusable])
     signing = {user: reach.has(user) for user in known.loc[~_is(known, "guest"), "user_id"]}
     certain = frozenset(user for user, signs_in in signing.items() if signs_in)
-    return Protection(held, unknown.stops, certain, frozenset(u for u, s in signing.items() if s is None), reach)
+    doubtful = frozenset(user for user, signs_in in signing.items() if signs_in is None)
+    ranks = {user: admins.rank(user) for user in known["user_id"]}
+    return Protection(held, unknown.stops, certain, doubtful, reach, ranks)
 
 
 async def again(graph: Graph, people: pd.DataFrame, changes: pd.DataFrame, rules: Rules) -> Protection:
@@ -180,14 +194,6 @@ async def _looked_up(graph: Graph, names: list[str], unknown: Unknown) -> list[s
         if why:
             unknown.of_all("protect_users", f"{name}: {why.splitlines()[0]}")
     return list(found["user_id"])
-
-
-async def _admins(graph: Graph, unknown: Unknown, *, needed: bool) -> frozenset[str]:
-    """Who holds a directory role; who else may is not known."""
-    found = await roles.read(graph) if needed else roles.Roles(frozenset())
-    for why in found.unknown:
-        unknown.of_all("allow_admins", why)
-    return found.holders
 
 
 async def _members(graph: Graph, names: Iterable[str], unknown: Unknown) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from authops.graph import requests
@@ -15,16 +15,26 @@ from authops.tenant.unknown import said
 from authops.words.errors import GraphError
 
 _log = logging.getLogger(__name__)
+# The template of a built-in role has one id in every tenant (Entra: built-in roles).
+GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 _NEVER_PEOPLE: Final = ("servicePrincipal",)
 _CERTAIN: Final = ("user", "group", *_NEVER_PEOPLE)
 
 
 @dataclass(frozen=True)
 class Roles:
-    """`holders`: ids of users who hold a role for sure; `unknown`: what could not be read of the others."""
+    """`holders`: ids of users who hold a role for sure; `unknown`: what could not be read of the others.
+
+    `ranks`: of those who are Global Administrators, active or eligible.
+    """
 
     holders: frozenset[str]
     unknown: tuple[str, ...] = ()
+    ranks: Mapping[str, str] = field(default_factory=dict)
+
+    def rank(self, user: str) -> str:
+        """active, eligible, no or unknown: whether somebody is Global Administrator."""
+        return self.ranks.get(user, "unknown" if self.unknown else "no")
 
 
 async def read(graph: Graph) -> Roles:
@@ -34,15 +44,25 @@ async def read(graph: Graph) -> Roles:
     Without Entra ID P2 nobody is eligible, and Graph says so.
     """
     unknown: list[str] = []
-    rows = await _rows(graph, requests.role_assignments(), "active roles", unknown)
-    rows += await _rows(graph, requests.role_eligibilities(), "eligible roles", unknown)
+    active = await _rows(graph, requests.role_assignments(), "active roles", unknown)
+    eligible = await _rows(graph, requests.role_eligibilities(), "eligible roles", unknown)
+    tops = {"eligible": _tops(eligible), "active": _tops(active)}
     holders: set[str] = set()
-    for principal, kind in _principals(rows, unknown).items():
-        if kind in ("user", ""):
-            holders.add(principal)
+    ranks: dict[str, str] = {}
+    for principal, kind in _principals([*active, *eligible], unknown).items():
+        people = {principal} if kind in ("user", "") else set[str]()
         if kind in ("group", ""):
-            holders |= await _members(graph, principal, kind, unknown)
-    return Roles(frozenset(holders), tuple(unknown))
+            people |= await _members(graph, principal, kind, unknown)
+        holders |= people
+        for rank in (rank for rank, who in tops.items() if principal in who):
+            ranks |= {user: rank for user in people if ranks.get(user) != "active"}
+    return Roles(frozenset(holders), tuple(unknown), ranks)
+
+
+def _tops(rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Who is Global Administrator by these rows."""
+    named = (row for row in rows if text(row, "roleDefinitionId").casefold() == GLOBAL_ADMINISTRATOR)
+    return {directory.object_id(row.get("principalId")) for row in named}
 
 
 async def _rows(graph: Graph, request: Request, what: str, unknown: list[str]) -> list[dict[str, Any]]:

@@ -118,6 +118,7 @@ REGISTRATIONS: Final = _shape(
     is_mfa_capable=("flag", ""),
     is_passwordless_capable=("flag", ""),
     is_sspr_capable=("flag", ""),
+    sspr_enabled=("text", "yes, no or unknown: password reset is enabled for them"),
     methods_registered=("text", "Graph's open list, joined by space"),
     default_method=("text", "userPreferredMethodForSecondaryAuthentication"),
 )
@@ -192,6 +193,62 @@ DIFFERENCES: Final = _shape(
     after=("text", "standing now, empty = not there"),
     admin=("text", "yes, no or unknown"),
     department=("text", ""),
+)
+
+
+HOLDERS: Final = _shape(
+    user_id=("text", "object id: the key"),
+    user_principal_name=("text", "the label"),
+    display_name=("text", ""),
+    department=("text", "empty = not set"),
+    country=("text", "usageLocation, empty = not set"),
+    licences=("text", "as in PEOPLE"),
+    account=("text", "enabled, disabled or unknown"),
+    user_type=("text", "Member, Guest, or empty when Graph did not say"),
+    external=("text", "yes, no or unknown: an external user; internal guests are not"),
+    admin=("text", "yes, no or unknown: holds a directory role, active or eligible"),
+    global_admin=("text", "active, eligible, no or unknown"),
+    in_sms=("text", "yes, no or unknown: the methods policy lets them use SMS"),
+    in_voice=("text", "the same of voice"),
+    may_passkey=("text", "the same of passkeys, with self-service"),
+    may_app=("text", "the same of Authenticator"),
+    may_pass=("text", "the same of a Temporary Access Pass"),
+    per_user_mfa=("text", "disabled, enabled, enforced or unknown"),
+    known=("text", "yes, or why the methods are not known"),
+    methods=("text", "the report's names of what is registered, joined by space"),
+    default_method=("text", "as in REGISTRATIONS"),
+    sspr=("text", "yes, no or unknown: password reset is enabled for them"),
+    profile_value=("text", "yes, no or unknown: the profile has a number or an address"),
+    number_country=("text", "countries of the registered numbers, two letters, joined by space"),
+    campaign=("text", "one of campaign.REASONS, or unknown"),
+    last_sign_in=("text", "ISO 8601, empty = never or not known"),
+    phone_used=("text", "day on which a text message or call was last seen used, empty = not seen, or not read"),
+)
+USED: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "Graph's words for what served as second factor"),
+    last_at=("time", "when it was last seen, UTC, ISO 8601"),
+    phone=("flag", "a text message or a call"),
+)
+CONTACTS: Final = _shape(
+    user_id=("text", "object id"),
+    mobile=("text", "the profile's mobilePhone, as somebody typed it"),
+    office=("text", "the first of its businessPhones"),
+    email=("text", "the first of its otherMails"),
+)
+EXPOSURE: Final = _shape(
+    **HOLDERS,
+    scope=("text", "by what they may use SMS or voice: methods policy, per-user MFA, neither or not known"),
+    phones=("text", "registered phones, in the report's names"),
+    survivors=("text", "what satisfies multifactor sign-in and lasts"),
+    not_understood=("text", "methods whose meaning is not known here"),
+    status=("text", "one of retirement.STATUSES"),
+    cohort=("text", "one of words.retirement.COHORTS"),
+    blocked_from=("text", "the day, ISO 8601; empty = not blocked"),
+    reset_today=("text", "what password reset accepts of what is registered"),
+    reset_after=("text", "what of that lasts"),
+    reset=("text", "one of retirement.RESETS"),
+    next_step=("text", "one of retirement.STEPS"),
 )
 
 

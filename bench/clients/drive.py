@@ -22,8 +22,8 @@ from authops.demo.wire.server import Threaded
 
 HERE: Final = Path(__file__).parent
 PAGE: Final = HERE.parents[1] / "docs" / "demo-tenant.md"
-OPERATIONS: Final = ("sign in", "list", "read", "add", "change", "delete", "batch", "report")
-NPM: Final = ("@azure/msal-node", "@microsoft/microsoft-graph-client", "@azure/identity")
+OPERATIONS: Final = ("sign in", "list", "read", "add", "change", "delete", "batch", "report", "doctor")
+NPM: Final = ("@azure/msal-node", "@microsoft/microsoft-graph-client", "@azure/identity", "@pnp/cli-microsoft365")
 PIP: Final = ("Office365-REST-Python-Client", "O365", "msal", "msgraph-sdk", "azure-identity")
 BEGIN, END = "<!-- clients: made by bench/clients/drive.py -->", "<!-- end of clients -->"
 
@@ -31,7 +31,7 @@ BEGIN, END = "<!-- clients: made by bench/clients/drive.py -->", "<!-- end of cl
 def prepare(folder: Path) -> None:
     """Install what is missing, through the ordinary clients."""
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "node_modules").exists():
+    if not all((folder / "node_modules" / name).exists() for name in NPM):
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", *NPM], cwd=folder, check=True)
     for name, packages in (("py", PIP), ("az", ("azure-cli",))):
         if not (folder / name).exists():
@@ -57,6 +57,7 @@ def environment(known: dict[str, str], folder: Path) -> dict[str, str]:
     told |= {"PLACE": str(folder / "place.json"), "TMPDIR": str(folder), "AZURE_CONFIG_DIR": str(folder / "azure")}
     told |= {"GRAPH": known["graph_url"], "AUTHORITY": known["authority_url"], "TENANT": known["tenant_id"]}
     told |= {"AZURE_CORE_INSTANCE_DISCOVERY": "false", "AZURE_CORE_COLLECT_TELEMETRY": "false"}
+    told |= {"LEAD": str(HERE / "lead.cjs")}
     told |= {"CLIENT": known["client_id"], "CERTIFICATE": known["certificate_path"], "ADA": known["ada"]}
     return {**os.environ, **told, "PATH": f"{folder / 'az' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
@@ -94,6 +95,7 @@ def drive(folder: Path) -> dict[str, dict[str, str]]:
         "msgraph-sdk for Python, `GraphServiceClient(credentials=…)`": [*python, "sdk"],
         "Office365-REST-Python-Client": [*python, "office365"],
         "O365": [*python, "o365"],
+        "CLI for Microsoft 365, `m365 login --authType certificate`": ["sh", str(HERE / "m365.sh")],
         "azure-cli, `az login --service-principal --certificate`": [*shell, "certificate"],
         "azure-cli, `az login --use-device-code`": [*shell, "device"],
     }
@@ -104,19 +106,20 @@ def drive(folder: Path) -> dict[str, dict[str, str]]:
         for name, command in commands.items():
             page.post(f"{server.url}/_demo/reset").raise_for_status()
             seen[name] = run(command, folder, env, known, page)
+            if name.startswith("azure-cli"):
+                seen[name]["doctor"] = doctor(known, folder, env)
             print(name, json.dumps(seen[name]), flush=True)
-        print(doctor(known, folder, env))
     return seen
 
 
 def doctor(known: dict[str, str], folder: Path, env: dict[str, str]) -> str:
-    """Return what `authops doctor` says as whoever signed in to the Azure CLI last."""
+    """Return whether `authops doctor` finds all well as whoever signed in to the Azure CLI last, else what it says."""
     names = ("cloud", "tenant_id", "graph_url", "authority_url", "ca_bundle")
     profile = {name: known[name] for name in names} | {"credential": "azure-cli", "client_id": known["client_id"]}
     (folder / "azure-cli.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
     command = [sys.executable, "-m", "authops", "doctor", "--connection", str(folder / "azure-cli.yaml")]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    return f"authops doctor (azure-cli): exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return "ok" if done.returncode == 0 else " ".join(f"exit {done.returncode} {done.stdout}{done.stderr}".split())
 
 
 def table(seen: dict[str, dict[str, str]]) -> str:

@@ -143,7 +143,11 @@ class Stage:
 
     def plan(self, rows: str) -> plan.Plan:
         (self.folder / "wanted.csv").write_text(HEADER + rows)
-        wanted = wanted_file.read(self.folder / "wanted.csv", default_region="NL")
+        return self.planned(self.folder / "wanted.csv")
+
+    def planned(self, path: Path) -> plan.Plan:
+        """The plan of a file as it is."""
+        wanted = wanted_file.read(path, default_region="NL")
 
         async def made() -> plan.Plan:
             async with self.graph() as graph:

@@ -16,7 +16,7 @@ from tests.running import FULL_NUMBER, ROOT, Tenant
 
 HARM = "<img src=x onerror=document.title='owned'>"
 HARMFUL = ("milo.wants@contoso.example", "elin.eligible@contoso.example")  # one to write to, one to look at
-PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign")
+PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign", "7_retirement")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
             ["undo", "-p", "approve", "none", "-p", "max_removals", "500"],
             ["campaign", "-p", "state", "enabled"],
             ["tour"],
+            ["retirement"],
+            ["retirement"],  # once more, with what moved
             ["audit", "-p", "scope", "everybody"],  # once more, with what moved
         ):
             code, said, folder = tenant.run(*words)
@@ -114,7 +116,7 @@ def test_a_manager_sees_the_end_first_and_never_the_code(
     page.context.close()
 
 
-@pytest.mark.parametrize("name", ("1_audit", "6_campaign"))
+@pytest.mark.parametrize("name", ("1_audit", "6_campaign", "7_retirement"))
 def test_charts_are_drawn_and_say_their_figures_in_both_themes(
     browser: Browser, written: tuple[dict[str, Path], set[str]], name: str, images: Path
 ) -> None:

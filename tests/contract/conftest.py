@@ -1,4 +1,4 @@
-"""Two doors to one demo tenant: in process, and over HTTPS as an end user meets it."""
+"""Three doors to a demo tenant: in process, over HTTPS as an end user meets it, through msgraph-sdk's own default."""
 
 import ssl
 from dataclasses import asdict, dataclass
@@ -9,7 +9,11 @@ import pytest
 from authops.demo.faults.weather import Settings
 from authops.demo.wire.build import World, build
 from authops.demo.wire.server import Threaded
+from tests.contract.through_sdk import Sent
 from tests.homes import furnished
+
+MICROSOFT = "https://graph.microsoft.com"
+_GRAPH = ("/v1.0", *(f"{MICROSOFT}/{version}" for version in ("v1.0", "beta")))
 
 
 @dataclass
@@ -22,6 +26,7 @@ class Door:
     token: str
     profile: dict | None = None
     world: World | None = None
+    sdk: Sent | None = None
 
     def client(self, token: str | None = None) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {token or self.token}"}
@@ -33,8 +38,10 @@ class Door:
 
         async def once() -> httpx.Response:
             async with self.client(token) as client:
-                prefix = "" if path.startswith(("/_demo", "http")) else "/v1.0"
-                return await client.request(method, prefix + path, **options)
+                where = path if path.startswith(("/_demo", "http")) else "/v1.0" + path
+                if self.sdk and where.startswith(_GRAPH):
+                    return await self.sdk(client, method, self.sdk.address(where), token, **options)
+                return await client.request(method, where, **options)
 
         return asyncio.run(once())
 
@@ -94,16 +101,24 @@ def inside_door(world) -> Door:
     return Door(world.login.roots[0], httpx.ASGITransport(world.app), None, world.login.issue_token(), world=world)
 
 
-@pytest.fixture(params=["inside", pytest.param("https", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session")
+def sdk_door(tmp_path_factory) -> Door:
+    """`GraphServiceClient(credentials=…)` as its documentation begins: every request goes to `…/v1.0//…`."""
+    world = build(furnished(tmp_path_factory.mktemp("sdk")), roots=(MICROSOFT,), users=150)
+    transport = httpx.ASGITransport(world.app)
+    return Door(MICROSOFT, transport, None, world.login.issue_token(), world=world, sdk=Sent(world.login, transport))
+
+
+@pytest.fixture(params=["inside", *(pytest.param(way, marks=pytest.mark.slow) for way in ("https", "sdk"))])
 def door(request) -> Door:
-    """Either way in; while writing, the one in process."""
+    """Every way in; while writing, the one in process."""
     return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
-@pytest.fixture
-def inside(inside_door) -> Door:
-    """The door in process, for what does not depend on the way in."""
-    return _anew(inside_door)
+@pytest.fixture(params=["inside", "sdk"])
+def inside(request) -> Door:
+    """The doors in process, for what does not depend on the way in."""
+    return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
 def _anew(found: Door) -> Door:

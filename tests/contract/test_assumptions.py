@@ -189,7 +189,7 @@ SEEN = {
     ),
     "report_max_top": (largest_page, {"999": "999", "100": "100", "500": "500", "10000": "10000"}),
     "report_is_admin_filter": (status(f"{DETAILS}?$filter=isAdmin eq true"), {"works": 200, "refused": 400}),
-    "tenant_licence": (status(DETAILS), {"premium": 200, "free": 403}),
+    "tenant_licence": (status(DETAILS), {"premium": 200, "p1": 200, "free": 403}),
     "registered_by_application": (counts, {"works": 200, "refused": 403}),
     "report_admin": (eligible_is_admin, {"active": False, "active-or-eligible": True}),
     "audit_correlation": (correlation, {name: name for name in ("client-request-id", "request-id")}),
@@ -203,6 +203,10 @@ SEEN = {
     "campaign_enforce": (
         lambda d: campaign(d, enforceRegistrationAfterAllowedSnoozes=True),
         {"refused": 400, "accepted": 200},
+    ),
+    "qr_code_pin_in_v1": (
+        lambda d: d.call("GET", authentication(d, "Ada Empty", "qrCodePinMethod")).status_code,
+        {"yes": 404, "no": 501},
     ),
     "masked_number": (masked, {"stars": "+31 *********", "last-two": "+31 *******01"}),
     "batch_write_without_body": (batch_without_body, {"refused": 400, "accepted": 200}),

@@ -92,8 +92,17 @@ def test_filters(door, clause: str, count: int) -> None:
     assert len(found.json()["value"]) == count
 
 
-def test_a_filter_that_is_not_documented_is_refused(door) -> None:
-    assert door.call("GET", f"{AUDITS}?$filter=result eq 'success'").status_code == 400
+def test_a_filter_by_what_no_record_has_is_refused_and_by_what_no_page_tells_of_is_named(door) -> None:
+    assert door.call("GET", f"{AUDITS}?$filter=mood eq 'success'").status_code == 400
+    for text in ("result eq 'success'", "activityDisplayName ne 'Update user'"):
+        assert door.call("GET", AUDITS, params={"$filter": text}).status_code == 501
+
+
+def test_records_are_selected(door) -> None:
+    write(door, "Ada Empty", "+31 612345678")
+    rows = door.call("GET", f"{AUDITS}?$select=ID,activityDisplayName").json()["value"]
+    assert [set(row) for row in rows] == [{"id", "activityDisplayName"}] * 2
+    assert door.call("GET", f"{AUDITS}?$select=mood").status_code == 400
 
 
 def test_pages_lead_through_all_records_newest_first(door) -> None:

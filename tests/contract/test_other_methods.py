@@ -97,12 +97,12 @@ def test_a_pass_begins_ends_and_follows_the_policy(inside_door, world) -> None:
 
 
 def test_every_collection_has_its_narrower_permission(inside_door, world) -> None:
-    from authops.demo.login.permissions import of_collection
-    from authops.demo.methods.collections import COLLECTIONS
+    from authops.demo.login.permissions import of_family
+    from authops.demo.methods.kinds import KINDS
 
     auth = f"/users/{inside_door.user('Hugo Admin')}/authentication"
-    for segment in COLLECTIONS:
-        reads, writes = of_collection(segment)
+    for kind in (kind for kind in KINDS if kind.since == "v1.0" and not kind.single):
+        segment, (reads, writes) = kind.segment, of_family(kind.family)
         narrow = next(name for name in reads - writes if name.startswith("UserAuthMethod-"))
         token = world.login.issue_token(permissions=[narrow])
         shown = inside_door.call("GET", f"{auth}/{segment}", token)

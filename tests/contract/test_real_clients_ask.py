@@ -110,7 +110,10 @@ def test_metadata_is_left_out_when_none_is_wanted(door) -> None:
     assert "odata.metadata=none" in answer.headers["content-type"]
     assert set(answer.json()) == {"@odata.nextLink", "value"}
     assert "@odata.context" in door.call("GET", "/users?$top=1&$format=json").json()
-    for more in ({"headers": {"Accept": "application/json;odata.metadata=full"}}, {"params": {"$format": "atom"}}):
+    asked = {"$format": "application/json;odata.metadata=none"}
+    assert "@odata.context" not in door.call("GET", "/users?$top=1", params=asked, headers=header).json()
+    full = [{"headers": {"Accept": f"application/json;{name}=full"}} for name in ("odata.metadata", "metadata")]
+    for more in (*full, {"params": {"$format": "atom"}}, {"params": {"$format": "json;odata.metadata=full"}}):
         refused = door.call("GET", "/users", **more)
         assert (refused.status_code, refused.json()["error"]["code"]) == (501, "notImplemented")
 

@@ -175,7 +175,7 @@ def test_what_only_a_person_may_do_is_refused_to_an_application(door):
     [
         ("PUT", f"phoneMethods/{MOBILE}"),
         ("PATCH", "phoneMethods"),
-        ("POST", "fido2Methods"),
+        ("POST", "softwareOathMethods"),
         ("PATCH", f"temporaryAccessPassMethods/{MOBILE}"),
         ("DELETE", f"passwordMethods/{MOBILE}"),
         ("POST", "methods"),

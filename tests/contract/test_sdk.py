@@ -77,7 +77,9 @@ def test_every_answer_fits_the_typed_models(profile, https_door):
 
     https_door.call("POST", "/_demo/reset")
     granted = https_door.call("GET", "/_demo/sign-in").json()["granted"]
-    https_door.call("PUT", "/_demo/sign-in", json={"granted": [*granted, "LicenseAssignment.Read.All"]})
+    https_door.call(
+        "PUT", "/_demo/sign-in", json={"granted": [*granted, "LicenseAssignment.Read.All", "Policy.Read.All"]}
+    )
     phone = {"phoneNumber": "+31 612345678", "phoneType": "mobile"}
     empty = https_door.user("Ada Empty")
     assert https_door.call("POST", f"/users/{empty}/authentication/phoneMethods", json=phone).status_code == 201
@@ -102,7 +104,12 @@ def test_every_answer_fits_the_typed_models(profile, https_door):
         ]
         answers += [await graph.users.delta.get(), await graph.audit_logs.directory_audits.get()]
         answers += [await roles.role_assignments.get(), await roles.role_eligibility_schedule_instances.get()]
-        answers.append(await roles.role_definitions.get())
+        answers += [await roles.role_definitions.get(), await roles.role_assignment_schedule_instances.get()]
+        answers += [
+            await roles.role_eligibility_schedules.get(),
+            await graph.identity.conditional_access.policies.get(),
+        ]
+        answers.append(await graph.policies.identity_security_defaults_enforcement_policy.get())
         for group in groups.value:
             answers.append(await graph.groups.by_group_id(group.id).transitive_members.get())
         counted = graph.reports.authentication_methods

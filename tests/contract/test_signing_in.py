@@ -247,6 +247,10 @@ def test_what_discovery_names_works(login, tenant) -> None:
     instance = f"{login.door.root}/common/discovery/instance"
     found = login.door.call("GET", instance, params={"authorization_endpoint": told["authorization_endpoint"]})
     assert login.door.call("GET", found.json()["tenant_discovery_endpoint"]).json() == told
+    # A client whose address is fixed asks about Microsoft's.
+    fixed = {"authorization_endpoint": "https://login.microsoftonline.com/common/oauth2/v2.0/authorize"}
+    assert login.door.call("GET", instance, params=fixed).json()["tenant_discovery_endpoint"]
+    assert login.door.call("GET", instance, params={"authorization_endpoint": "https://a.example/b"}).status_code == 400
 
 
 def phones(login, name):
@@ -310,6 +314,29 @@ def test_me_is_whoever_signed_in(login) -> None:
     body = {"phoneNumber": "+31 612345678", "phoneType": "office"}
     assert login.door.call("POST", "/me/authentication/phoneMethods", token, json=body).status_code == 403
     assert login.door.call("GET", f"{login.door.root}/oidc/userinfo", token).json()["name"] == "Ben Mobile"
+
+
+def test_what_somebody_is_in_may_be_asked_by_whoever_may_read_it(login) -> None:
+    mine = login.tokens("Ben Mobile", f"{login.door.root}/User.Read")["access_token"]
+    for path in ("/me/memberOf", "/me/memberOf/microsoft.graph.group"):
+        assert login.door.call("GET", path, mine).json()["value"]
+    asked = {"securityEnabledOnly": False}
+    groups = login.door.call("POST", "/me/getMemberGroups", mine, json=asked).json()["value"]
+    assert (
+        login.door.call("POST", "/me/checkMemberObjects", mine, json={"ids": groups[:1]}).json()["value"] == groups[:1]
+    )
+    others = f"/users/{login.door.user('Hugo Admin')}/getMemberGroups"
+    assert login.door.call("POST", others, mine, json=asked).status_code == 403
+    login.appoint("Otto Synced", "Global Reader")
+    reader = login.tokens("Otto Synced", f"{login.door.root}/User.Read.All")["access_token"]
+    assert login.door.call("POST", others, reader, json=asked).json()["value"]
+
+
+def test_deleting_a_method_of_ones_own_is_named_as_missing(login) -> None:
+    mine, scope = f"/me/authentication/phoneMethods/{MOBILE}", f"{login.door.root}/UserAuthMethod-Phone.ReadWrite"
+    token = login.tokens("Hugo Admin", scope)["access_token"]
+    assert login.door.call("DELETE", mine, token).status_code == 501
+    assert login.door.call("DELETE", f"{phones(login, 'Ben Mobile')}/{MOBILE}", token).status_code == 403
 
 
 def test_reports_and_policy_have_their_own_roles(login) -> None:

@@ -56,6 +56,15 @@ def test_reports_five_in_ten_seconds() -> None:
     assert passed(made, 1, path="/auditLogs/directoryAudits") == 1
 
 
+def test_conditional_access_one_a_second_and_no_word_of_how_long() -> None:
+    made, clock = throttle(throttled_requests_count="no")
+    policies = "/identity/conditionalAccess/policies"
+    assert passed(made, 3, path=policies) == 1
+    assert "Retry-After" not in made.ask("GET", policies, "", "app/tenant")[1]
+    clock.now += 1
+    assert passed(made, 1, path=policies) == 1
+
+
 def test_requests_that_are_refused_count_too() -> None:
     made, clock = throttle(limits={"reports": 5})
     report = "/reports/authenticationMethods/userRegistrationDetails"

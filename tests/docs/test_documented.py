@@ -10,7 +10,7 @@ import click
 import pytest
 
 from authops.__main__ import main
-from authops.audit import coverage, quality, trend
+from authops.audit import coverage, exposure_trend, quality, retirement, trend
 from authops.campaign import registration
 from authops.demo.directory.groups import Groups
 from authops.demo.faults import weather
@@ -28,6 +28,7 @@ from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
 from authops.source import wanted
 from authops.words import frames
+from authops.words.retirement import COHORTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference.md").read_text("utf-8")
 
@@ -69,6 +70,11 @@ def table(heading: str) -> set[str]:
         ("Problem rules", set(wanted.RULES)),
         ("Standings", set(coverage.STANDINGS)),
         ("Who a campaign asks", set(registration.REASONS)),
+        ("Statuses of the retirement", set(retirement.STATUSES)),
+        ("Cohorts of the retirement", set(COHORTS)),
+        ("Next steps", set(retirement.STEPS)),
+        ("Password reset", set(retirement.RESETS)),
+        ("Moves", set(exposure_trend.KINDS)),
     ],
 )
 def test_the_page_names_what_the_code_has_and_nothing_else(heading: str, words: set[str]) -> None:

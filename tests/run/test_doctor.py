@@ -76,7 +76,7 @@ def test_missing_permissions_are_named_for_each_runbook(tenant: Tenant, tmp_path
     tenant.knob("sign-in", "PUT", {"granted": ["User.Read.All", "UserAuthMethod-Phone.Read.All", "AuditLog.Read.All"]})
     seen = examined(tenant, tmp_path)
     looked = {"audit": LOOK, "preview": LOOK, "apply": BAD, "verify": LOOK, "undo": LOOK}
-    assert abilities(seen) == looked | {"tour": OK, "campaign": BAD}
+    assert abilities(seen) == looked | {"tour": OK, "campaign": BAD, "retirement": LOOK}
     assert seen.exit_code == 1
     page = doctor.screen(seen)
     assert "✗ apply         does not work: cannot write phones" in page
@@ -95,7 +95,7 @@ def test_the_licence_by_its_subscriptions_or_by_what_the_report_answers(
     granted = [name for name in DEFAULT if subscriptions or name != "LicenseAssignment.Read.All"]
     tenant.knob("sign-in", "PUT", {"granted": granted})
     tenant.knob("weather", "PUT", {"licence": licence})
-    seen = examined(tenant, tmp_path, ("audit", "verify", "campaign"))
+    seen = examined(tenant, tmp_path, ("audit", "verify", "campaign", "retirement"))
     found = next(found for found in seen.findings if found.check == "licence")
     assert found.state == state
     works = OK if subscriptions else LOOK
@@ -103,6 +103,7 @@ def test_the_licence_by_its_subscriptions_or_by_what_the_report_answers(
         "audit": BAD if licence == "none" else works,
         "verify": OK,
         "campaign": BAD if licence == "none" else OK,
+        "retirement": LOOK if licence == "none" else works,
     }
     if subscriptions and licence == "P2":
         assert found.said == "Entra ID P1 and P2"

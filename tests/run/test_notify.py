@@ -70,6 +70,23 @@ def test_each_shape_is_filled_and_holds_no_number(run: Path, tmp_path: Path, lis
     assert "SECRETPATH" not in text + said
 
 
+@pytest.mark.parametrize(("worse", "heard"), [(0, False), (2, True)])
+def test_a_retirement_tells_of_people_who_are_worse_off_and_where_all_stand(
+    tmp_path: Path, listener: Listener, worse: int, heard: bool
+) -> None:
+    (run := tmp_path / "run").mkdir()
+    outcome.begin(run, ["retirement"])
+    counts = {"users": 500, "worse": worse, "standing": {"users": 500, "blocked": 91, "blocked later": 6}}
+    outcome.record(run, "retirement", "done", "91 on 2027-02-01, 6 on 2027-07-01 are blocked", counts)
+    outcome.end(run)
+    found, said = told(run, ways(tmp_path, {"to": "webhook", "on": "change", "url_env": "HOOK"}, HOOK=listener.url))
+    assert bool(found) == heard, said
+    if heard:
+        ((_, body),) = listener.got
+        assert (body["worse"], body["standing"]) == ("2", "500 users, 91 blocked, 6 blocked later")
+        assert "91 on 2027-02-01" in body["headlines"]
+
+
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value

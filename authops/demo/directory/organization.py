@@ -42,6 +42,9 @@ def list_skus(call: Call) -> Answer:
     units = {"enabled": used + 25, "suspended": 0, "warning": 0, "lockedOut": 0}
     state = {"capabilityStatus": "Enabled", "appliesTo": "User", "consumedUnits": used, "prepaidUnits": units}
     rows = [{**_sku(sku), **state} for sku in _SUBSCRIBED[call.licence]]
+    names = ("id", "skuId", "skuPartNumber", "servicePlans", *state)
+    wanted = chosen(call, names, "subscribedSku") or names
+    rows = [{name: row[name] for name in wanted} for row in rows]
     return Answer(body={"@odata.context": call.context("subscribedSkus"), "value": rows})
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from authops.demo.odata.elsewhere import ELSEWHERE
 from authops.demo.odata.query import Rules
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ KNOWN = FILLED | EMPTY | SINGLE | {SIGN_IN, MFA_STATE}
 
 def rules(*, advanced: bool) -> Rules:
     """Return what may be filtered how."""
-    return Rules(_EQUAL, _STARTS, ANY, _TIMES, _ENDS, KNOWN, advanced=advanced)
+    return Rules(_EQUAL, _STARTS, ANY, _TIMES, _ENDS, KNOWN | ELSEWHERE["user"], advanced=advanced)
 
 
 def row(user: User) -> dict[str, Any]:

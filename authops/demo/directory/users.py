@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from authops.demo.directory import properties
 from authops.demo.login.permissions import BASIC, PREMIUM_REFUSAL, REPORT_REFUSAL, REPORTS, USERS_FULL, USERS_WRITE
 from authops.demo.odata import query as odata
 from authops.demo.odata.calls import NO_PROPERTY, Answer, chosen, counted, no_such, paged, refuse_options
+from authops.demo.odata.elsewhere import ELSEWHERE
 from authops.demo.world.managers import manager
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from authops.demo.odata.calls import Call
     from authops.demo.world.tenant import User
@@ -80,9 +82,10 @@ def _render(call: Call, row: dict[str, Any], wanted: tuple[str, ...]) -> dict[st
     return shown
 
 
-def shown_user(call: Call, user: User, *, whole: bool = False) -> dict[str, Any]:
+def shown_user(call: Call, user: User, *, whole: bool = False, wanted: tuple[str, ...] | None = None) -> dict[str, Any]:
     """Return a user as `$select` and the permissions show it; `whole`: as if no properties were named."""
-    wanted = properties.DEFAULT_PROPERTIES if whole else chosen_properties(call)
+    if wanted is None:
+        wanted = properties.DEFAULT_PROPERTIES if whole else chosen_properties(call)
     return _render(call, full_row(user), wanted)
 
 
@@ -107,19 +110,32 @@ def _matching(call: Call, options: dict[str, str], *, advanced: bool) -> list[di
         test = odata.parse(options["$filter"], properties.rules(advanced=advanced))
         rows = [row for row in rows if test(row)]
     if "$search" in options:
-        found = odata.search(options["$search"], properties.SEARCHED)
+        found = odata.search(options["$search"], properties.SEARCHED, properties.KNOWN)
         rows = [row for row in rows if found(row)]
     return ordered(rows, options["$orderby"], properties.SORTS) if "$orderby" in options else rows
 
 
-def ordered(rows: list[dict[str, Any]], text: str, names: Sequence[str]) -> list[dict[str, Any]]:
+def ordered(
+    rows: list[dict[str, Any]],
+    text: str,
+    names: Sequence[str],
+    known: Iterable[str] = properties.KNOWN | ELSEWHERE["user"],
+) -> list[dict[str, Any]]:
     """Return rows in the order asked for."""
-    name, _, way = text.strip().partition(" ")
-    known = odata.canonical(name, names)
-    if known is None or way.lower() not in ("", "asc", "desc"):
-        raise odata.unsupported("Sorting is not supported for the current query.")
-    key: Callable[[dict[str, Any]], Any] = lambda row: str(row[known]).lower()  # noqa: E731
-    return sorted(rows, key=key, reverse=way.lower() == "desc")
+    for part in reversed(text.split(",")):
+        name, _, way = part.strip().partition(" ")
+        found = odata.canonical(name, names)
+        if found is None and odata.canonical(name, known):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby by {name}.")
+        if found is None or way.strip().lower() not in ("", "asc", "desc"):
+            raise odata.unsupported("Sorting is not supported for the current query.")
+        # What is sorted by the later property first stays so where the earlier ones are equal.
+        rows = sorted(rows, key=partial(_folded, found), reverse=way.strip().lower() == "desc")
+    return rows
+
+
+def _folded(name: str, row: dict[str, Any]) -> str:
+    return str(row[name]).lower()
 
 
 def list_users(call: Call) -> Answer:

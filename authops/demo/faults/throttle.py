@@ -1,8 +1,8 @@
 """Graph's throttling: token buckets per application and tenant, what each request costs, what a 429 says.
 
-Source: throttling, throttling-limits (identity and access; identity and access reports). There is one application and
-one tenant here; the larger limits, over all tenants of an application and over all applications of a tenant,
-never bind.
+Source: throttling, throttling-limits (identity and access; its reports; conditional access). There is one
+application and one tenant here; the larger limits, over all tenants of an application and over all applications of a
+tenant, never bind.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ LIMITS = ("reads_units", "writes_burst", "writes_per_second", "reports", "authen
 _AUTHENTICATION = re.compile(r"/users/[^/]+/authentication(/|$)", re.IGNORECASE)
 _REPORTS = re.compile(r"/(reports|auditLogs)/", re.IGNORECASE)
 _IDENTITY = re.compile(
-    r"/(users|groups|directoryRoles|organization|subscribedSkus|roleManagement|directory)(/|$)", re.IGNORECASE
+    r"/(users|groups|directoryRoles|directoryObjects|domains|organization|subscribedSkus|roleManagement|directory)(/|$)",
+    re.IGNORECASE,
 )
+_ACCESS = re.compile(r"/identity/conditionalAccess(/|$)", re.IGNORECASE)
 _COSTS = (
     (re.compile(r"/groups/[^/]+/transitiveMembers"), 5),
     (re.compile(r"/groups/[^/]+/members"), 3),
@@ -108,6 +110,8 @@ class Throttle:
             "identity": Bucket(units, units / 10, "ResourceUnitLimitExceeded", 10 if window else 0),
             "writes": Bucket(burst, per_second, "WriteLimitExceeded", burst / per_second if window else 0),
             "reports": Bucket(reports, reports / 10, "ResourceUnitLimitExceeded", 10 if window else 0),
+            # One a second for the tenant, and a refusal does not say how long to wait.
+            "conditional_access": Bucket(1, 1, "ResourceUnitLimitExceeded"),
             "authentication": Bucket(methods, methods / 10, "ResourceUnitLimitExceeded", 10 if window else 0),
         }
 
@@ -124,7 +128,8 @@ class Throttle:
                 headers["x-ms-throttle-limit-percentage"] = f"{min(bucket.used, 1.8):.2f}"
                 headers["x-ms-throttle-scope"] = f"Tenant_Application/{_scope(name)}/{who}"
             if wait:
-                headers |= {"x-ms-throttle-information": bucket.information, **self._retry_after(wait)}
+                told = {} if name == "conditional_access" else self._retry_after(wait)
+                headers |= {"x-ms-throttle-information": bucket.information, **told}
                 passed = False
                 break
         return passed, headers
@@ -138,9 +143,11 @@ class Throttle:
             kind = "authentication" if assumed == "own" else assumed
         if _REPORTS.match(path):
             kind = "reports"
+        if _ACCESS.match(path):
+            kind = "conditional_access"
         if kind == "none":
             return []
-        if kind in ("reports", "authentication"):
+        if kind in ("reports", "authentication", "conditional_access"):
             return [(kind, 1)]
         return [("identity", cost(method, path, query)), *([("writes", 1)] if method != "GET" else [])]
 

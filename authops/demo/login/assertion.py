@@ -12,10 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from authops.demo.login.clients import LOGIN
 from authops.demo.login.refusal import LoginError, bad_assertion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from authops.demo.login.federation import Federation
 
 _LEEWAY = 300
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -31,6 +34,7 @@ class Registration:
     permissions: tuple[str, ...]
     domains: tuple[str, ...] = ()
     name: str = "authops demo"
+    federation: Federation | None = None
 
 
 def certificates(pems: Iterable[bytes]) -> tuple[x509.Certificate, ...]:
@@ -64,9 +68,21 @@ class Assertions:
             header = jwt.get_unverified_header(form["client_assertion"])
         except jwt.InvalidTokenError as error:
             raise LoginError("invalid_client", 50027, "JWT token is invalid or malformed.", 401) from error
+        if self._federated(form["client_assertion"], header):
+            return
         certificate = self._certificate(header)
         claims = self._claims(form["client_assertion"], certificate)
         self._check_claims(claims, form["client_id"])
+
+    def _federated(self, assertion: str, header: dict[str, Any]) -> bool:
+        """Whether another issuer's token was sent, which no certificate signed; refuse one that proves nothing."""
+        trusted = self.registration.federation
+        if trusted is None or {"x5t", "x5t#S256"} & set(header):
+            return False
+        if jwt.decode(assertion, options={"verify_signature": False}).get("iss") == self.registration.client_id:
+            return False
+        trusted.check(assertion, self._now())
+        return True
 
     def _certificate(self, header: dict[str, Any]) -> x509.Certificate:
         found = self._by_thumb.get(str(header.get("x5t#S256") or header.get("x5t") or "").rstrip("="))
@@ -115,4 +131,4 @@ class Assertions:
     def _token_addresses(self) -> set[str]:
         tenants = (self.registration.tenant_id, *self.registration.domains)
         ends = ("oauth2/v2.0/token", "v2.0")
-        return {f"{root}/{tenant}/{end}" for root in self.roots for tenant in tenants for end in ends}
+        return {f"{root}/{tenant}/{end}" for root in (*self.roots, LOGIN) for tenant in tenants for end in ends}

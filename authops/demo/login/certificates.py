@@ -29,6 +29,8 @@ def prepare(home: Path, now: dt.datetime) -> None:
     """Make what is missing or about to expire, readable by the owner only."""
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
+    if not (home / "federation.pem").exists():
+        write(home / "federation.pem", _key_pem(rsa.generate_private_key(65537, 2048)))
     ca = home / "ca.pem"
     if ca.exists() and x509.load_pem_x509_certificate(ca.read_bytes()).not_valid_after_utc - now > dt.timedelta(days=7):
         return

@@ -22,6 +22,8 @@ FIRST_PARTY = {
 }
 # What Graph is called besides by its address here.
 GRAPH = ("00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com")
+# What the login is called besides: a client whose address is fixed signs its assertion for it.
+LOGIN = "https://login.microsoftonline.com"
 # Azure Resource Manager, which the Azure CLI asks for the subscriptions: there are none.
 MANAGEMENT = ("https://management.core.windows.net", "https://management.azure.com")
 OPENID = ("openid", "profile", "email", "offline_access")
@@ -39,7 +41,7 @@ _NATIVE = "/common/oauth2/nativeclient"
 
 def check_redirect(address: str, client_id: str, roots: Iterable[str]) -> None:
     """Refuse to send an answer elsewhere than to this machine, or to the page for native clients."""
-    native = {f"{root}{_NATIVE}" for root in (*roots, "https://login.microsoftonline.com")}
+    native = {f"{root}{_NATIVE}" for root in (*roots, LOGIN)}
     try:
         parts = urlsplit(address)
         local = parts.scheme == "http" and (parts.hostname in _HERE)

@@ -113,7 +113,7 @@ class Login:
     def instance(self, address: str, root: str) -> dict[str, Any]:
         """Return where the authority of an authorization endpoint is described (instance discovery)."""
         parts = address.removeprefix("https://").split("/")
-        if f"https://{parts[0]}" not in self.roots or len(parts) < 2:
+        if f"https://{parts[0]}" not in (*self.roots, clients.LOGIN) or len(parts) < 2:
             raise LoginError("invalid_instance", 50049, "Unknown or invalid instance.")
         self.check_tenant(parts[1])
         hosts = [each.removeprefix("https://") for each in self.roots]

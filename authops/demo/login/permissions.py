@@ -15,14 +15,14 @@ DEFAULT = (
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})
 _METHOD_READ = _METHOD_WRITE | {"UserAuthenticationMethod.Read.All"}
-_DIRECTORY = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
+DIRECTORY = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 
 METHODS = _METHOD_READ
 PHONE_READ = _METHOD_READ | {"UserAuthMethod-Phone.Read.All", "UserAuthMethod-Phone.ReadWrite.All"}
 PHONE_WRITE = _METHOD_WRITE | {"UserAuthMethod-Phone.ReadWrite.All"}
 EMAIL_READ = _METHOD_READ | {"UserAuthMethod-Email.Read.All", "UserAuthMethod-Email.ReadWrite.All"}
 EMAIL_WRITE = _METHOD_WRITE | {"UserAuthMethod-Email.ReadWrite.All"}
-USERS_FULL = _DIRECTORY | {"User.Read.All", "User.ReadWrite.All"}
+USERS_FULL = DIRECTORY | {"User.Read.All", "User.ReadWrite.All"}
 USERS_WRITE = frozenset({"User.ReadWrite.All", "Directory.ReadWrite.All"})
 USERS_CHANGE = USERS_WRITE | {"User-Phone.ReadWrite.All"}
 SESSIONS = USERS_WRITE | {"User.RevokeSessions.All"}
@@ -31,45 +31,46 @@ USERS = USERS_FULL | {"User.ReadBasic.All"}
 REPORTS = frozenset({"AuditLog.Read.All"})
 POLICY = frozenset({"Policy.Read.AuthenticationMethod", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"})
 POLICY_WRITE = frozenset({"Policy.ReadWrite.AuthenticationMethod"})
-GROUPS = _DIRECTORY | {"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "GroupMember.ReadBasic.All"}
-ROLES = _DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All"}
-ELIGIBILITY = (ROLES - _DIRECTORY) | {
+CONDITIONAL_ACCESS = frozenset(
+    {"Policy.Read.ConditionalAccess", "Policy.Read.All", "Policy.ReadWrite.ConditionalAccess"}
+)
+AUTHORIZATION = frozenset({"Policy.Read.All", "Policy.ReadWrite.Authorization"})
+SECURITY_DEFAULTS = frozenset({"Policy.Read.All", "Policy.ReadWrite.SecurityDefaults"})
+GROUPS = DIRECTORY | {"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "GroupMember.ReadBasic.All"}
+ROLES = DIRECTORY | {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "RoleManagement.Read.All"}
+ELIGIBILITY = (ROLES - DIRECTORY) | {
     "RoleEligibilitySchedule.Read.Directory", "RoleEligibilitySchedule.ReadWrite.Directory",
 }  # fmt: skip
+ASSIGNMENT_SCHEDULES = (ROLES - DIRECTORY) | {
+    "RoleAssignmentSchedule.Read.Directory", "RoleAssignmentSchedule.ReadWrite.Directory",
+}  # fmt: skip
 METHODS_WRITE = _METHOD_WRITE
-# By collection under /authentication, the narrower permission's middle part.
-_FAMILIES = {
-    "fido2Methods": "Passkey",
-    "microsoftAuthenticatorMethods": "MicrosoftAuthApp",
-    "softwareOathMethods": "SoftwareOATH",
-    "windowsHelloForBusinessMethods": "WindowsHello",
-    "passwordMethods": "Password",
-    "platformCredentialMethods": "PlatformCred",
-    "externalAuthenticationMethods": "External",
-    "temporaryAccessPassMethods": "TAP",
-}
 
 
-def of_collection(segment: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return what opens reading and writing one collection of methods."""
-    reads, writes = (f"UserAuthMethod-{_FAMILIES[segment]}.{verb}.All" for verb in ("Read", "ReadWrite"))
+def of_family(family: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what opens reading and writing one kind of method: `family` is its permissions' middle part."""
+    reads, writes = (f"UserAuthMethod-{family}.{verb}.All" for verb in ("Read", "ReadWrite"))
     return _METHOD_READ | {reads, writes}, _METHOD_WRITE | {writes}
 
 
 # Delegated only: no application permission opens it (password reset).
 NOBODY = frozenset[str]()
 MFA_STATE_READ = frozenset({"Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"})
-LICENCES = _DIRECTORY | {"LicenseAssignment.Read.All", "Organization.Read.All"}
-ORGANIZATION = _DIRECTORY | {"Organization.Read.All", "Organization.ReadWrite.All"}
+LICENCES = DIRECTORY | {"LicenseAssignment.Read.All", "Organization.Read.All"}
+ORGANIZATION = DIRECTORY | {"Organization.Read.All", "Organization.ReadWrite.All"}
 # What User.ReadBasic.All shows of a user.
 BASIC = frozenset({"id", "displayName", "givenName", "surname", "mail", "userPrincipalName"})
 
-# The three ways a workload refuses (code, text).
+# The ways a workload refuses (code, text).
 AUTHENTICATION_REFUSAL = ("accessDenied", "Request Authorization failed")
 DIRECTORY_REFUSAL = ("Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 PREMIUM_REFUSAL = (
     "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
     "Neither tenant is B2C or tenant doesn't have premium license",
+)
+CONDITIONAL_ACCESS_REFUSAL = (
+    "AccessDenied",
+    "You cannot perform the requested operation, required scopes are missing in the token.",
 )
 REPORT_REFUSAL = (
     "Authentication_MSGraphPermissionMissing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from authops.demo.methods import kinds
 from authops.demo.odata.calls import Answer, refuse_options
 from authops.demo.odata.query import canonical
 from authops.demo.world import passes
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 def rendered(call: Call, method: Method) -> dict[str, Any]:
     """Return a method as this request shows it."""
-    shown = {"id": method.id, **method.fields}
+    left_out = kinds.hidden(method.kind, call.version)
+    shown = {"id": method.id, **{name: value for name, value in method.fields.items() if name not in left_out}}
     if method.kind == passes.NAME:
         shown |= passes.usability(shown, call.tenant.stamp(), allowed=call.tenant.passes_allowed())
     if call.masked and method.kind == "phone":
@@ -68,6 +70,7 @@ def list_methods(call: Call, key: str) -> Answer:
     rows = [
         {"@odata.type": f"#microsoft.graph.{m.kind}AuthenticationMethod", **rendered(call, m)}
         for m in call.tenant.view(user).values()
+        if kinds.known(m.kind, call.version)
     ]
     return collection(call, user, "methods", rows)
 
@@ -77,6 +80,8 @@ def get_method(call: Call, key: str, method_id: str) -> Answer:
     refuse_options(call)
     user = call.user(key)
     method = call.tenant.any_method(user, method_id)
+    if not kinds.known(method.kind, call.version):
+        call.tenant.unknown_method(method_id)
     answer = entity(call, user, "methods", method)
     answer.body |= {"@odata.type": f"#microsoft.graph.{method.kind}AuthenticationMethod"}
     return answer

@@ -12,6 +12,7 @@ from authops.demo.world.tenant import PHONE_IDS, Refusal
 if TYPE_CHECKING:
     from authops.demo.odata.calls import Call
 
+_KNOWN = frozenset({"id", "phoneNumber", "smsSignInState", "createdDateTime"})
 _PHONE = "#microsoft.graph.phoneAuthenticationMethod"
 
 
@@ -30,7 +31,7 @@ def _filtered(call: Call, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return rows
     if call.tenant.assume["phone_filter"] == "refused":
         raise Refusal(400, "badRequest", "The query option $filter is not supported.")
-    test = odata.parse(options["$filter"], odata.Rules(frozenset({"phoneType"})))
+    test = odata.parse(options["$filter"], odata.Rules(frozenset({"phoneType"}), known=_KNOWN, advanced=None))
     return [row for row in rows if test(row)]
 
 

@@ -29,6 +29,8 @@ _REGISTRATION, _OPT_OUT = "registrationEnforcement", "optOutSettings"
 _OPTED_IN = {"passkeyDynamicMigration": False}
 _SYSTEM = {"state": "default", "includeTargets": [{"id": "all_users", "targetType": "group"}], "excludeTargets": []}
 _ENFORCE = "enforceRegistrationAfterAllowedSnoozes"
+# Configurations that Graph has and this tenant has not (authenticationMethodsPolicy, beta).
+_ELSEWHERE = ("HardwareOath", "VerifiableCredentials", "ExternalAuthenticationMethod")
 _EXCLUDE_FIELDS = frozenset({"id", "targetType"})
 _INCLUDE_FIELDS = _EXCLUDE_FIELDS | {"targetedAuthenticationMethod"}
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -166,6 +168,8 @@ class Policies:
     def _name(self, name: str) -> str:
         names: dict[str, str] = {known.lower(): known for known in self.current["configurations"]}
         found = names.get(name.lower())
+        if found is None and canonical(name, _ELSEWHERE):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement the configuration {name}.")
         if found is None:
             raise Refusal(404, "resourceNotFound", f"The configuration '{name}' does not exist.")
         return found

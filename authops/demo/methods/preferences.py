@@ -19,7 +19,7 @@ _PREFERENCE_FIELDS = frozenset(
     {"userPreferredMethodForSecondaryAuthentication", "isSystemPreferredAuthenticationMethodEnabled", "@odata.type"}
 )
 _MFA_STATES = ("disabled", "enabled", "enforced")
-_APPS = {"push": ("microsoftAuthenticator",), "oath": ("softwareOath", "microsoftAuthenticator")}
+_APPS = {"push": ("microsoftAuthenticator",), "oath": ("softwareOath", "hardwareOath", "microsoftAuthenticator")}
 
 
 def get_preferences(call: Call, key: str) -> Answer:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote
 
 from authops.demo.odata import query as odata
+from authops.demo.odata.elsewhere import ELSEWHERE
 from authops.demo.world.tenant import Refusal
 
 if TYPE_CHECKING:
@@ -21,13 +22,18 @@ JSON_TYPE = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE75
 
 _ARGUMENT = re.compile(r"(\w+)='([^']*)'")
 _KEY = re.compile(r"\((?:'|%27)((?:[^'()/%]|''|%27%27|%(?!27))+)(?:'|%27)\)(?=/|$)")
+# A type or a function in a path, with its namespace; the SDK for Python writes that shorter.
+_NAMESPACED = re.compile(r"/(?:microsoft\.)?graph\.(\w+)(?=[/(]|$)", re.IGNORECASE)
+OBJECT_TYPES = (
+    "user", "group", "directoryRole", "administrativeUnit", "application", "device", "orgContact", "servicePrincipal",
+)  # fmt: skip
 _OPTIONS = (
     "$apply", "$count", "$deltatoken", "$expand", "$filter", "$format", "$orderby", "$search", "$select", "$skip",
     "$skiptoken", "$top",
 )  # fmt: skip
 _SLASHES = re.compile(r"/{2,}")
 NO_PROPERTY = "Parsing OData Select and Expand failed: Could not find a property named"
-_METADATA = re.compile(r"(?:^|[;,\s])odata\.metadata=(\w+)", re.IGNORECASE)
+_METADATA = re.compile(r"(?:^|[;,\s])(?:odata\.)?metadata=(\w+)", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -162,6 +168,12 @@ def chosen(call: Call, known: Iterable[str], kind: str) -> tuple[str, ...] | Non
     wanted = []
     for name in (part.strip() for part in said.split(",")):
         found = odata.canonical(name, known)
+        if found is None and (
+            call.version == "beta" or odata.canonical(name, ELSEWHERE.get(kind, ())) or odata.EXTENSION.fullmatch(name)
+        ):
+            # Beta's types have more than anybody lists.
+            what = f"$select={name} on {call.method} {call.path}"
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
         if found is None:
             raise Refusal(400, "BadRequest", f"{NO_PROPERTY} '{name}' on type 'microsoft.graph.{kind}'.")
         wanted.append(found)
@@ -174,7 +186,7 @@ def function_arguments(call: Call) -> str:
     A function without parameters, a cast (the SDK writes the shorter one), the order and encoding of arguments; the
     SDK's builders for Python leave the comma out between two arguments.
     """
-    path = call.path.rstrip("/").removesuffix("()").replace("/graph.user", "/microsoft.graph.user")
+    path = _NAMESPACED.sub(_plain_name, call.path.rstrip("/").removesuffix("()"))
     if not path.endswith(")"):
         return path
     where, _, said = path.partition("(")
@@ -183,6 +195,11 @@ def function_arguments(call: Call) -> str:
         raise Refusal(400, "BadRequest", f"Syntax error: a comma is missing in '({unquote(said)}'.")
     pairs = [f"{name}='{quote(value)}'" for name, value in sorted(named, reverse=True)]
     return f"{where}({','.join(pairs)})" if pairs else path
+
+
+def _plain_name(found: re.Match[str]) -> str:
+    """Return a type with its namespace, and a function or action without."""
+    return f"/microsoft.graph.{found[1]}" if odata.canonical(found[1], OBJECT_TYPES) else f"/{found[1]}"
 
 
 def no_such(key: str) -> str:

@@ -20,7 +20,10 @@ from authops.demo.world.tenant import Refusal
 Row = dict[str, Any]
 Test = Callable[[Row], bool]
 _A_TIME = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)"
-_TOKEN = re.compile(rf"\s*('(?:[^']|'')*'|{_A_TIME}|[(),:]|[\w./$-]+)")
+_BARE_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+# A directory extension: its name has the id of the application that registered it, and none is registered here.
+EXTENSION = re.compile(r"extension_[0-9a-f]{32}_\w+", re.IGNORECASE)
+_TOKEN = re.compile(rf"\s*('(?:[^']|'')*'|{_A_TIME}|{_BARE_TIME.pattern}|[(),:]|[\w./$-]+)")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # Stands for the item that any() looks at.
 ITEM = "$it"
@@ -29,6 +32,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _TIME = re.compile(_A_TIME)
+_ENUMERATION = re.compile(r"microsoft\.graph\.\w+", re.IGNORECASE)
 _TERM = re.compile(r'\s*("\w+:[^"]*"|AND\b|OR\b|[()])')
 
 
@@ -37,11 +41,17 @@ def unsupported(text: str) -> Refusal:
     return Refusal(400, "Request_UnsupportedQuery", text)
 
 
+def missing(what: str) -> Refusal:
+    """Return the answer to what Graph may serve and this tenant does not."""
+    return Refusal(501, "notImplemented", f"The demo tenant does not implement {what}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Which properties can be filtered how; `advanced` opens `ne`, `not`, `endsWith`, `$count`.
 
-    What is `known` beyond that is answered 501: Graph may serve it, this tenant does not.
+    What is `known` beyond that is answered 501: Graph may serve it, this tenant does not. So are `ne`, `not` and the
+    like where `advanced` is None: the header that opens them is the directory's, and no page tells of them elsewhere.
     """
 
     equal: frozenset[str]
@@ -50,7 +60,7 @@ class Rules:
     orders: frozenset[str] = frozenset()
     ends: frozenset[str] | None = None
     known: frozenset[str] = frozenset()
-    advanced: bool = False
+    advanced: bool | None = False
 
 
 def canonical(name: str, names: Iterable[str]) -> str | None:
@@ -104,11 +114,15 @@ class _Parser:
         return self.some(word) if word.lower().endswith("/any") else self.compare(word)
 
     def advanced(self, what: str) -> None:
+        if self.rules.advanced is None:
+            raise missing(f"the operator {what} here")
         if not self.rules.advanced:
             raise unsupported(f"Operator '{what}' is not supported because the required parameters are missing.")
 
     def affix(self, function: str) -> Test:
         folded = function.lower()
+        if folded not in ("startswith", "endswith") and self.rules.advanced is None:
+            raise missing(f"the function {function} here")
         if folded not in ("startswith", "endswith"):
             raise unsupported(f"The function '{function}' is not supported in a filter clause.")
         self.take("(")
@@ -148,6 +162,8 @@ class _Parser:
         if name.lower().endswith("/$count"):
             return self.many(name[: -len("/$count")])
         name = self.named(name, self.rules.equal)
+        if self.peek().lower() in ("", "and", "or", ")"):
+            raise missing(f"this $filter by {name} alone")
         sign = self.take().lower()
         if sign == "in":
             return self.within(name)
@@ -184,8 +200,8 @@ class _Parser:
         if found is not None:
             return found
         everything = self.rules.equal | self.rules.starts | self.rules.lists | self.rules.known
-        if canonical(name.split("/", maxsplit=1)[0], everything):
-            raise Refusal(501, "notImplemented", f"The demo tenant does not implement this $filter by {name}.")
+        if canonical(name.split("/", maxsplit=1)[0], everything) or EXTENSION.match(name):
+            raise missing(f"this $filter by {name}")
         raise unsupported(f"Unsupported or invalid query filter clause specified for property '{name}'.")
 
     def literal(self, *, day: bool = False) -> Any:
@@ -194,8 +210,13 @@ class _Parser:
             return token[1:-1].replace("''", "'")
         if token.lower() in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[token.lower()]
+        if _BARE_TIME.fullmatch(token):
+            raise missing(f"a time without its offset ({token})")
         if _TIME.fullmatch(token) or _GUID.fullmatch(token) or (day and _DAY.fullmatch(token)):
             return token
+        if _ENUMERATION.fullmatch(token) and self.peek().startswith("'"):
+            # A member of an enumeration, with the name of its type before it.
+            return self.literal()
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {token!r} is not a literal of that property.")
 
 
@@ -225,13 +246,16 @@ def _moment(value: Any) -> dt.datetime:
         raise Refusal(400, "BadRequest", f"Invalid filter clause: {value!r} is not a date and time.") from error
 
 
-def search(text: str, names: frozenset[str]) -> Test:
+def search(text: str, names: frozenset[str], known: frozenset[str] = frozenset()) -> Test:
     """Return the test that `$search=text` stands for: displayName by the beginnings of its words, others by theirs.
 
     Terms are `"name:value"`, joined by AND and OR (AND binds tighter), grouped in parentheses
-    (search-query-parameter).
+    (search-query-parameter). What is `known` beyond the names is answered 501.
     """
     tokens, at = [], 0
+    for name in re.findall(r'"(\w+):', text):
+        if canonical(name, known) and not canonical(name, names):
+            raise missing(f"$search by {name}")
     while text[at:].strip():
         found = _TERM.match(text, at)
         if not found:

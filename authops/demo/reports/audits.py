@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from authops.demo.odata import query as odata
-from authops.demo.odata.calls import Answer, no_such, paged, refuse_options
+from authops.demo.odata.calls import Answer, chosen, no_such, paged, refuse_options
 from authops.demo.world.actor import Actor
 from authops.demo.world.tenant import PHONE_TYPES, Refusal, Tenant, User, new_id
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from authops.demo.world.tenant import Method
 
 _SIZES = (1000, 1000)
+_NAMES = (
+    "id", "category", "correlationId", "result", "resultReason", "activityDisplayName", "activityDateTime",
+    "loggedByService", "operationType", "initiatedBy", "targetResources", "additionalDetails",
+)  # fmt: skip
 _EQUAL = frozenset(
     [
         "id", "activityDateTime", "activityDisplayName", "loggedByService", "correlationId", "category",
@@ -32,6 +36,8 @@ _RULES = odata.Rules(
     starts=frozenset({"activityDisplayName"}),
     lists=frozenset({"targetResources"}),
     orders=frozenset({"activityDateTime"}),
+    known=frozenset({"result", "resultReason", "operationType", "initiatedBy", "additionalDetails", "userAgent"}),
+    advanced=None,
 )
 _KINDS = {"phone": "phone", "email": "email", "temporaryAccessPass": "temporary access pass"}
 _DELETED = "Admin deleted phone method for user"
@@ -120,8 +126,10 @@ class Audits:
 
     def list_all(self, call: Call) -> Answer:
         """List records, the newest first; those of the last seconds do not show yet."""
-        options = refuse_options(call, "$filter", "$top", "$orderby", "$skiptoken")
+        options = refuse_options(call, "$filter", "$top", "$orderby", "$skiptoken", "$select")
         order = options.get("$orderby", "activityDateTime desc").strip().lower()
+        if odata.canonical(order.split()[0] if order else "", _NAMES) not in (None, "activityDateTime"):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby={order} on {call.path}.")
         oldest_first = order in ("activitydatetime", "activitydatetime asc")
         if not oldest_first and order != "activitydatetime desc":
             raise Refusal(400, "BadRequest", f"The query option $orderby={options['$orderby']} is not supported.")
@@ -135,7 +143,8 @@ class Audits:
         if asked != self._asked:
             rows = [row for row in self._visible() if test is None or test(row)]
             self._asked, self._found = asked, rows if oldest_first else rows[::-1]
-        return paged(call, self._found, "auditLogs/directoryAudits", dict, _SIZES)
+        wanted = chosen(call, _NAMES, "directoryAudit") or _NAMES
+        return paged(call, self._found, "auditLogs/directoryAudits", lambda r: {n: r[n] for n in wanted}, _SIZES)
 
     def get(self, call: Call, key: str) -> Answer:
         """Get one record."""

@@ -24,14 +24,18 @@ _NAMES = {
     "temporaryAccessPass": "temporaryAccessPass",
     "platformCredential": "macOsSecureEnclaveKey",
     "external": "externalAuthMethod",
+    "hardwareOath": "hardwareOneTimePasscode",
+    "qrCodePin": "qrCode",
 }
 # As the sign-in reports answer; what this report says is not confirmed.
-_NOT_PREMIUM = (
+NOT_PREMIUM = (
     "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
     "Neither tenant is B2C or tenant doesn't have premium license",
 )
 _PHONES = {"mobile": "mobilePhone", "alternateMobile": "alternateMobilePhone", "office": "officePhone"}
-_STRONG = ("passKeyDeviceBound", "windowsHelloForBusiness")
+# One factor and no more, or for password reset only.
+_ALONE = ("email", "qrCode")
+_STRONG = ("passKeySynced", "passKeyDeviceBound", "windowsHelloForBusiness")
 _PREFERENCE = {
     "passKeyDeviceBound": "fido2SecurityKey", "microsoftAuthenticatorPush": "push",
     "softwareOneTimePasscode": "oath", "mobilePhone": "sms",
@@ -57,13 +61,17 @@ _KNOWN = frozenset({"isAdmin", "lastUpdatedDateTime", "defaultMfaMethod"})
 
 
 def _name(method: Method) -> str | None:
-    return _PHONES[method.fields["phoneType"]] if method.kind == "phone" else _NAMES.get(method.kind)
+    if method.kind == "phone":
+        return _PHONES[method.fields["phoneType"]]
+    if method.fields.get("passkeyType") == "synced":
+        return "passKeySynced"
+    return _NAMES.get(method.kind)
 
 
 def row(user: User, refreshed: str, *, eligible: bool = False) -> dict[str, Any]:
     """Return a user's row of the report: what is registered, never a number."""
     names = [n for n in map(_name, user.methods.values()) if n]
-    mfa = any(n != "email" for n in names)
+    mfa = any(n not in _ALONE for n in names)
     sspr = bool(_SSPR & set(names))
     best = next((value for key, value in _PREFERENCE.items() if key in names), None)
     return {
@@ -99,7 +107,7 @@ class Report:
         """Return the rows: no disabled users, no soft-deleted ones."""
         tenant, now = call.tenant, call.tenant.now()
         if tenant.assume["tenant_licence"] == "free":
-            raise Refusal(403, *_NOT_PREMIUM)
+            raise Refusal(403, *NOT_PREMIUM)
         if self._made is None or (now - self._made >= lag and tenant.version != self._version):
             refreshed = tenant.stamp()
             both = tenant.assume["report_admin"] == "active-or-eligible"
@@ -144,7 +152,8 @@ class Reports:
             raise odata.unsupported("Unsupported or invalid query filter clause specified for property 'isAdmin'.")
         admin = {"isAdmin"} if call.tenant.assume["report_is_admin_filter"] == "works" else set()
         test = odata.parse(
-            options["$filter"], odata.Rules(_BOOLEANS | _TEXTS | _WORDS | admin, _TEXTS, _LISTS, known=_KNOWN)
+            options["$filter"],
+            odata.Rules(_BOOLEANS | _TEXTS | _WORDS | admin, _TEXTS, _LISTS, known=_KNOWN, advanced=None),
         )
         return [r for r in rows if test(r)]
 
@@ -153,6 +162,8 @@ class Reports:
         if not asked:
             return rows
         name = odata.canonical(asked, _TEXTS)
+        if name is None and odata.canonical(asked, _BOOLEANS | _WORDS | _LISTS | _KNOWN):
+            raise Refusal(501, "notImplemented", f"The demo tenant does not implement $orderby={asked} of the report.")
         if name is None or way.lower() not in ("", "asc", "desc"):
             raise Refusal(400, "badRequest", f"The query option $orderby={asked} is not supported.")
         return sorted(rows, key=lambda r: str(r[name]).lower(), reverse=way.lower() == "desc")

@@ -25,6 +25,7 @@ _POLICY = "Authentication Policy Administrator"
 _EVERY_METHOD = frozenset({_GLOBAL, _PRIVILEGED})
 _METHODS = _EVERY_METHOD | {_AUTHENTICATION}
 _SECURITY = frozenset({_GLOBAL, _READER, "Reports Reader", "Security Reader", "Security Administrator"})
+_ACCESS_READERS = frozenset({_GLOBAL, _READER, "Security Reader", "Security Administrator"})
 _ROLE_READERS = frozenset({_GLOBAL, _READER, "Directory Readers", "Privileged Role Administrator"})
 _USER_WRITERS = _METHODS | {"User Administrator"}
 # What is asked for → the roles that may read it, and those that may write it; None: any member of the organization.
@@ -34,6 +35,7 @@ _AREAS = (
     (re.compile(r"/policies"), frozenset({_GLOBAL, _READER, _POLICY}), frozenset({_GLOBAL, _POLICY})),
     (re.compile(r"/(reports|auditLogs)"), _SECURITY, frozenset[str]()),
     (re.compile(r"/roleManagement|/directoryRoles"), _ROLE_READERS, frozenset({_GLOBAL})),
+    (re.compile(r"/identity/conditionalAccess"), _ACCESS_READERS, frozenset({_GLOBAL})),
     (re.compile(r""), None, frozenset({_GLOBAL})),
 )
 # Roles that an Authentication Administrator may deal with the methods of.
@@ -49,8 +51,19 @@ _OWN = (
     (re.compile(r"/users/\{\}/authentication/phoneMethods.*"), frozenset({"UserAuthMethod-Phone.Read"})),
     (re.compile(r"/users/\{\}/authentication/emailMethods.*"), frozenset({"UserAuthMethod-Email.Read"})),
     (re.compile(r"/users/\{\}/authentication.*"), frozenset({"UserAuthenticationMethod.Read"})),
-    (re.compile(r"/users/\{\}/(memberOf|transitiveMemberOf|licenseDetails)"), frozenset({"User.Read"})),
+    (re.compile(r"/users/\{\}/licenseDetails"), frozenset({"User.Read"})),
+    (re.compile(r"/users/\{\}/(memberOf|transitiveMemberOf)(/.*)?"), frozenset({"User.Read"})),
+    (re.compile(r"/users/\{\}/(getMember|checkMember)\w+"), frozenset({"User.Read"})),
 )
+# What lets somebody delete a method of their own, after a fresh second factor: that is not here.
+_SELF = re.compile(r"UserAuth(?:enticationMethod|Method-\w+)\.ReadWrite")
+# Actions that change nothing.
+_ASKS = re.compile(r".*/(getMember|checkMember|getByIds)\w*")
+
+
+def _reads(route: Route) -> bool:
+    """Return whether a request only asks, whatever its verb."""
+    return route.method == "GET" or _ASKS.fullmatch(route.template) is not None
 
 
 def own_path(call: Call, path: str) -> str:
@@ -83,13 +96,15 @@ class Authority:
         target = self.tenant.find(unquote(keys[0])) if keys and route.template.startswith("/users/{}") else None
         if target and target.id == call.bearer.person and self._of_oneself(route, call):
             return
-        if wanted is p.NOBODY or not wanted:
+        deletes = route.method == "DELETE" and any(_SELF.fullmatch(name) for name in call.permissions)
+        mine = target is not None and target.id == call.bearer.person
+        if wanted is p.NOBODY or not wanted or (mine and deletes and not wanted & call.permissions):
             raise Refusal(501, "notImplemented", f"The demo tenant does not implement {call.method} {call.path}.")
         if not wanted & call.permissions:
             raise Refusal(403, *route.refusal)
         held = frozenset(self.memberships.roles(call.bearer.person))
         readers, writers = next((r, w) for pattern, r, w in _AREAS if pattern.match(route.template))
-        needed = readers if route.method == "GET" else writers
+        needed = readers if _reads(route) else writers
         if needed is None:
             self._member(route, call)
         elif not needed & held:
@@ -98,7 +113,7 @@ class Authority:
             self._of_somebody(route, call, held, target)
 
     def _of_oneself(self, route: Route, call: Call) -> bool:
-        if route.method != "GET":
+        if not _reads(route):
             return False
         mine = any(pattern.fullmatch(route.template) and names & call.permissions for pattern, names in _OWN)
         if mine:
@@ -113,7 +128,7 @@ class Authority:
 
     def _of_somebody(self, route: Route, call: Call, held: frozenset[str], target: User) -> None:
         """Keep an Authentication Administrator from administrators, and numbers from his eyes."""
-        free = _EVERY_METHOD | ({_READER} if route.method == "GET" else set())
+        free = _EVERY_METHOD | ({_READER} if _reads(route) else set())
         if held & free:
             return
         roles = frozenset(self.memberships.roles(target.id))

@@ -17,9 +17,11 @@ from authops.demo.login import certificates, permissions
 from authops.demo.login.assertion import Registration
 from authops.demo.login.assertion import certificates as load
 from authops.demo.login.endpoint import Login
+from authops.demo.login.federation import Federation
+from authops.demo.methods import policy
 from authops.demo.wire.app import create_app
 from authops.demo.wire.residents import Residents
-from authops.demo.world import people
+from authops.demo.world import people, population
 from authops.demo.world.assumptions import Assumptions
 from authops.demo.world.groups import Memberships
 from authops.demo.world.store import Store
@@ -56,6 +58,7 @@ def build(
     *,
     users: int | None = None,
     seed: int | None = None,
+    population: str | None = None,
     granted: tuple[str, ...] = permissions.DEFAULT,
     assume: dict[str, str] | None = None,
     weather: dict[str, Any] | None = None,
@@ -65,7 +68,7 @@ def build(
     certificates.prepare(home, dt.datetime.now(dt.UTC))
     store, sky = Store(home / "tenant.sqlite"), Weather(**(weather or {}))
     with _undisturbed():
-        _populate(store, users, seed)
+        _populate(store, users, seed, population)
         stored = _stored(store)
     clock: dict[str, Any] = {"now": time.monotonic, "stamp": stamp, "lag": lambda: sky.settings.lag}
     tenant = Tenant(store.meta(), stored, assume=Assumptions(assume), store=store, **clock)
@@ -92,33 +95,45 @@ def _undisturbed() -> Iterator[None]:
         gc.enable()
 
 
-def _populate(store: Store, users: int | None, seed: int | None) -> None:
+def _populate(store: Store, users: int | None, seed: int | None, year: str | None) -> None:
     known = store.meta()
     if not known:
-        _fill(store, USERS if users is None else users, people.SEED if seed is None else seed, {})
+        first = {"population": year or population.YEARS[0]}
+        _fill(store, USERS if users is None else users, people.SEED if seed is None else seed, first)
+    elif year not in (None, known.get("population", population.YEARS[0])):
+        raise ValueError(f"this home holds the people of {known['population']}; leave population out, or take another")
     elif users not in (None, known["users"]) or seed not in (None, known["seed"]):
         held = f"{known['users']} users from seed {known['seed']}"
         raise ValueError(f"this home already holds {held}; leave users and seed out, or take another home")
 
 
 def _fill(store: Store, users: int, seed: int, identity: dict[str, Any]) -> None:
-    facts, population = people.generate(users, seed)
+    facts, crowd = people.generate(users, seed)
+    year = str(identity.get("population", population.YEARS[0]))
+    facts |= {"population": year}
+    if changed := population.policy(year, policy.defaults(str(seed)), str(seed)):
+        facts["policy"] = changed
     # The app registration outlives a reset: a client keeps its connection.
     kept: dict[str, Any] = {key: identity[key] for key in ("tenant_id", "client_id") if key in identity}
-    store.replace({**facts, **kept}, (u.document() for u in population))
+    store.replace({**facts, **kept}, (u.document() for u in population.of(year, crowd, seed)))
 
 
 def _stored(store: Store) -> list[Any]:
     return sorted((revive(document) for document in store.users()), key=lambda u: str(u.id))
 
 
-def _login(home: Path, residents: Residents, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
+def _rsa(path: Path) -> RSAPrivateKey:
     # Our own key: proving its primes anew is a tenth of a second of every start.
-    pem = (home / "signing.pem").read_bytes()
-    key = serialization.load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    key = serialization.load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=True)
     if not isinstance(key, RSAPrivateKey):
-        raise TypeError("signing.pem must hold an RSA key")
+        raise TypeError(f"{path.name} must hold an RSA key")
+    return key
+
+
+def _login(home: Path, residents: Residents, roots: tuple[str, ...], granted: tuple[str, ...]) -> Login:
+    key, issuer = _rsa(home / "signing.pem"), Federation(_rsa(home / "federation.pem"))
     known = load(path.read_bytes() for path in certificates.client_files(home))
     facts = residents.tenant.meta
-    registered = Registration(facts["tenant_id"], facts["client_id"], known, granted, tuple(facts["domains"]))
+    identity = (facts["tenant_id"], facts["client_id"])
+    registered = Registration(*identity, known, granted, tuple(facts["domains"]), federation=issuer)
     return Login(registered, key, roots, time.time, residents)

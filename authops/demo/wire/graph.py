@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from authops.demo.directory.groups import Groups
 from authops.demo.faults.throttle import Throttle
 from authops.demo.login import permissions as p
-from authops.demo.methods import base
+from authops.demo.methods import base, kinds
 from authops.demo.methods.policy import Policies
 from authops.demo.odata.calls import JSON_TYPE, Answer, Call, bare, function_arguments, metadata
 from authops.demo.reports import registration
@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 _LOG_LENGTH = 200_000
 _METHODS = "/users/{}/authentication/"
 # What stands where a key might, and is none.
-_WORDS = frozenset({"$count", "$ref", "$value", "delta", "microsoft.graph.delta", "getbyids", "validateproperties"})
+_WORDS = frozenset(
+    {
+        "$count", "$ref", "$value", "delta", "microsoft.graph.delta", "getbyids", "validateproperties",
+        "creationoptions", "microsoft.graph.creationoptions",
+    }
+)  # fmt: skip
 _VERBS = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -127,7 +132,7 @@ class Wire:
         for version in dict.fromkeys((call.version, "v1.0")):
             for pattern, route in self._routes.get((version, call.method, path.count("/")), ()):
                 matched = pattern.fullmatch(path)
-                if matched and not any(unquote(key).lower() in _WORDS for key in matched.groups()):
+                if matched and not any(_word(key) in _WORDS for key in matched.groups()):
                     return route, matched.groups()
         return None
 
@@ -152,8 +157,8 @@ class Wire:
         versions = (call.version, "v1.0")
         ours = (routes for key, routes in self._routes.items() if key[0] in versions and key[2] == path.count("/"))
         for pattern, route in (pair for routes in ours for pair in routes):
-            # An external method can be registered through Graph, only not here.
-            known = route.template.startswith(_METHODS) and "/external" not in route.template
+            segment = route.template.removeprefix(_METHODS).partition("/")[0]
+            known = route.template.startswith(_METHODS) and not kinds.elsewhere(segment, call.method)
             if known and call.method in _VERBS and (found := pattern.fullmatch(path)):
                 self._permit(route, call, found.groups())
                 raise base.no_resource(call, "method_verb", path.lstrip("/"))
@@ -210,6 +215,13 @@ _WEATHER_TEXTS = {
 
 
 _EMPTY = "empty-"
+# An alternate key in a segment of its own: Graph has some of these, this tenant serves them in parentheses.
+_NAMED = re.compile(r"^[a-z]+=.*")
+
+
+def _word(key: str) -> str:
+    """Return what stands where a key might, without a function's arguments."""
+    return _NAMED.sub("$ref", unquote(key).partition("(")[0].lower())
 
 
 def _empty_page(call: Call) -> Answer | None:

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from authops.demo.directory import delta, organization, roles, users
+from authops.demo.directory import (
+    authorization_policy,
+    conditional_access,
+    delta,
+    organization,
+    roles,
+    schedules,
+    users,
+)
 from authops.demo.directory.roles import Roles
 from authops.demo.login import permissions as p
-from authops.demo.methods import base, email, phone, preferences
-from authops.demo.methods.collections import COLLECTIONS, deleter, getter, lister
-from authops.demo.methods.temporary_access_pass import adder
+from authops.demo.methods import base, email, phone, preferences, temporary_access_pass
+from authops.demo.methods.collections import adder, deleter, getter, lister
+from authops.demo.methods.kinds import KINDS
 from authops.demo.odata.calls import Answer
-from authops.demo.reports import registration
+from authops.demo.reports import registration, sign_ins
 
 if TYPE_CHECKING:
     from authops.demo.directory.groups import Groups
@@ -26,7 +34,6 @@ Row = tuple[str, str, Callable[..., Answer], frozenset[str]]
 USER, AUTH = "/users/{}", "/users/{}/authentication"
 _POLICY = "/policies/authenticationMethodsPolicy"
 _ROLES = "/roleManagement/directory"
-_USERS, _GROUPS = "microsoft.graph.user", "microsoft.graph.group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,15 @@ class Served:
 
 def table(served: Served) -> list[Route]:
     """Return every request that is served; what is served in v1.0 is served in beta too."""
-    methods = [*_methods(served), *_collections(), *_policies(served.policies)]
+    methods = [*_methods(served), *_generic(), *_collections("v1.0"), *_policies(served.policies)]
     directory = [*_directory(), *_groups(served.groups), *_directory_roles(Roles(served.groups))]
     return [
         *(Route(*row, p.AUTHENTICATION_REFUSAL) for row in methods),
         *(Route(*row, p.DIRECTORY_REFUSAL) for row in directory),
         *(Route(*row, p.REPORT_REFUSAL) for row in _reports(served)),
-        *(Route(*row, p.AUTHENTICATION_REFUSAL, "beta") for row in _beta(served)),
+        *(Route(*row, p.CONDITIONAL_ACCESS_REFUSAL) for row in _conditional_access()),
+        *(Route(*row, p.AUTHENTICATION_REFUSAL, "beta") for row in (*_beta(served), *_collections("beta"))),
+        Route("GET", "/auditLogs/signIns", sign_ins.list_all, p.REPORTS, p.REPORT_REFUSAL, "beta"),
     ]
 
 
@@ -82,21 +91,29 @@ def _methods(served: Served) -> list[Row]:
         ("GET", f"{emails}/{{}}", email.get_email, p.EMAIL_READ),
         ("PATCH", f"{emails}/{{}}", email.change_email, p.EMAIL_WRITE),
         ("DELETE", f"{emails}/{{}}", email.delete_email, p.EMAIL_WRITE),
-        ("POST", passes, adder(served.policies), p.of_collection("temporaryAccessPassMethods")[1]),
+        ("POST", passes, temporary_access_pass.adder(served.policies), p.of_family("TAP")[1]),
     ]
 
 
-def _collections() -> list[Row]:
+def _generic() -> list[Row]:
     rows: list[Row] = []
     for segment in ("methods", "passwordMethods"):
         rows.append(("POST", f"{AUTH}/{segment}/{{}}/resetPassword", base.not_writable, p.NOBODY))
     for verb in ("PATCH", "PUT", "DELETE"):
         rows.append((verb, f"{AUTH}/methods/{{}}", base.not_writable, p.METHODS_WRITE))
-    for segment in COLLECTIONS:
-        where, (read, write) = f"{AUTH}/{segment}", p.of_collection(segment)
-        rows += [("GET", where, lister(segment), read), ("GET", f"{where}/{{}}", getter(segment), read)]
-        if segment != "passwordMethods":
-            rows.append(("DELETE", f"{where}/{{}}", deleter(segment), write))
+    return rows
+
+
+def _collections(since: str) -> list[Row]:
+    """Return the requests on kinds that are listed and deleted, of those that `since` is the first version to know."""
+    rows: list[Row] = []
+    for kind in (kind for kind in KINDS if kind.since == since):
+        where, (read, write) = f"{AUTH}/{kind.segment}", p.of_family(kind.family)
+        one = where if kind.single else f"{where}/{{}}"
+        rows.append(("GET", one, getter(kind), read))
+        rows += [] if kind.single else [("GET", where, lister(kind), read)]
+        rows += [("POST", where, adder(kind), write)] if kind.needed else []
+        rows += [("DELETE", one, deleter(kind), write)] if kind.deletable else []
     return rows
 
 
@@ -109,6 +126,18 @@ def _policies(policies: Policies) -> list[Row]:
         ("GET", f"{configurations}/{{}}", policies.get_configuration, p.POLICY),
         ("PATCH", f"{configurations}/{{}}", policies.change_configuration, p.POLICY_WRITE),
         ("DELETE", f"{configurations}/{{}}", policies.reset_configuration, p.POLICY_WRITE),
+    ]
+
+
+def _conditional_access() -> list[Row]:
+    where = "/identity/conditionalAccess/policies"
+    defaults = "/policies/identitySecurityDefaultsEnforcementPolicy"
+    return [
+        ("GET", where, conditional_access.list_policies, p.CONDITIONAL_ACCESS),
+        ("GET", f"{where}/{{}}", conditional_access.get_policy, p.CONDITIONAL_ACCESS),
+        ("GET", "/identity/conditionalAccess/namedLocations", conditional_access.list_locations, p.CONDITIONAL_ACCESS),
+        ("GET", "/policies/authorizationPolicy", authorization_policy.get_policy, p.AUTHORIZATION),
+        ("GET", defaults, conditional_access.get_security_defaults, p.SECURITY_DEFAULTS),
     ]
 
 
@@ -134,26 +163,28 @@ def _directory() -> list[Row]:
 def _groups(groups: Groups) -> list[Row]:
     group = "/groups/{}"
     seen = p.GROUPS | p.USERS_FULL
-    return [
+    rows: list[Row] = [
         ("GET", "/groups", groups.list_groups, p.GROUPS),
         ("GET", group, groups.get_group, p.GROUPS),
         ("GET", f"{group}/owners", groups.owners, p.GROUPS),
-        ("GET", f"{group}/members", groups.members, p.GROUPS),
-        ("GET", f"{group}/members/{_USERS}", groups.member_users, p.GROUPS),
-        ("GET", f"{group}/members/{_GROUPS}", groups.member_groups, p.GROUPS),
-        ("GET", f"{group}/transitiveMembers", groups.transitive, p.GROUPS),
-        ("GET", f"{group}/transitiveMembers/{_USERS}", groups.transitive_users, p.GROUPS),
-        ("GET", f"{group}/transitiveMembers/{_GROUPS}", groups.transitive_groups, p.GROUPS),
-        ("GET", f"{group}/memberOf", groups.group_member_of, p.GROUPS),
-        ("GET", f"{group}/transitiveMemberOf", groups.group_transitive_member_of, p.GROUPS),
-        ("GET", f"{USER}/memberOf", groups.member_of, seen),
-        ("GET", f"{USER}/memberOf/{_GROUPS}", groups.member_of_groups, seen),
-        ("GET", f"{USER}/transitiveMemberOf", groups.transitive_member_of, seen),
-        ("GET", f"{USER}/transitiveMemberOf/{_GROUPS}", groups.transitive_member_of_groups, seen),
         ("POST", f"{USER}/getMemberGroups", groups.get_member_groups, seen),
         ("POST", f"{USER}/getMemberObjects", groups.get_member_objects, seen),
         ("POST", f"{USER}/checkMemberGroups", groups.check_member_groups, seen),
+        ("POST", f"{USER}/checkMemberObjects", groups.check_member_objects, seen),
+        ("GET", "/directoryObjects/{}", groups.objects.get_object, p.DIRECTORY),
+        ("POST", "/directoryObjects/getByIds", groups.objects.get_by_ids, p.DIRECTORY),
     ]
+    rows += _cast(f"{group}/members", groups.members, p.GROUPS)
+    rows += _cast(f"{group}/transitiveMembers", groups.transitive, p.GROUPS)
+    rows += _cast(f"{group}/memberOf", groups.group_member_of, p.GROUPS)
+    rows += _cast(f"{group}/transitiveMemberOf", groups.group_transitive_member_of, p.GROUPS)
+    rows += _cast(f"{USER}/memberOf", groups.member_of, seen)
+    return rows + _cast(f"{USER}/transitiveMemberOf", groups.transitive_member_of, seen)
+
+
+def _cast(where: str, handler: Callable[..., Answer], permissions: frozenset[str]) -> list[Row]:
+    """Return a collection of directory objects, whole and of one type only."""
+    return [("GET", where, handler, permissions), ("GET", f"{where}/microsoft.graph.{{}}", handler, permissions)]
 
 
 def _directory_roles(held: Roles) -> list[Row]:
@@ -162,14 +193,26 @@ def _directory_roles(held: Roles) -> list[Row]:
         ("GET", "/directoryRoles", held.list_roles, p.ROLES),
         ("GET", role, held.get_role, p.ROLES),
         ("GET", template, held.get_role, p.ROLES),
-        ("GET", f"{role}/members", held.members, p.ROLES),
-        ("GET", f"{template}/members", held.members, p.ROLES),
+        *_cast(f"{role}/members", held.members, p.ROLES),
+        *_cast(f"{template}/members", held.members, p.ROLES),
+        ("GET", "/directoryRoleTemplates", roles.list_templates, p.ROLES),
+        ("GET", "/directoryRoleTemplates/{}", roles.get_template, p.ROLES),
         ("GET", f"{_ROLES}/roleAssignments", held.assignments, p.ROLES),
         ("GET", f"{_ROLES}/roleAssignments/{{}}", held.get_assignment, p.ROLES),
         ("GET", f"{_ROLES}/roleDefinitions", roles.list_definitions, p.ROLES),
         ("GET", f"{_ROLES}/roleDefinitions/{{}}", roles.get_definition, p.ROLES),
-        ("GET", f"{_ROLES}/roleEligibilityScheduleInstances", held.eligibilities, p.ELIGIBILITY),
+        *_schedules(held),
     ]
+
+
+def _schedules(held: Roles) -> list[Row]:
+    forms = {
+        "roleAssignmentSchedules": (schedules.ASSIGNMENT_SCHEDULE, p.ASSIGNMENT_SCHEDULES),
+        "roleAssignmentScheduleInstances": (schedules.ASSIGNMENT_INSTANCE, p.ASSIGNMENT_SCHEDULES),
+        "roleEligibilitySchedules": (schedules.ELIGIBILITY_SCHEDULE, p.ELIGIBILITY),
+        "roleEligibilityScheduleInstances": (schedules.ELIGIBILITY_INSTANCE, p.ELIGIBILITY),
+    }
+    return [("GET", f"{_ROLES}/{name}", partial(held.schedule, form), opens) for name, (form, opens) in forms.items()]
 
 
 def _reports(served: Served) -> list[Row]:

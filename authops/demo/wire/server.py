@@ -113,13 +113,17 @@ def prepare(
     )
     server, text = _Server(config, idle_timeout), profile(built, number, host)
     ends.append(server)
-    server.announce = lambda: _announce(home, text, number)
+    server.announce = lambda: _announce(built, text, number)
     return server, sock, text
 
 
-def _announce(home: Path, text: str, port: int) -> None:
+def _announce(built: World, text: str, port: int) -> None:
+    home, trusted = built.home, built.login.registration.federation
     certificates.write(home / "server.json", json.dumps({"pid": os.getpid(), "port": port}).encode())
     certificates.write(home / "connection.yaml", text.encode())
+    if trusted:
+        # What a workload's platform would keep fresh; a day is enough to try it.
+        certificates.write(home / "federated-token", trusted.token(time.time(), 86400).encode())
 
 
 def serve(home: Path, **options: Any) -> None:

@@ -71,7 +71,9 @@ ALL = (
     Assumption("throttle_shape", "bucket", ("window",), "whether a limit refills steadily or all at once"),
     Assumption("throttled_batch", "200", ("424",), "what a batch of which some was throttled is answered (two pages)"),
     Assumption("throttled_requests_count", "yes", ("no",), "whether a refused request uses the limit up all the same"),
-    Assumption("tenant_licence", "premium", ("free",), "free: the report refuses as the sign-in reports do"),
+    Assumption(
+        "tenant_licence", "premium", ("p1", "free"), "free: the report refuses as the sign-in reports do; p1: no PIM"
+    ),
     Assumption(
         "registered_by_application", "works", ("refused",), "usersRegisteredByMethod and -ByFeature for an application"
     ),
@@ -98,6 +100,9 @@ ALL = (
     ),
     Assumption(
         "arguments_without_comma", "accepted", ("refused",), "usersRegisteredBy… as msgraph-sdk for Python writes it"
+    ),
+    Assumption(
+        "qr_code_pin_in_v1", "yes", ("no",), "whether v1.0 has /authentication/qrCodePinMethod (a page says so)"
     ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )

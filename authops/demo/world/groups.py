@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from authops.demo.world import names
 from authops.demo.world.roles import HELD, NAMES, ROLES
-from authops.demo.world.tenant import new_id
+from authops.demo.world.tenant import Refusal, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from authops.demo.world.tenant import Tenant, User
 
 
+_T_UNLICENSED = "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license."
 _CREATED = "2024-02-01T09:00:00Z"
 
 
@@ -57,7 +58,7 @@ class Memberships:
         operators = self._groups[new_id(space, "group/role-operators")]
         self._active = list(_assignments(space, living, set(operators.members)))
         self._active.append(_assignment(space, operators.id, "Helpdesk Administrator"))
-        self._eligible = [_assignment(space, u.id, "User Administrator") for u in living if u.eligible]
+        self._eligible = [_assignment(space, u.id, _eligible_for(u)) for u in living if u.eligible]
         self._roles = {}
         for row in self._active:
             holders = self.deep(row["principalId"]) if row["principalId"] in self._groups else [row["principalId"]]
@@ -78,7 +79,9 @@ class Memberships:
 
     @property
     def eligible(self) -> list[dict[str, Any]]:
-        """The eligible role assignments."""
+        """The eligible role assignments; there are none without Entra ID P2."""
+        if self.tenant.assume["tenant_licence"] != "premium":
+            raise Refusal(400, "AadPremiumLicenseRequired", _T_UNLICENSED)
         self._derive()
         return self._eligible
 
@@ -133,6 +136,11 @@ def _assignments(space: str, living: list[User], by_group: set[str]) -> Iterator
             yield _assignment(space, user.id, role)
         if user.admin and user.id not in by_group and not user.appointed:
             yield _assignment(space, user.id, roles[0] if user.story else roles[1 + number % (len(roles) - 1)])
+
+
+def _eligible_for(user: User) -> str:
+    """Who holds a lesser role may activate the highest."""
+    return "Global Administrator" if user.admin else "User Administrator"
 
 
 def _assignment(space: str, principal: str, role: str) -> dict[str, Any]:

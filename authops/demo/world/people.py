@@ -5,10 +5,13 @@ from __future__ import annotations
 import random
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authops.demo.world import names
 from authops.demo.world.tenant import ALTERNATE, EMAIL, MOBILE, OFFICE, PASSWORD, PHONE_TYPES, Method, User, new_id
+
+if TYPE_CHECKING:
+    from authops.demo.world.tenant import Tenant
 
 SEED = 20260101
 _HIRED = "2025-03-14T09:00:00Z"
@@ -145,6 +148,26 @@ def _give_phone(user: User, method_id: str, number: str, state: str = "") -> Non
 _OTHER: dict[str, dict[str, Any]] = {
     "microsoftAuthenticator": {
         "displayName": "iPhone", "deviceTag": "SoftwareTokenActivated", "phoneAppVersion": "6.8.21",
+        "clientAppName": "microsoftAuthenticator",
+    },
+    "hardwareOath": {
+        "device": {
+            "id": "9a6f1c0e-5d0b-4b52-8d0f-0b8a3c1f7e21", "displayName": None, "serialNumber": "TOTP123456",
+            "manufacturer": "Contoso", "model": "HardwareKey", "secretKey": None, "timeIntervalInSeconds": 30,
+            "status": "activated", "lastUsedDateTime": None, "hashFunction": "hmacsha1",
+        },
+    },
+    "qrCodePin": {
+        "standardQRCode": {
+            "id": "0c1f6a2e-6a58-4a0e-9d4e-3f0f6f2f5a11", "startDateTime": _REGISTERED,
+            "expireDateTime": "2027-01-12T08:30:00Z", "createdDateTime": _REGISTERED, "lastUsedDateTime": None,
+            "image": None,
+        },
+        "temporaryQRCode": None,
+        "pin": {
+            "id": "5f0d9c0b-2a0d-4f0e-8f0a-4c1d2b3a4e12", "code": None, "forceChangePinNextSignIn": True,
+            "createdDateTime": _REGISTERED, "updatedDateTime": None,
+        },
     },
     "softwareOath": {"secretKey": None},
     "platformCredential": {"displayName": "MacBook", "keyStrength": "normal", "platform": "macOS"},
@@ -168,6 +191,14 @@ def _give(user: User, kind: str, space: str) -> None:
         return
     method_id = new_id(space, f"{user.id}/{kind}")
     user.methods[method_id] = Method(method_id, kind, dict(_OTHER[kind]), _REGISTERED)
+
+
+def register(tenant: Tenant, user: User, kind: str, fields: dict[str, Any]) -> Method:
+    """Register a method of the person's own: of a known kind, with these properties instead of the usual."""
+    if kind not in _OTHER or set(fields) - set(_OTHER[kind]):
+        raise ValueError(f"no kind {kind!r} with {sorted(fields)}; there is {', '.join(_OTHER)}")
+    method_id = new_id(user.id, f"{kind}/{tenant.version}")
+    return tenant.put_other(user, method_id, kind, {**_OTHER[kind], **fields})
 
 
 # What a profile may say when somebody joins or moves.

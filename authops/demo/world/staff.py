@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from authops.demo.world.actor import Witness
     from authops.demo.world.tenant import Tenant, User
 
-_VERBS = ("hire", "leave", "change", "phone", "appoint")
+_VERBS = ("hire", "leave", "change", "phone", "appoint", "register")
 
 
 class Staff:
@@ -29,7 +29,7 @@ class Staff:
 
         `hire`: profiles with at least a displayName; `leave`: UPNs; `change`: UPN → profile properties;
         `appoint`: UPN → names of directory roles; `phone`: {user, phoneType, phoneNumber or null, by} as another
-        administrator would change it.
+        administrator would change it; `register`: {user, kind, properties that differ} as the person would register it.
         """
         unknown = set(body) - set(_VERBS)
         if unknown:
@@ -43,6 +43,8 @@ class Staff:
             self.tenant.appoint(self._user(upn), _roles(roles))
         for change in body.get("phone", []):
             self._phone(**change)
+        for method in body.get("register", []):
+            self._register(**method)
         return {"hired": [{"id": u.id, "userPrincipalName": u.profile["userPrincipalName"]} for u in hired]}
 
     def _user(self, key: str) -> User:
@@ -57,6 +59,10 @@ class Staff:
             raise ValueError(f"{user.profile['userPrincipalName']} is here already")
         self.tenant.join(user)
         return user
+
+    def _register(self, user: str, kind: str, **fields: Any) -> None:
+        whose = self._user(user)
+        people.register(self.tenant, whose, kind, fields)
 
     def _phone(self, user: str, phoneType: str, phoneNumber: str | None, by: str = "admin@contoso.example") -> None:  # noqa: N803
         whose, method_id = self._user(user), PHONE_IDS[phoneType]

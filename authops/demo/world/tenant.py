@@ -23,8 +23,8 @@ PHONE_IDS = {"mobile": MOBILE, "alternateMobile": ALTERNATE, "office": OFFICE}
 PHONE_TYPES = {value: key for key, value in PHONE_IDS.items()}
 # userPreferredMethodForSecondaryAuthentication, by the method that serves it.
 PREFERRED = {MOBILE: "sms", ALTERNATE: "voiceAlternateMobile", OFFICE: "voiceOffice"}
-_KIND_PREFERRED = {"microsoftAuthenticator": "push", "softwareOath": "oath"}
-_NOT_MFA = ("password", "email")
+_KIND_PREFERRED = {"microsoftAuthenticator": "push", "softwareOath": "oath", "hardwareOath": "oath"}
+_NOT_MFA = ("password", "email", "qrCodePin")
 # Stands among the properties of somebody who moved, for having left.
 LEFT = "@removed"
 
@@ -197,7 +197,7 @@ class Tenant:
     def method(self, user: User, method_id: str, kind: str) -> Method:
         """Return one method as a read sees it."""
         found = self.view(user).get(method_id.lower())
-        return found if found and found.kind == kind else self._no_method(method_id)
+        return found if found and found.kind == kind else self.unknown_method(method_id)
 
     def add_phone(self, user: User, phone_type: str, text: str) -> Method:
         """Add a phone (phoneMethods POST): not an existing type, and no alternate without mobile."""
@@ -237,7 +237,7 @@ class Tenant:
             self._release(user)
             self._write(user, self._with_state(current, "notEnabled"))
             return
-        if not self._sms_allowed(user):
+        if not self.sms_sign_in_for(user):
             self._refuse("sms_outside_policy", _T_SMS_POLICY)
         if self._taken(user, current.fields["phoneNumber"]):
             raise Refusal(409, "phoneNumberNotUnique", self.assume["sms_taken_text"])
@@ -270,6 +270,10 @@ class Tenant:
         self._replace(user, {k: m for k, m in user.methods.items() if m.kind != kind} | {method_id: method})
         return method
 
+    def put_other(self, user: User, method_id: str, kind: str, fields: dict[str, Any]) -> Method:
+        """Register a method of a kind that has no rules of its own."""
+        return self._write(user, Method(method_id, kind, fields, self.stamp()))
+
     def prefer(self, user: User, method_id: str, *, voice: bool) -> None:
         """Make a registered method the default; `voice`: by call rather than text."""
         user.default, user.voice = method_id, voice
@@ -297,13 +301,14 @@ class Tenant:
 
     def _mine(self, user: User, method_id: str, kind: str) -> Method:
         found = user.methods.get(method_id.lower())
-        return found if found and found.kind == kind else self._no_method(method_id)
+        return found if found and found.kind == kind else self.unknown_method(method_id)
 
     def any_method(self, user: User, method_id: str) -> Method:
         """Return a method of whatever kind, as a read sees it."""
-        return self.view(user).get(method_id.lower()) or self._no_method(method_id)
+        return self.view(user).get(method_id.lower()) or self.unknown_method(method_id)
 
-    def _no_method(self, method_id: str) -> Method:
+    def unknown_method(self, method_id: str) -> Method:
+        """Refuse an id that no method of the user's has."""
         status, code = self.assume.refusal("method_not_found")
         raise Refusal(status, code, f"The authentication method {method_id} was not found for the user.")
 
@@ -335,13 +340,10 @@ class Tenant:
             raise Refusal(409, "phoneNumberNotUnique", self.assume["sms_taken_text"])
         return method
 
-    def _sms_allowed(self, user: User) -> bool:
-        return self.sms_sign_in_for(user)
-
     def _sms_state(self, user: User, phone_type: str, number: str) -> str:
         if phone_type != "mobile":
             return "notSupported"
-        if not self._sms_allowed(user):
+        if not self.sms_sign_in_for(user):
             return "notAllowedByPolicy"
         return "phoneNumberNotUnique" if self._taken(user, number) else "ready"
 

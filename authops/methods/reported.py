@@ -1,0 +1,108 @@
+"""What the registration report's names of methods mean: the ones that are kinds of ours, and all the others.
+
+Sources: Graph, userRegistrationDetails (an open list); Entra, "Authentication methods" (what serves for multifactor
+sign-in, what for password reset) and "SMS and voice retirement".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from authops.methods.kinds import KINDS, numbers
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """`factor`: satisfies MFA. `lasts`: goes on doing so after the retirement, and does not expire. `resists`:
+    phishing. `resets`: serves self-service password reset. `passkey`: what a passkey campaign asks for.
+    """
+
+    factor: bool = False
+    lasts: bool = False
+    resists: bool = False
+    resets: bool = False
+    passkey: bool = False
+
+
+_PASSKEY: Final = Meaning(factor=True, lasts=True, resists=True, passkey=True)
+_BOUND: Final = Meaning(factor=True, lasts=True, resists=True)
+_APP: Final = Meaning(factor=True, lasts=True, resets=True)
+_OTHERS: Final = {
+    "fido2": _PASSKEY,
+    "fido2SecurityKey": _PASSKEY,
+    "passKeyDeviceBound": _PASSKEY,
+    "passKeyDeviceBoundAuthenticator": _PASSKEY,
+    "passKeyDeviceBoundWindowsHello": _PASSKEY,
+    "passKeySynced": _PASSKEY,
+    "windowsHelloForBusiness": _BOUND,
+    "macOsSecureEnclaveKey": _BOUND,
+    "microsoftAuthenticatorPush": _APP,
+    "microsoftAuthenticatorPasswordless": _APP,
+    "softwareOneTimePasscode": _APP,
+    "hardwareOneTimePasscode": _APP,
+    "x509CertificateMultiFactor": _BOUND,
+    "x509CertificateSingleFactor": Meaning(),
+    "externalAuthMethod": Meaning(factor=True, lasts=True),
+    "temporaryAccessPass": Meaning(factor=True),
+    "securityQuestion": Meaning(resets=True),
+    "qrCode": Meaning(),
+    "smsSignIn": Meaning(),
+}
+# Graph's types of methods, where the typed answer has to be said in the report's words.
+_TYPES: Final = {
+    "microsoftAuthenticator": "microsoftAuthenticatorPush",
+    "softwareOath": "softwareOneTimePasscode",
+    "hardwareOath": "hardwareOneTimePasscode",
+    "windowsHelloForBusiness": "windowsHelloForBusiness",
+    "platformCredential": "macOsSecureEnclaveKey",
+    "external": "externalAuthMethod",
+    "qrCodePin": "qrCode",
+    "temporaryAccessPass": "temporaryAccessPass",
+}
+
+# What `/authentication/methods` of v1.0 shows; hardware tokens are beta's, questions and certificates are in neither.
+_SHOWN: Final = frozenset(
+    [
+        *(name for name, meaning in _OTHERS.items() if meaning.passkey),
+        "microsoftAuthenticatorPush",
+        "microsoftAuthenticatorPasswordless",
+        "softwareOneTimePasscode",
+        "windowsHelloForBusiness",
+        "macOsSecureEnclaveKey",
+        "externalAuthMethod",
+        "temporaryAccessPass",
+    ]
+)
+
+
+def beside(names: Iterable[str]) -> list[str]:
+    """Those of the report's names that a person's own list of methods cannot show, so the report alone tells."""
+    ours = {kind.report for kind in KINDS.values()}
+    return [name for name in names if name not in _SHOWN and name not in ours]
+
+
+def meanings() -> dict[str, Meaning]:
+    """The report's name → what it means. A name that is not in it is not known, which is not "no"."""
+    ours = {k.report: Meaning(k.factor, k.factor and not k.retires, resets=not k.beside) for k in KINDS.values()}
+    return ours | _OTHERS
+
+
+def delivered(channels: Collection[str]) -> frozenset[str]:
+    """The report's names of the phones that are reached through one of these channels (sms, voice)."""
+    wanted = {channel.casefold() for channel in channels}
+    reached = (KINDS[n] for n in numbers() if any(p.configuration.casefold() in wanted for p in KINDS[n].policies))
+    return frozenset(kind.report for kind in reached)
+
+
+def of_type(item: Mapping[str, Any]) -> str:
+    """A method of `/authentication/methods` in the report's words; "" for a password; its own type when not known."""
+    kind = str(item.get("@odata.type") or "").rpartition(".")[2].removesuffix("AuthenticationMethod")
+    if kind == "password":
+        return ""
+    if ours := next((k.report for k in KINDS.values() if k.is_in(item)), ""):
+        return ours
+    if kind == "fido2":
+        return "passKeySynced" if item.get("passkeyType") == "synced" else "passKeyDeviceBound"
+    return _TYPES.get(kind, kind or "unknown")
