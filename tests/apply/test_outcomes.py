@@ -85,9 +85,10 @@ def test_a_lost_answer_is_read_before_anything_is_written_again(stage: Stage, ki
     outcomes = stage.apply(plan.writes)
     stage.weather(fault_rate=0.0)
     assert set(outcomes["outcome"]) <= {"applied", "applied_with_note"}
-    assert all(stage.phones()[user_id(name)] == {"mobile": A} for name in names)
+    phones, log = stage.phones(), stage.log()
+    assert all(phones[user_id(name)] == {"mobile": A} for name in names)
     for name in names:
-        seen = [r["method"] for r in stage.log() if user_id(name) in r["path"]]
+        seen = [r["method"] for r in log if user_id(name) in r["path"]]
         assert "POST,POST" not in ",".join(seen)
 
 

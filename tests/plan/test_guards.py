@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -106,6 +108,25 @@ def test_every_broken_guard_is_named_and_no_other(made: plan.Plan, limits: dict[
             guards.enforce(guards.breaches(made, **limits))
     else:
         guards.enforce(guards.breaches(made, **limits))
+
+
+@dataclass(frozen=True)
+class Seen:
+    held: pd.DataFrame
+    unread: Mapping[str, str]
+    sms_sign_in: frozenset[str] = frozenset()
+    may_sign_in: frozenset[str] = frozenset()
+
+
+def test_limits_name_all_that_a_plan_breaks_and_keep_those_of_the_plan() -> None:
+    limits = guards.Limits(max_changes=1, max_removals=None, max_share=0, min_certificate_days=7)
+    seen = Seen(held(("a", "", "administrator")), {"allow_admins": "HTTP 403"})
+    broken = limits.broken(TWO, seen, 100, 3.0)
+    told = {"max_changes", "protected", "max_share", "allow_admins", "min_certificate_days"}
+    assert set(broken["guard"]) == told
+    assert limits.facts() == {"max_changes": 1, "max_removals": None, "max_share": 0}
+    none = guards.Limits(None, None, None, None)
+    assert none.broken(TWO, Seen(held(), {}), None, None).empty
 
 
 def test_whom_a_guard_holds_since_the_preview_is_said_by_name_and_why() -> None:

@@ -21,6 +21,7 @@ from authops.demo.login.permissions import DEFAULT
 from authops.graph import connection
 from authops.run import doctor, runbook
 from authops.run.doctor import BAD, LOOK, OK, UNKNOWN
+from tests.homes import furnished
 from tests.running import Tenant
 
 EVERYTHING = tuple(runbook.RUNBOOKS)
@@ -29,7 +30,7 @@ EVERYTHING = tuple(runbook.RUNBOOKS)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=30), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home), users=30), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 
@@ -192,6 +193,7 @@ def test_a_profile_that_cannot_be_opened_ends_in_a_sentence(tmp_path: Path, monk
         assert (said.exit_code, isinstance(said.exception, SystemExit)) == (2, True), said.exception
 
 
+@pytest.mark.slow
 def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"AUTHOPS_RUNS": str(tmp_path / "runs"), "AUTHOPS_STATE": str(tmp_path / "state")}
@@ -210,6 +212,7 @@ def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     assert (wrong.returncode, "hunter2" in wrong.stdout + wrong.stderr) == (2, False)
 
 
+@pytest.mark.slow
 def test_a_runbook_says_what_it_lacks_before_work_is_lost(tenant: Tenant) -> None:
     tenant.knob("sign-in", "PUT", {"granted": ["User.Read.All"]})
     code, said, folder = tenant.run("audit")

@@ -307,6 +307,7 @@ def test_a_run_that_nobody_uses_any_more_holds_no_tenant(folder: Path) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_while_it_applies_lets_go_of_the_tenant(folder: Path) -> None:
     failing = f"""
 from pathlib import Path
