@@ -19,6 +19,7 @@ from authops.run import runbook
 from authops.words import console, durations
 from authops.words.errors import AuthopsError, UsageError
 from authops.words.places import project, runs_folder, state_folder
+from authops.words.redaction import mask_numbers
 
 _RUNS = ("run", "restore")
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -169,8 +170,16 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
     for name in runbooks:
         runbook.notebook(name)
     folders = {"runs folder": runs_folder(), "state folder": state_folder()}
-    profile = connections.load(_named(connection))
-    seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+    try:
+        profile = connections.load(_named(connection))
+        seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+    except AuthopsError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            mask_numbers(f"the connection cannot be looked at: {type(error).__name__}: {error}"),
+            remedy="correct what it names in the profile, or its path; if it names nothing of yours, report it",
+        ) from None
     click.echo(json.dumps(seen.json(), indent=2, ensure_ascii=False) if as_json else examining.screen(seen))
     sys.exit(seen.exit_code)
 

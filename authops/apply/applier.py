@@ -21,6 +21,7 @@ import pandas as pd
 
 from authops.apply.breaker import Breaker
 from authops.apply.change import Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
+from authops.apply.ends import REHEARSED
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.journal import Journal
 from authops.apply.reading import NOT_HERE, Now, Reader, gone
@@ -214,7 +215,7 @@ class Applier:
             self._leave(wave, f"stopped ({self.stopped})")
             return set(), []
         ready, _, late = await self._still_as_planned(wave, patience)
-        self._settle([(c, "skipped", "dry run: nothing was written", c.before, None) for c in ready])
+        self._settle([(c, "skipped", REHEARSED, c.before, None) for c in ready])
         return {c.user_id for c in ready}, late
 
     async def _write(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pandas as pd
 
 from authops.words.frames import OUTCOMES
+
+# What a dry run says of a change that would be written.
+REHEARSED: Final = "dry run: nothing was written"
 
 
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:
@@ -15,12 +20,18 @@ def tally(outcomes: pd.DataFrame) -> dict[str, int]:
 
 def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, str]:
     """(status, headline) of an apply; `stopped` says why it ended early, if it did."""
-    said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in tally(outcomes).items()) or "nothing to do"
+    ready = outcomes["outcome"].eq("skipped") & outcomes["detail"].eq(REHEARSED)
+    counts = tally(outcomes[~ready])
+    parts = [f"{int(ready.sum()):,} would be written"] if ready.any() else []
+    parts += [f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items()]
+    said = ", ".join(parts) or "nothing to do"
     if outcomes.empty:
         return "nothing to do", said
     said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said
     status = "attention" if stopped or len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
-    return status, said if mode == "apply" else f"dry run, nothing was written: {said}"
+    if mode == "apply":
+        return status, said
+    return status, f"dry run, nothing was written: {said}" + ("; to write: mode = apply" if ready.any() else "")
 
 
 def _left(outcomes: pd.DataFrame) -> bool:

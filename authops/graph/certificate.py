@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from authops.words.author import operator
 from authops.words.errors import ConnectionProfileError
 
 _FORMS: Final = "it should be PEM with the private key, or PFX with certificate_password_env"
@@ -41,7 +42,7 @@ def check(path: str, password: str | None) -> bytes:
     that Entra takes, and for a certificate that has expired or does not count yet.
     """
     if seen := key_seen_by_others(path):
-        raise ConnectionProfileError(seen, remedy=f"chmod 600 {path}, and consider the key seen: renew it")
+        raise ConnectionProfileError(seen, remedy=key_remedy(path))
     pair, now = _read(path, password), datetime.now(UTC)
     until, since = pair.certificate.not_valid_after_utc, pair.certificate.not_valid_before_utc
     if until < now:
@@ -71,7 +72,10 @@ def key_seen_by_others(path: str) -> str:
     """
     if os.name != "posix":
         return ""
-    found = Path(path).stat()
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return ""  # nobody at all; reading it says why
     if found.st_uid not in (0, os.geteuid()):
         whose = f"uid {found.st_uid}, mode {found.st_mode & 0o777:04o}"
         return f"the private key {path} belongs to another user of this machine ({whose}), who can use it"
@@ -79,6 +83,13 @@ def key_seen_by_others(path: str) -> str:
     who = [words for bits, words in ((0o070, "its group"), (0o007, "everybody")) if others & bits]
     said = f"{' and '.join(who)} on this machine can use the private key {path}"
     return f"{said} (mode {found.st_mode & 0o777:04o})" if who else ""
+
+
+def key_remedy(path: str) -> str:
+    """What to do about a key that others may use: whose it has to be, and how it is made so."""
+    strange = os.name == "posix" and Path(path).stat().st_uid not in (0, os.geteuid())
+    give = f"chown {operator().partition('@')[0].removeprefix('uid ')} {path}, " if strange else ""
+    return f"{give}chmod 600 {path}, and consider the key seen: renew it"
 
 
 def _read(path: str, password: str | None) -> _Pair:
@@ -113,11 +124,12 @@ def _key(path: str, block: bytes, secret: bytes | None) -> Any:
     if encrypted and secret is None:
         raise _unusable(path, "holds a private key that is encrypted, and no password was named", _LOCKED)
     try:
-        return load_pem_private_key(block, secret if encrypted else None)
+        # Azure's library proves the numbers of a key; here they need not be.
+        return load_pem_private_key(block, secret if encrypted else None, unsafe_skip_rsa_key_validation=True)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         if encrypted:
             raise _wrong_password(path) from None
-        raise _unusable(path, "holds a damaged private key", _FORMS) from None
+        raise damaged(path) from None
 
 
 def _in_pfx(path: str, data: bytes, secret: bytes | None) -> tuple[Any, list[Any]]:
@@ -188,6 +200,11 @@ def _pem(pair: _Pair) -> bytes:
 
     key = pair.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return bytes(key + pair.certificate.public_bytes(Encoding.PEM))
+
+
+def damaged(path: str) -> ConnectionProfileError:
+    """What is raised for a private key that is none."""
+    return _unusable(path, "holds a damaged private key", _FORMS)
 
 
 def _wrong_password(path: str) -> ConnectionProfileError:

@@ -67,15 +67,25 @@ def credential_of(connection: Connection, prompt: person.Prompt = console.ask) -
         return _of_person(connection, prompt)
     where: dict[str, Any] = _where(connection)
     if connection.credential == "certificate":
-        pair = certificate.check(connection.certificate_path, _certificate_password(connection))
-        return identity.CertificateCredential(
-            connection.tenant_id, connection.client_id, certificate_data=pair, **where
-        )
+        return _by_certificate(connection, where)
     if connection.credential == "managed-identity":
         return identity.ManagedIdentityCredential(client_id=connection.client_id or None)
     if connection.credential == "azure-cli":
         return identity.AzureCliCredential(tenant_id=connection.tenant_id)
     return identity.WorkloadIdentityCredential(tenant_id=connection.tenant_id, **_client(connection), **where)
+
+
+def _by_certificate(connection: Connection, where: dict[str, Any]) -> Any:
+    from azure import identity
+
+    path = connection.certificate_path
+    pair = certificate.check(path, _certificate_password(connection))
+    try:
+        return identity.CertificateCredential(
+            connection.tenant_id, connection.client_id, certificate_data=pair, **where
+        )
+    except ValueError:  # it proves the key's numbers, a second's twentieth each time, so nobody else here does
+        raise certificate.damaged(path) from None
 
 
 def _where(connection: Connection) -> dict[str, Any]:
@@ -89,6 +99,7 @@ def _client(connection: Connection) -> dict[str, str]:
 
 
 _PEOPLE: Final[dict[Connection, Any]] = {}
+_SIGNED_IN: Final[dict[Connection, Any]] = {}  # credentials that just did, with their token, for whoever reads next
 
 
 def _of_person(connection: Connection, prompt: person.Prompt) -> Any:
@@ -164,8 +175,9 @@ def access_tokens(connection: Connection) -> Any:
     from kiota_authentication_azure.azure_identity_access_token_provider import AzureIdentityAccessTokenProvider
 
     host = urlsplit(connection.graph_url).hostname or ""
+    credential = _SIGNED_IN.pop(connection, None) or credential_of(connection)
     return AzureIdentityAccessTokenProvider(
-        credential_of(connection), {}, scopes=[scope(connection)], allowed_hosts=[host], is_cae_enabled=True
+        credential, {}, scopes=[scope(connection)], allowed_hosts=[host], is_cae_enabled=True
     )
 
 
@@ -187,6 +199,7 @@ def sign_in(connection: Connection, prompt: person.Prompt = console.ask) -> dict
         return {}
     said = {key: claims[key] for key in _CLAIMS if key in claims} if isinstance(claims, dict) else {}
     _same_tenant(connection, str(said.get("tid", "")))
+    _SIGNED_IN[connection] = credential
     return said
 
 
@@ -209,6 +222,11 @@ def account(claims: Mapping[str, Any]) -> str:
 def key_seen_by_others(connection: Connection) -> str:
     """Who else on this machine may use the connection's private key, in words; "" for nobody."""
     return certificate.key_seen_by_others(connection.certificate_path) if connection.certificate_path else ""
+
+
+def key_remedy(connection: Connection) -> str:
+    """What to do about a private key that others may use."""
+    return certificate.key_remedy(connection.certificate_path)
 
 
 def server_time(connection: Connection) -> datetime:

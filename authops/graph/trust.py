@@ -10,27 +10,47 @@ import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from authops.words.errors import ConnectionProfileError
 
 _NAMED: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_Bundle = tuple[str, str]  # the setting that names it, and where it is
+_Stamp = tuple[str, int, int]
 
 
 def context(ca_bundle: str) -> ssl.SSLContext:
     """What checks a server. Raises `ConnectionProfileError` for a bundle that holds no authorities."""
     import certifi
 
-    if ca_bundle:
-        with _named("ca_bundle", ca_bundle):
-            return ssl.create_default_context(cafile=ca_bundle)
-    found = ssl.create_default_context(cafile=certifi.where())
-    found.load_default_certs()
-    for name in filter(os.environ.get, _NAMED):
-        with _named(name, bundle := os.environ[name]):
+    own = ("ca_bundle", ca_bundle) if ca_bundle else ("", certifi.where())
+    named = () if ca_bundle else tuple((name, os.environ[name]) for name in _NAMED if os.environ.get(name))
+    machine = () if ca_bundle else ssl.get_default_verify_paths()
+    files = (own[1], *machine, *(bundle for _, bundle in named))
+    return _read(own, named, tuple(_stamp(file) for file in files if file))
+
+
+@lru_cache(maxsize=8)
+def _read(own: _Bundle, named: tuple[_Bundle, ...], _stamps: tuple[_Stamp, ...]) -> ssl.SSLContext:
+    """Reading hundreds of authorities takes a tenth of a second: once for as long as nobody changes them."""
+    with _named(*own):
+        found = ssl.create_default_context(cafile=own[1])
+    if not own[0]:
+        found.load_default_certs()
+    for name, bundle in named:
+        with _named(name, bundle):
             found.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
     return found
+
+
+def _stamp(file: str) -> _Stamp:
+    try:
+        seen = Path(file).stat()
+    except OSError:
+        return file, 0, 0
+    return file, seen.st_mtime_ns, seen.st_size
 
 
 @contextmanager

@@ -11,6 +11,6 @@ __getattr__ = offered(
         "plan": "HOLDS REASONS ending make part",
         "plan_file": "approval approve approved decide load save seal until utc_now",
         "retiring": "mark_retiring sentence_of",
-        "guards": "breaches enforce held_counts hold protect sign_in",
+        "guards": "Limits breaches enforce held_counts hold protect sign_in",
     },
 )

@@ -7,6 +7,7 @@ written null means no limit.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol, cast
 
 import pandas as pd
@@ -44,6 +45,10 @@ class Protected(Protocol):
     @property
     def held(self) -> pd.DataFrame:
         """HELD rows."""
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """Guard → why what it needs could not be read."""
 
     @property
     def sms_sign_in(self) -> frozenset[str]:
@@ -149,6 +154,27 @@ def held_counts(plan: Plan) -> dict[str, int]:
     return {reason: int(found.get(reason, 0)) for reason in HOLDS}
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What a plan may do at most, as the parameters say; None means no limit."""
+
+    max_changes: int | None
+    max_removals: int | None
+    max_share: float | None
+    min_certificate_days: int | None
+
+    def facts(self) -> dict[str, Any]:
+        """Those that a plan keeps."""
+        return {"max_changes": self.max_changes, "max_removals": self.max_removals, "max_share": self.max_share}
+
+    def broken(
+        self, plan: Plan, protection: Protected, tenant_size: int | None, certificate_days: float | None, **more: Any
+    ) -> pd.DataFrame:
+        """`breaches` of a plan of people whom `protection` looked at."""
+        seen: dict[str, Any] = {"held": protection.held, "unread": protection.unread, "tenant_size": tenant_size}
+        return breaches(plan, certificate_days=certificate_days, **asdict(self), **seen, **more)
+
+
 def breaches(
     plan: Plan,
     *,
@@ -235,6 +261,8 @@ def enforce(broken: pd.DataFrame, *, before: str = "") -> None:
         rows = cast("list[dict[str, Any]]", broken.to_dict("records"))
         said = "; ".join(f"{b['guard']}: {b['message']}" for b in rows)
         wrote = "nothing more was written" if before else "nothing was written"
-        raise GuardStop(
-            f"{before}; {said}" if before else said, remedy=f"{wrote}; if the plan is right, raise the limit in words"
+        more = ", ".join(
+            f"-p {b['guard']} {b['selected']}" for b in rows if b["guard"] in ("max_changes", "max_removals")
         )
+        remedy = f"{wrote}; if the plan is right, raise the limit in words" + (f": {more}" if more else "")
+        raise GuardStop(f"{before}; {said}" if before else said, remedy=remedy)

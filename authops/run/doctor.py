@@ -11,9 +11,10 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from authops.run import outcome, permissions
 from authops.tenant import directory
 from authops.words import disk
 from authops.words.errors import AuthopsError, GraphError
+from authops.words.redaction import Scanner
 
 OK, LOOK, BAD, UNKNOWN = "ok", "look", "bad", "unknown"
 _SIGNS: Final = {OK: "✓", LOOK: "!", BAD: "✗", UNKNOWN: "?"}
@@ -107,19 +109,40 @@ def examine(
 ) -> Examination:
     """Look at the machine, then at Entra, then at Graph, as far as each lets us."""
     seen = Examination(connection)
-    seen.findings += [_packages(), *(_folder(name, path) for name, path in folders.items())]
-    seen.findings += [_certificate(connection), _key(connection), _clock(connection, now)]
-    try:
-        claims = connections.sign_in(connection)
-    except AuthopsError as error:
-        seen.findings.append(Finding("sign-in", BAD, error.message, error.remedy))
+    seen.findings += _looked("versions", _packages)
+    for name, path in folders.items():
+        seen.findings += _looked(name, partial(_folder, name, path))
+    seen.findings += _looked("certificate", partial(_certificate, connection))
+    seen.findings += _looked("private key", partial(_key, connection))
+    seen.findings += _looked("clock", partial(_clock, connection, now))
+    claims: dict[str, Any] = {}
+
+    def signed_in() -> Finding:
+        claims.update(connections.sign_in(connection))
+        return _signed_in(connection, claims)
+
+    seen.findings += _looked("sign-in", signed_in)
+    if seen.findings[-1].state == BAD:
         seen.abilities = [Ability(name, UNKNOWN) for name in runbooks]
         return seen
-    seen.findings.append(_signed_in(connection, claims))
-    tenant = asyncio.run(_tenant(connection))
+    tenant = _looked("tenant", lambda: asyncio.run(_tenant(connection)))
     seen.findings += tenant
     seen.abilities = [_ability(name, claims, tenant) for name in runbooks]
     return seen
+
+
+def _looked(check: str, look: Callable[[], Finding | list[Finding]]) -> list[Finding]:
+    """What a look found; whatever goes wrong in it is found as well, and keeps no other from being made."""
+    try:
+        found = look()
+        return found if isinstance(found, list) else [found]
+    except AuthopsError as error:
+        return [Finding(check, BAD, error.message, error.remedy)]
+    except Exception as error:
+        said = f"cannot be looked at: {type(error).__name__}: {error}"
+        return [
+            Finding(check, BAD, Scanner().text(said), "correct what it names; if it names nothing of yours, report it")
+        ]
 
 
 def _packages() -> Finding:
@@ -167,7 +190,7 @@ def _key(connection: Connection) -> Finding:
         "private key",
         BAD if seen else OK,
         seen or "usable by its owner only",
-        "chmod 600, and consider it seen: renew it" if seen else "",
+        connections.key_remedy(connection) if seen else "",
     )
 
 

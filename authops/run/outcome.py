@@ -10,11 +10,13 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from authops.words import disk
 from authops.words.author import author
+from authops.words.errors import ParameterError
 from authops.words.redaction import Scanner
 
 STATUSES: Final = {
@@ -95,8 +97,16 @@ def _given(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def given(folder: Path, runbooks: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Runbook → the parameters it was given in this run; one that has not run yet gets the connection of the others."""
+    """Runbook → the parameters it was given in this run; one that has not run yet gets the connection of the others.
+
+    Raises `ParameterError` where it cannot be told: its limits would be others.
+    """
     told = _given(folder)
+    if not told and (folder / _GIVEN).exists():
+        raise ParameterError(
+            f"{folder / _GIVEN} cannot be read: what this run was given is not known; nothing was run",
+            remedy="put it back from a backup, or preview again, which shows what is there now",
+        )
     common = next(({"connection": p["connection"]} for p in told.values() if "connection" in p), {})
     return {runbook: dict(told.get(runbook, common)) for runbook in runbooks}
 
@@ -105,6 +115,9 @@ def record(folder: Path, runbook: str, status: str, headline: str, counts: Mappi
     """Write down how one runbook ended (one of STATUSES); the run's status is that of its worst runbook."""
     whole = read(folder)
     entry = whole["runbooks"].get(runbook, {})
+    if entry.get("finished_at") and (whole.get("ended_at") or "began_at" not in entry):
+        # In JupyterLab nobody says that a runbook begins once more.
+        whole["earlier"], entry = [*whole.get("earlier", []), {"runbook": runbook, **entry}], {}
     # A kernel that died after it had told its counts did count.
     told = dict(counts or entry.get("counts", {}))
     ended = {"status": status, "headline": Scanner().text(headline), "counts": told, "finished_at": _now()}
@@ -152,6 +165,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of what decides about a result."""
     return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}

@@ -19,8 +19,10 @@ from authops.words import disk
 from authops.words.redaction import Scanner
 
 # Plans, journals, outcomes, source rows, copies, and what a killed run left half-written.
-_FULL: Final = (".sqlite", ".sqlite-wal", ".sqlite-shm", ".csv", ".xlsx", ".new")
-_TEXTS: Final = (".html", ".ipynb", ".json", ".jsonl", ".log", ".yaml")
+_FULL: Final = (".sqlite", ".sqlite-wal", ".sqlite-shm", ".csv", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".new")
+# What an editor or a person keeps of a file before it is changed, whatever the file was.
+_COPIES: Final = (".bak", ".old", ".orig", ".tmp", ".swp", ".swo", ".zip", ".gz", ".7z")
+_PICTURES: Final = (".png", ".jpg", ".jpeg", ".gif", ".pdf")
 _ALWAYS: Final = ("plan.parquet", "outcomes.parquet", "verified.parquet", "dry-run.parquet", "problems.parquet")
 
 
@@ -61,10 +63,10 @@ def _pruned(past: Past, now: datetime, dry_run: bool) -> Pruned:
         return Pruned(past.folder, (), (), 0, why)
     scanner = publish.Known(past.folder).scanner()
     files = _files(past.folder)
-    full = [path for path in files if _holds_numbers(path)]
+    full = [path for path in files if _holds_numbers(path, scanner)]
     size = sum(path.stat().st_size for path in full)
     # Pages first: once the plan is gone, nobody knows its numbers any more.
-    masked = [path for path in files if path.suffix in _TEXTS and path not in full and _mask(path, scanner, dry_run)]
+    masked = [path for path in files if path not in full and _is_text(path) and _mask(path, scanner, dry_run)]
     removed, changed = (tuple(str(p.relative_to(past.folder)) for p in paths) for paths in (full, masked))
     done = Pruned(past.folder, removed, changed, size)
     if not dry_run and (full or masked):
@@ -88,13 +90,21 @@ def _note(folder: Path, pruned: list[object]) -> None:
     disk.write(folder / "outcome.json", json.dumps(whole, indent=2, ensure_ascii=False))
 
 
-def _holds_numbers(path: Path) -> bool:
-    if path.name in _ALWAYS or path.suffix in _FULL or path.name == ".reserve":
+def _holds_numbers(path: Path, scanner: Scanner) -> bool:
+    suffixes = [suffix.lower().rstrip("~#") for suffix in path.suffixes]
+    if path.name in _ALWAYS or path.name == ".reserve" or path.name.endswith(("~", "#")):
         return True
-    return path.suffix == ".parquet" and _numbers_in(path)
+    if set(suffixes[-1:]) & {*_FULL, *_COPIES} or set(suffixes) & set(_FULL):
+        return True
+    return ".parquet" in suffixes and _numbers_in(path, scanner)
 
 
-def _numbers_in(path: Path) -> bool:
+def _is_text(path: Path) -> bool:
+    """Anything but a picture or a table: what a person noted down there may hold a number as well as a page does."""
+    return path.suffix.lower() not in (".parquet", *_PICTURES) and path.name != ".running"
+
+
+def _numbers_in(path: Path, scanner: Scanner) -> bool:
     try:
         data = pd.read_parquet(path)
     except (OSError, ValueError):
@@ -102,7 +112,7 @@ def _numbers_in(path: Path) -> bool:
     texts = [data[name].dropna().astype(str).unique() for name in data if not pd.api.types.is_numeric_dtype(data[name])]
     found: Counter[str] = Counter()
     for values in texts:
-        Scanner().text("\n".join(values), found)
+        scanner.text("\n".join(values), found)
     return bool(found["number"])
 
 

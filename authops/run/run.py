@@ -88,6 +88,7 @@ class Run:
         To write, the tenant's lock is taken and the plan claimed. Raises `GuardStop` when another run is applying
         there, `PlanError` when the plan was applied already, `JournalError` when the journal cannot be written.
         """
+        self._refuse_other_tenant(plan)
         self._again = self._again or self._journal is not None
         self._let_go()
         if not self._watches:
@@ -211,10 +212,20 @@ class Run:
 
     def refuse_strangers(self, plan: Plan, people: pd.DataFrame) -> None:
         """Raises `GuardStop` where nobody of a plan is in the tenant that answers: it is another, whatever its id."""
+        self._refuse_other_tenant(plan)
         if len(plan.writes) and people.empty:
             raise GuardStop(
                 f"none of the {plan.writes['user_id'].nunique():,} people of this plan is in the tenant that answers",
                 remedy="nothing was written; use the connection that the plan was made with",
+            )
+
+    def _refuse_other_tenant(self, plan: Plan) -> None:
+        """A plan's tenant is the one that its preview's token named, whatever the profile calls it."""
+        made = str(plan.header.get("token_tenant_id", ""))
+        if made and made.lower() != self.tenant_id.lower():
+            raise PlanError(
+                f"the plan was made in tenant {made}, and tenant {self.tenant_id} answers here",
+                remedy="use the connection that the plan was made with",
             )
 
     @property
@@ -278,6 +289,8 @@ class Run:
         """Where a plan comes from: tenant, source, read time, author, the rules it was made under."""
         read_at = datetime.now(UTC).isoformat(timespec="seconds")
         tenant = {"tenant_id": self.connection.tenant_id, "connection": self.connection.name}
+        # A domain in the profile may be another tenant's tomorrow.
+        tenant |= {"token_tenant_id": str(self.claims["tid"])} if self.claims.get("tid") else {}
         who = {"author": self.author, "operator": operator()}
         return tenant | {"source": dict(source_facts), "read_at": read_at, "rules": dict(rules)} | who
 

@@ -123,10 +123,16 @@ def effective(
         rb: _beside(file, _checked(_load(file, known[rb]).items(), known[rb], f"in {file.name}", wrong))
         for rb, file in ((rb, _defaults(rb)) for rb in runbooks)
     }
+    before = {rb: _kept(kept.get(rb, {}), known[rb], wrong) for rb in runbooks}
     if wrong:
         raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
-    before = {rb: {k: v for k, v in kept.get(rb, {}).items() if k in known[rb]} for rb in runbooks}
     return {rb: defaults[rb] | before[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
+
+
+def _kept(kept: Mapping[str, Any], known: Mapping[str, Parameter], wrong: list[str]) -> dict[str, Any]:
+    """What a run kept of what it was given, looked at like what is given now: somebody may have edited it."""
+    given = {k: v for k, v in kept.items() if k not in _SET_BY_RUNNER and (k in known or k != "connection")}
+    return _checked(given.items(), known, "in parameters.json of the run", wrong)
 
 
 def _defaults(runbook: str) -> Path:

@@ -50,9 +50,10 @@ class Past:
 
 
 def runs(root: Path) -> list[Past]:
-    """Every run folder, the latest first, and in a fleet's place its tenants'; what has another name is none."""
+    """Every run folder, the latest first, and in a fleet's place its tenants'; also one that somebody renamed."""
     found = [(_NAME.fullmatch(path.name), path) for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    named = [(_began(match[1]), path) for match, path in found if match and not path.is_symlink()]
+    ours = [(match, path) for match, path in found if not path.is_symlink()]
+    named = [(_began(match[1]) if match else _renamed(path), path) for match, path in ours]
     dated = sorted(((began, path) for began, path in named if began), reverse=True)
     return [_past(own, began) for began, path in dated for own in _tenants(path) or [path]]
 
@@ -62,6 +63,13 @@ def _began(stamp: str) -> datetime | None:
         return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _renamed(folder: Path) -> datetime | None:
+    """When a folder of another name began to be a run's; None for what never was one."""
+    kept = [folder / name for name in ("outcome.json", "plan.json", "journal.sqlite", "fleet.json")]
+    there = [path for path in kept if path.is_file() and not path.is_symlink()]
+    return min((datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in there), default=None)
 
 
 def _tenants(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from authops.graph.connection import application
+from authops.graph.connection import application, asks_person
 from authops.run.runbook import FILES, as_written, is_file
 from authops.words import yaml_file
 from authops.words.errors import ParameterError
@@ -101,4 +101,8 @@ def _tenant(name: Any, given: Any, folder: Path, wrong: list[str]) -> Tenant:
     connection = str(given.get("connection") or name)
     if Path(connection).suffix in (".yaml", ".yml"):
         connection = str((folder / connection).resolve())
+    if asks_person(connection):
+        wrong.append(
+            f"tenant {name!r} signs in as a person, and nobody is there to be asked: use a credential of its own"
+        )
     return Tenant(name, connection, application(connection), parameters)

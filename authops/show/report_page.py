@@ -35,8 +35,20 @@ def page(notebook_path: Path, *, title: str) -> str:
 @cache
 def _exporter() -> Any:
     """One for all pages of a run: its templates are compiled once."""
-    words: dict[str, Any] = {"template_name": "report", "extra_template_basedirs": [str(_TEMPLATES)]}
-    return import_module("nbconvert.exporters").HTMLExporter(**words)
+    exporters, filters = import_module("nbconvert.exporters"), import_module("nbconvert.filters")
+    widgets = import_module("nbconvert.filters.widgetsdatatypefilter")
+
+    class Page(exporters.HTMLExporter):  # type: ignore[misc, name-defined]
+        """nbconvert's own, which then looks through the page by CSS selector; only pictures have anything to find."""
+
+        def from_notebook_node(self, nb: Any, resources: Any = None, **words: Any) -> Any:
+            kinds = widgets.WidgetsDataTypeFilter(notebook_metadata=nb.metadata, parent=self, resources=resources)
+            self.register_filter("filter_data_type", kinds)
+            self.register_filter("highlight_code", filters.Highlight2HTML(parent=self))
+            made = exporters.TemplateExporter.from_notebook_node(self, nb, resources, **words)
+            return super().from_notebook_node(nb, resources, **words) if "<img" in made[0] else made
+
+    return Page(template_name="report", extra_template_basedirs=[str(_TEMPLATES)])
 
 
 def _without_silent(cells: list[Any]) -> list[Any]:

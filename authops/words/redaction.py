@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 # Tokens are JWTs, Entra's client secrets carry "Q~" behind a digit; the rest is where secrets travel.
+# No shape looks twice at the same characters, whatever a page holds: a token's head is looked at up to the next eyJ.
 SECRETS: Final = {
-    "token": r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?|(?i:\bbearer\s+[\w.~+/=-]{20,})",
+    "token": r"eyJ(?:(?!eyJ)[\w-])*+\.[\w-]{8,}(?:\.[\w-]*)?|(?i:\bbearer\s+[\w.~+/=-]{20,})",
     "private key": r"-----BEGIN (?P<key>[A-Z0-9 ]*PRIVATE KEY)-----[\s\S]*?(?:-----END (?P=key)-----|\Z)",
     "certificate": r"-----BEGIN CERTIFICATE-----[\s\S]*?(?:-----END CERTIFICATE-----|\Z)",
     "client secret": r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}(?![\w~.-])",

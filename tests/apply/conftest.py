@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from authops.plan import plan
 from authops.source import wanted_file
 from authops.tenant import directory
 from tests import virtual_time
+from tests.homes import furnished
 
 T = TypeVar("T")
 IDS = {
@@ -58,7 +59,7 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.world: World = build(folder / "home", (ROOT,), users=10)
+        self.world: World = build(furnished(folder / "home"), (ROOT,), users=10)
         self.connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
         self.sleeps: list[float] = []
         self.time = self._passed = 0.0
@@ -157,6 +158,13 @@ class Stage:
                 return plan.make(wanted.wanted, current, users, wanted.problems)
 
         return asyncio.run(made())
+
+    def first_phones(self, names: Sequence[str]) -> pd.DataFrame:
+        """A first mobile for each of these, planned; the record of requests starts empty."""
+        self.people(**{name: {} for name in names})
+        made = self.plan("".join(f"{name}@contoso.example,+31 61234{n:04d},,,,\n" for n, name in enumerate(names)))
+        self.clear_log()
+        return made.writes
 
     def apply(self, changes: pd.DataFrame, mode: str = "apply", name: str = "journal") -> pd.DataFrame:
         async def done() -> pd.DataFrame:

@@ -30,6 +30,8 @@ def opens_at(outcomes: list[str], **limits: float | int | None) -> int:
         (["rejected", "drifted", "skipped"] * 3, {"consecutive": 3, "share": None}, 7),
         (["applied", "rejected"] * 50, {"consecutive": None, "share": 0.5}, 50),
         (["applied"] * 40 + ["rejected"] * 20, {"consecutive": None, "share": 0.2}, 50),
+        # By the least it may be far above.
+        (["applied", "rejected"] * 30, {"consecutive": None, "share": 0.2}, 50),
         # The write that makes it fifty may be a good one.
         (["rejected"] * 10 + ["applied"] * 40, {"consecutive": None, "share": 0.2}, 50),
         (["applied_with_note"] * 50, {"consecutive": 1, "share": 0.01}, 0),

@@ -14,6 +14,7 @@ from authops.graph.client import Graph
 from authops.tenant import directory, protection
 from authops.tenant.protection import Protection, Rules
 from tests.apply.conftest import ROOT, Stage
+from tests.homes import furnished
 
 NOBODY = Rules(allow_admins=True, allow_guests=True, allow_disabled=True, allow_unusable=True)
 LEAST = ["User.Read.All", "UserAuthenticationMethod.ReadWrite.All"]
@@ -23,7 +24,7 @@ LEAST = ["User.Read.All", "UserAuthenticationMethod.ReadWrite.All"]
 def place(tmp_path: Path) -> Stage:
     """The demo tenant with its own people, a hundred and twenty of them."""
     found = Stage(tmp_path)
-    found.world = build(tmp_path / "big", (ROOT,), users=120)
+    found.world = build(furnished(tmp_path / "big"), (ROOT,), users=120)
     return found
 
 

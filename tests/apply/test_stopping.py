@@ -24,10 +24,7 @@ NAMES = [f"user{n:03d}" for n in range(120)]
 @pytest.fixture
 def crowd(stage: Stage) -> pd.DataFrame:
     """A hundred and twenty first phones, planned."""
-    stage.people(**{name: {} for name in NAMES})
-    made = stage.plan("".join(f"{name}@contoso.example,+31 61234{n:04d},,,,\n" for n, name in enumerate(NAMES)))
-    stage.clear_log()
-    return made.writes
+    return stage.first_phones(NAMES)
 
 
 def applier(stage: Stage, journal: Journal, graph: Any, **more: Any) -> Applier:

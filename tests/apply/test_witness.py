@@ -61,6 +61,24 @@ def test_a_change_by_somebody_else_is_shown_with_who_and_what(stage: Stage, outc
     assert verify.verified_ending(got.changes, got)[0] == "attention"
 
 
+def test_what_somebody_else_did_before_the_run_began_is_no_news(stage: Stage, outcomes: pd.DataFrame) -> None:
+    began = datetime.now(UTC) + timedelta(minutes=1)
+    life = {
+        "user": user_id("bob"),
+        "phoneType": "mobile",
+        "phoneNumber": "+31 699999999",
+        "by": "rogue@contoso.example",
+    }
+    Staff(stage.world.tenant, stage.world.app.state.wire.audits).turn({"phone": [life]})
+
+    async def asked() -> Witness:
+        async with stage.graph() as graph:
+            verified = await verify.verify(graph, outcomes)
+            return await verify.witnessed(graph, verified, began, stage.world.tenant.meta["client_id"])
+
+    assert asyncio.run(asked()).others.empty
+
+
 def test_a_record_that_is_late_is_missing_and_no_reason_to_worry(stage: Stage, outcomes: pd.DataFrame) -> None:
     stage.weather(audit_lag=3600)
     got = witness(stage, outcomes)

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from authops.demo import ensure, stop
 from tests.browser.lab import PATIENCE, Lab, Watched, browser, serving
+from tests.homes import furnished
 from tests.running import Tenant
 
 expect.set_options(timeout=PATIENCE)
@@ -43,7 +44,7 @@ def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
     home = tmp_path_factory.mktemp("home")
     runs = tmp_path_factory.mktemp("runs")
     try:
-        with serving(tmp_path_factory.mktemp("lab"), Tenant(ensure(home, users=500), runs)) as running:
+        with serving(tmp_path_factory.mktemp("lab"), Tenant(ensure(furnished(home), users=500), runs)) as running:
             yield running
     finally:
         stop(home)

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import FULL_NUMBER, ROOT, Tenant
 
 HARM = "<img src=x onerror=document.title='owned'>"
@@ -22,7 +23,7 @@ PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_c
 def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Path], set[str]]]:
     """Every runbook run once on one tenant: the page of each, and the digits of every number anybody there has."""
     home, runs = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("runs")
-    tenant = Tenant(ensure(home, users=400), runs)
+    tenant = Tenant(ensure(furnished(home), users=400), runs)
     tenant.env = {"AUTHOPS_DEMO_HOME": str(home)}
     numbers = digits(tenant)
     harmful = {"displayName": HARM, "department": HARM}

@@ -10,6 +10,7 @@ from authops.demo.faults.weather import Settings
 from authops.demo.wire.build import World, build
 from authops.demo.wire.server import Threaded
 from tests.contract.through_sdk import Sent
+from tests.homes import furnished
 
 MICROSOFT = "https://graph.microsoft.com"
 _GRAPH = ("/v1.0", *(f"{MICROSOFT}/{version}" for version in ("v1.0", "beta")))
@@ -63,13 +64,13 @@ class Door:
 
 @pytest.fixture(scope="session")
 def https(tmp_path_factory):
-    with Threaded(tmp_path_factory.mktemp("https"), users=150) as server:
+    with Threaded(furnished(tmp_path_factory.mktemp("https")), users=150) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> World:
-    return build(tmp_path_factory.mktemp("inside"), users=150)
+    return build(furnished(tmp_path_factory.mktemp("inside")), users=150)
 
 
 def _token(server: Threaded) -> str:
@@ -103,13 +104,14 @@ def inside_door(world) -> Door:
 @pytest.fixture(scope="session")
 def sdk_door(tmp_path_factory) -> Door:
     """`GraphServiceClient(credentials=…)` as its documentation begins: every request goes to `…/v1.0//…`."""
-    world = build(tmp_path_factory.mktemp("sdk"), roots=(MICROSOFT,), users=150)
+    world = build(furnished(tmp_path_factory.mktemp("sdk")), roots=(MICROSOFT,), users=150)
     transport = httpx.ASGITransport(world.app)
     return Door(MICROSOFT, transport, None, world.login.issue_token(), world=world, sdk=Sent(world.login, transport))
 
 
-@pytest.fixture(params=["inside", "https", "sdk"])
+@pytest.fixture(params=["inside", *(pytest.param(way, marks=pytest.mark.slow) for way in ("https", "sdk"))])
 def door(request) -> Door:
+    """Every way in; while writing, the one in process."""
     return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 

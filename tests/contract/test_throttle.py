@@ -9,6 +9,7 @@ import pytest
 from authops.demo.faults.throttle import Throttle, cost
 from authops.demo.wire.build import build
 from authops.demo.world.assumptions import Assumptions
+from tests.homes import furnished
 
 PHONES = "/users/u/authentication/phoneMethods"
 
@@ -212,7 +213,7 @@ def test_weather_that_is_none_is_refused(door) -> None:
 
 
 def test_revoked_tokens_get_a_challenge_that_says_from_when(tmp_path: Path) -> None:
-    login = build(tmp_path, users=1).login
+    login = build(furnished(tmp_path), users=1).login
     able, plain = login.issue_token(capable=True), login.issue_token()
     assert login.bearer(f"Bearer {able}").permissions == frozenset(login.registration.permissions)
     login.revoke()

@@ -12,11 +12,12 @@ from authops.graph import connection
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
 from authops.tenant import directory
+from tests.homes import furnished
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Threaded(tmp_path_factory.mktemp("unpleasant"), users=60) as running:
+    with Threaded(furnished(tmp_path_factory.mktemp("unpleasant")), users=60) as running:
         yield running
 
 

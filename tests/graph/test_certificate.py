@@ -141,5 +141,6 @@ def test_a_key_that_somebody_else_owns_is_refused_whatever_its_mode(tmp_path: Pa
     path = kept(tmp_path, pem(KEY, LEAF))
     assert certificate.key_seen_by_others(path) == ""
     os.chown(path, 12345, -1)
-    with pytest.raises(ConnectionProfileError, match="belongs to another user"):
+    with pytest.raises(ConnectionProfileError, match="belongs to another user") as refused:
         certificate.check(path, None)
+    assert f"chown root {path}" in refused.value.remedy

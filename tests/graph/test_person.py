@@ -24,11 +24,13 @@ from authops.graph.client import Graph
 from authops.graph.connection import Connection, ForKernels
 from authops.graph.person import Desk
 from authops.words.errors import SignInError
+from tests.homes import furnished
 
 CODE = re.compile(r"open (\S+) and enter the code (\S+)")
 ASKS = """
 import json, sys
 from authops.graph import connection
+from tests.homes import furnished
 claims = connection.sign_in(connection.Connection(**json.loads(sys.argv[1])))
 print(connection.account(claims), claims["tid"])
 """
@@ -36,7 +38,7 @@ print(connection.account(claims), claims["tid"])
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Threaded]:
-    with Threaded(tmp_path_factory.mktemp("tenant"), users=20) as server:
+    with Threaded(furnished(tmp_path_factory.mktemp("tenant")), users=20) as server:
         yield server
 
 

@@ -139,6 +139,7 @@ def change(tenant: Tenant, count: int, groups: int = 4) -> float:
     return run(done())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [1.0, 10.0, None])
 @pytest.mark.parametrize("strays", [0.02, 0.05])
 def test_batches_turned_away_now_and_then_cost_little_and_are_not_sent_again_too_early(

@@ -16,11 +16,12 @@ from authops.graph import connection, trust
 from authops.graph.answer import Request
 from authops.graph.client import Graph
 from authops.words.errors import ConnectionProfileError, SignInError
+from tests.homes import furnished
 
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Threaded]:
-    with Threaded(tmp_path_factory.mktemp("tenant"), users=5) as server:
+    with Threaded(furnished(tmp_path_factory.mktemp("tenant")), users=5) as server:
         yield server
 
 
@@ -74,6 +75,34 @@ def test_a_bundle_in_the_profile_replaces_what_the_machine_trusts(
         httpx.get(tenant.url, verify=trust.context(other.ca_bundle))
     with pytest.raises(requests.exceptions.SSLError):
         trust.transport(other.ca_bundle).session.get(tenant.url, verify=other.ca_bundle)
+
+
+def test_authorities_are_read_once_and_again_when_somebody_changed_them(
+    tenant: Threaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, path = Path(connection.load(str(tenant.home / "connection.yaml")).ca_bundle).read_text(), tmp_path / "ca.pem"
+    path.write_text(known)
+    first = trust.context(str(path))
+    assert trust.context(str(path)) is first
+    path.write_text(known + known)
+    assert trust.context(str(path)) is not first
+    of_this_machine = trust.context("")
+    monkeypatch.setenv("CURL_CA_BUNDLE", str(path))
+    assert trust.context("") is not of_this_machine
+
+
+def test_who_signed_in_is_who_reads_and_the_next_signs_in_anew(tenant: Threaded, tmp_path: Path) -> None:
+    known = connection.load(str(tenant.home / "connection.yaml"))
+    key = tmp_path / "client.pem"
+    key.touch(mode=0o600)
+    key.write_bytes(Path(known.certificate_path).read_bytes())
+    mine = replace(known, certificate_path=str(key))
+    connection.sign_in(mine)
+    key.unlink()
+    tokens = connection.access_tokens(mine)
+    assert asyncio.run(tokens.get_authorization_token(f"{mine.graph_url}/v1.0/users"))
+    with pytest.raises(ConnectionProfileError):
+        connection.access_tokens(mine)
 
 
 @pytest.mark.parametrize(

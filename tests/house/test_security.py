@@ -24,6 +24,7 @@ from authops.graph.answer import Request
 from authops.graph.client import Graph
 from authops.graph.connection import CREDENTIALS, Connection
 from authops.words.errors import ConnectionProfileError, GraphError, GraphUnreachable, SignInError
+from tests.homes import furnished
 
 ROOT = Path(__file__).parents[2]
 HERE = "https://graph.test"
@@ -33,7 +34,7 @@ WHO = Request("GET", "/users")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("home")
-    yield ensure(home, users=10)
+    yield ensure(furnished(home), users=10)
     stop(home)
 
 

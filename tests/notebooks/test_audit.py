@@ -12,6 +12,7 @@ import pytest
 
 from authops.audit import snapshot
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import FULL_NUMBER, Tenant
 
 
@@ -19,7 +20,7 @@ from tests.running import FULL_NUMBER, Tenant
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
     runs = tmp_path_factory.mktemp("runs")
-    yield Tenant(ensure(home, users=120), runs, {"AUTHOPS_DEMO_HOME": str(home)})
+    yield Tenant(ensure(furnished(home), users=120), runs, {"AUTHOPS_DEMO_HOME": str(home)})
     stop(home)
 
 
@@ -92,7 +93,7 @@ def test_a_scope_that_cannot_be_is_wrong_use(tenant: Tenant, words: list[str], e
 
 def test_the_audit_does_with_what_it_may_read(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    poor = Tenant(ensure(home, users=40, granted=["User.Read.All", "AuditLog.Read.All"]), tmp_path)
+    poor = Tenant(ensure(furnished(home), users=40, granted=["User.Read.All", "AuditLog.Read.All"]), tmp_path)
     try:
         code, said, folder = poor.run("audit")
     finally:

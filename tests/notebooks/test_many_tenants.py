@@ -19,13 +19,14 @@ import pytest
 import yaml
 
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import Tenant
 
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=60), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home), users=60), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 

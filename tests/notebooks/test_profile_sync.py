@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import ROOT, Tenant
 
 SYNC = str(ROOT / "parameters" / "profile-sync.yaml")
@@ -20,7 +21,7 @@ FIRST_DAY = ("-p", "max_changes", "null", "-p", "max_share", "null")
 @pytest.fixture
 def tenant(tmp_path: Path) -> Iterator[Tenant]:
     home = tmp_path / "home"
-    yield Tenant(ensure(home, users=60), tmp_path)
+    yield Tenant(ensure(furnished(home), users=60), tmp_path)
     stop(home)
 
 

@@ -18,6 +18,7 @@ from authops.apply.lock import TenantLock
 from authops.demo import ensure, stop
 from authops.plan import plan_file
 from authops.plan.plan import Plan
+from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
 APPLY = ("-p", "mode", "apply")
@@ -27,7 +28,7 @@ Copy = Callable[[], Path]
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=120), tmp_path_factory.mktemp("runs"), {"AUTHOPS_AUTHOR": "frida"})
+    yield Tenant(ensure(furnished(home), users=120), tmp_path_factory.mktemp("runs"), {"AUTHOPS_AUTHOR": "frida"})
     stop(home)
 
 
@@ -118,7 +119,7 @@ def test_an_approval_by_the_author_where_a_second_person_is_required(tenant: Ten
     )
     code, said, _ = tenant.run("apply", "--run-dir", str(folder), "--require-second-person")
     assert code == 0, said
-    assert "dry run, nothing was written: 3 skipped" in said
+    assert "dry run, nothing was written: 3 would be written" in said
 
 
 def approved_again(folder: Path, **changes: str) -> None:
@@ -236,7 +237,7 @@ def test_a_limit_that_is_broken_at_preview(
 def test_roles_that_cannot_be_read_stop_the_plan_naming_the_permission(tmp_path: Path) -> None:
     home = tmp_path / "home"
     granted = ["User.Read.All", "UserAuthenticationMethod.ReadWrite.All"]
-    poor = Tenant(ensure(home, users=20, granted=granted), tmp_path)
+    poor = Tenant(ensure(furnished(home), users=20, granted=granted), tmp_path)
     try:
         file = csv(tmp_path, people(poor, 1))
         everything = ("-p", "source", str(file), "-p", "approve", "all", *APPLY)

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import FULL_NUMBER, HEADER, ROOT, Tenant
 
 
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home)), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 
@@ -93,7 +94,7 @@ def small(tenant: Tenant, tmp_path: Path) -> Path:
         (["-p", "approve", "all", "-p", "mode", "apply", "-p", "max_changes", "2"], 4, "max_changes"),
         (["-p", "approve", "all", "-p", "mode", "apply", "-p", "on_problem", "stop"], 4, "on_problem"),
         (["-p", "mode", "apply"], 2, "holds no approval"),
-        (["-p", "approve", "all"], 0, "dry run, nothing was written: 3 skipped"),
+        (["-p", "approve", "all"], 0, "dry run, nothing was written: 3 would be written; to write: mode = apply"),
         (["-p", "mode", "aply"], 2, "mode must be one of dry-run, apply"),
     ],
 )
@@ -154,7 +155,7 @@ def test_a_wrong_connection_is_one_clear_message(
 
 def test_a_missing_permission_is_named_as_such(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    poor = Tenant(ensure(home, users=20, granted=["User.Read.All"]), tmp_path)
+    poor = Tenant(ensure(furnished(home), users=20, granted=["User.Read.All"]), tmp_path)
     try:
         path = tmp_path / "one.csv"
         name = poor.knob("state")["users"][0]["userPrincipalName"]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from authops.demo.wire.server import Threaded
+from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
 CODE = re.compile(r"open (\S+) and enter the code (\S+)")
@@ -24,7 +25,7 @@ CODE = re.compile(r"open (\S+) and enter the code (\S+)")
 @pytest.fixture(scope="module")
 def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    with Threaded(home, users=20):
+    with Threaded(furnished(home), users=20):
         yield Tenant(home / "connection.yaml", tmp_path_factory.mktemp("runs"))
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from authops.demo import ensure, stop
+from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
 APPLY = ("-p", "mode", "apply")
@@ -22,7 +23,7 @@ APPLY = ("-p", "mode", "apply")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=200), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home), users=200), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 
@@ -110,19 +111,25 @@ def test_a_signal_stops_cleanly_and_resume_goes_on(tenant: Tenant, tmp_path: Pat
     assert len(tenant.writes()) == len(names)
 
 
-def test_a_killed_kernel_is_told_truly_and_resumed(tenant: Tenant, tmp_path: Path) -> None:
-    names = people(tenant)
-    run = planned(tenant, tmp_path, names)
+def killed(tenant: Tenant, run: Path, *words: str) -> str:
+    """Apply, and end it by a second SIGTERM in the midst of its writes; what was said."""
     tenant.knob("weather", "PUT", {"latency": 0.4})
-    life = begun(tenant, "apply", "--run-dir", str(run), *APPLY)
+    life = begun(tenant, "apply", "--run-dir", str(run), *APPLY, *words)
     until(lambda: intents(run) > 0)
     life.send_signal(signal.SIGTERM)
     until((run / "stop").exists)
     life.send_signal(signal.SIGTERM)
     said, _ = life.communicate(timeout=120)
     assert life.returncode == 1, said
-    assert "the kernel died" in said
     tenant.knob("weather", "PUT", {"latency": 0.0})
+    return str(said)
+
+
+def test_a_killed_kernel_is_told_truly_and_resumed(tenant: Tenant, tmp_path: Path) -> None:
+    names = people(tenant)
+    run = planned(tenant, tmp_path, names)
+    said = killed(tenant, run)
+    assert "the kernel died" in said
     code, said, _ = tenant.run("apply", "--resume", run.name)
     assert code == 0, said
     assert len(tenant.writes()) == len(names)
@@ -150,15 +157,7 @@ def test_a_resume_keeps_the_limits_and_the_connection_that_its_run_was_begun_wit
     code, said, run = tenant.run("preview", "-p", "source", str(file), "-p", "approve", "all", *raised[:3])
     assert (code, bool(run)) == (0, True), said
     assert run
-    tenant.knob("weather", "PUT", {"latency": 0.4})
-    life = begun(tenant, "apply", "--run-dir", str(run), *APPLY, *raised)
-    until(lambda: intents(run) > 0)
-    life.send_signal(signal.SIGTERM)
-    until((run / "stop").exists)
-    life.send_signal(signal.SIGTERM)
-    said, _ = life.communicate(timeout=120)
-    assert life.returncode == 1, said
-    tenant.knob("weather", "PUT", {"latency": 0.0})
+    killed(tenant, run, *raised)
     command = tenant.command("apply", "verify", "--resume", str(run))
     at = command["args"].index("--connection")
     del command["args"][at : at + 2]

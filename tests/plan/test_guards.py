@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -38,6 +40,7 @@ def test_a_held_person_is_not_written_to_at_all_and_others_are() -> None:
     rows = got.held.set_index("change_id")
     assert list(rows["reason"]) == ["administrator", "administrator"]
     assert (rows["after"] == rows["before"]).all()
+    assert (rows["step"] == 0).all()
     assert guards.held_counts(got) | {"administrator": 2} == dict.fromkeys(plan.HOLDS, 0) | {"administrator": 2}
 
 
@@ -107,6 +110,25 @@ def test_every_broken_guard_is_named_and_no_other(made: plan.Plan, limits: dict[
         guards.enforce(guards.breaches(made, **limits))
 
 
+@dataclass(frozen=True)
+class Seen:
+    held: pd.DataFrame
+    unread: Mapping[str, str]
+    sms_sign_in: frozenset[str] = frozenset()
+    may_sign_in: frozenset[str] = frozenset()
+
+
+def test_limits_name_all_that_a_plan_breaks_and_keep_those_of_the_plan() -> None:
+    limits = guards.Limits(max_changes=1, max_removals=None, max_share=0, min_certificate_days=7)
+    seen = Seen(held(("a", "", "administrator")), {"allow_admins": "HTTP 403"})
+    broken = limits.broken(TWO, seen, 100, 3.0)
+    told = {"max_changes", "protected", "max_share", "allow_admins", "min_certificate_days"}
+    assert set(broken["guard"]) == told
+    assert limits.facts() == {"max_changes": 1, "max_removals": None, "max_share": 0}
+    none = guards.Limits(None, None, None, None)
+    assert none.broken(TWO, Seen(held(), {}), None, None).empty
+
+
 def test_whom_a_guard_holds_since_the_preview_is_said_by_name_and_why() -> None:
     reasons = held(*((f"u{n}", "", "administrator") for n in range(7)))
     (message,) = guards.breaches(MANY, held=reasons)["message"]
@@ -140,6 +162,45 @@ def test_a_number_that_somebody_keeps_is_not_given_to_another_who_signs_in_by_sm
     kept = change("a", action="keep", before="+31612345678", after="+31612345678", step=0, reason="equal_number")
     got = guards.sign_in(planned(kept, change("b", after="+31 612345678")), frozenset({"a", "b"}))
     assert list(got.changes["action"]) == ["keep", "blocked"]
+
+
+def test_an_alternate_stays_planned_beside_a_held_method_that_is_no_mobile() -> None:
+    got = guards.hold(
+        planned(change("a", "office"), change("a", "alternateMobile", "update")),
+        held(("a", "office", "unusable_method")),
+    )
+    assert list(got.writes["method"]) == ["alternateMobile"]
+
+
+def test_who_is_held_as_a_whole_holds_no_method_of_an_empty_name() -> None:
+    made = planned(change("a", ""), change("b", "office"))
+    got = guards.hold(made, held(("b", "", "guest"), ("a", "office", "unusable_method")))
+    assert list(got.writes["user_id"]) == ["a"]
+
+
+def test_only_what_a_guard_blocked_is_counted_as_held() -> None:
+    made = planned(change("a", action="keep", reason="administrator"), change("b"))
+    assert set(guards.held_counts(made).values()) == {0}
+    assert guards.held_counts(guards.hold(made, held(("b", "", "administrator"))))["administrator"] == 1
+
+
+def test_a_breach_has_its_figures_and_none_where_nothing_was_read() -> None:
+    unread = guards.breaches(TWO, unread={"max_share": "of a reason"}).iloc[0]
+    unsized = guards.breaches(MANY, max_share=0.5, tenant_size=None).iloc[0]
+    assert [int(unread[name]) for name in ("limit", "selected", "population")] == [0, 0, 0]
+    none = guards.breaches(TWO, max_share=0, tenant_size=3).iloc[0]
+    assert [int(none[name]) for name in ("limit", "selected", "population")] == [0, 2, 3]
+    certificate = guards.breaches(TWO, min_certificate_days=9, certificate_days=2.5).iloc[0]
+    assert [int(certificate[name]) for name in ("limit", "selected", "population")] == [9, 2, 0]
+    assert (float(unsized["limit"]), int(unsized["selected"]), int(unsized["population"])) == (0.5, 60, 0)
+
+
+@pytest.mark.parametrize("number", [1, guards._NAMED, guards._NAMED + 1])
+def test_more_are_said_where_there_are_more(number: int) -> None:
+    made = planned(*(change(f"u{n}") for n in range(number)))
+    (said,) = guards.breaches(made, held=held(*((f"u{n}", "", "guest") for n in range(number))))["message"]
+    assert said.count("(guest)") == min(number, guards._NAMED)
+    assert (" and 1 more" in said, " more" in said) == (number > guards._NAMED,) * 2
 
 
 def test_an_alternate_planned_beside_a_held_mobile_is_held_too() -> None:

@@ -13,12 +13,15 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from authops.__main__ import main
 from authops.demo import ensure, stop
 from authops.demo.login.permissions import DEFAULT
 from authops.graph import connection
 from authops.run import doctor, runbook
 from authops.run.doctor import BAD, LOOK, OK, UNKNOWN
+from tests.homes import furnished
 from tests.running import Tenant
 
 EVERYTHING = tuple(runbook.RUNBOOKS)
@@ -27,7 +30,7 @@ EVERYTHING = tuple(runbook.RUNBOOKS)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     home = tmp_path_factory.mktemp("home")
-    yield Tenant(ensure(home, users=30), tmp_path_factory.mktemp("runs"))
+    yield Tenant(ensure(furnished(home), users=30), tmp_path_factory.mktemp("runs"))
     stop(home)
 
 
@@ -151,6 +154,46 @@ def test_a_key_that_others_can_read(tenant: Tenant, tmp_path: Path, mode: int, s
     assert states(examined(tenant, tmp_path, certificate_path=str(key)))["private key"] == state
 
 
+class OddError(Exception):
+    """What nobody expects."""
+
+
+@pytest.mark.parametrize("error", [OddError("of all things"), RecursionError(), UnicodeError("x"), KeyError("tid")])
+@pytest.mark.parametrize(
+    ("library", "check"),
+    [
+        ("azure.identity.CertificateCredential.get_token", "sign-in"),
+        ("httpx.get", "clock"),
+        ("shutil.disk_usage", "runs folder"),
+        ("cryptography.x509.load_pem_x509_certificate", "certificate"),
+    ],
+)
+def test_whatever_a_library_raises_is_a_finding_and_no_traceback(
+    tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str, check: str, error: Exception
+) -> None:
+    def raises(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(library, raises)
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("AUTHOPS_STATE", str(tmp_path / "state"))
+    said = CliRunner().invoke(main, ["doctor", "audit", "--json", "--connection", str(tenant.profile)])
+    assert isinstance(said.exception, SystemExit | None), said.output
+    found = {one["check"]: one["state"] for one in json.loads(said.output)["checks"]}
+    assert found[check] in (BAD, UNKNOWN)
+    assert said.exit_code == (1 if found[check] == BAD else 0)
+
+
+def test_a_profile_that_cannot_be_opened_ends_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path with a NUL in it, a name that is a folder's, a file that is a folder."""
+    (tmp_path / "folder.yaml").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for named in ("folder.yaml", "a\0b.yaml", "a\0b", "x" * 5000, "~nobody/x.yaml"):
+        said = CliRunner().invoke(main, ["doctor", "--connection", named])
+        assert (said.exit_code, isinstance(said.exception, SystemExit)) == (2, True), said.exception
+
+
+@pytest.mark.slow
 def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"AUTHOPS_RUNS": str(tmp_path / "runs"), "AUTHOPS_STATE": str(tmp_path / "state")}
@@ -169,6 +212,7 @@ def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     assert (wrong.returncode, "hunter2" in wrong.stdout + wrong.stderr) == (2, False)
 
 
+@pytest.mark.slow
 def test_a_runbook_says_what_it_lacks_before_work_is_lost(tenant: Tenant) -> None:
     tenant.knob("sign-in", "PUT", {"granted": ["User.Read.All"]})
     code, said, folder = tenant.run("audit")

@@ -80,3 +80,30 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     assert "OSError" in done.stderr
     assert json.loads(path.read_text()) == {"status": "unfinished"}
     assert [p.name for p in tmp_path.iterdir()] == ["outcome.json"]
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_a_runbook_that_is_run_once_more_by_hand_keeps_what_the_first_time_said(tmp_path: Path, headless: bool) -> None:
+    if headless:
+        outcome.begin(tmp_path, ["apply"])
+        outcome.start(tmp_path, "apply")
+    outcome.record(tmp_path, "apply", "attention", "the first", {"applied": 118})
+    if headless:
+        outcome.end(tmp_path)
+    outcome.record(tmp_path, "apply", "stopped", "the second")
+    outcome.record(tmp_path, "apply", "done", "the third")
+    told = outcome.read(tmp_path)
+    assert [(e["runbook"], e["headline"], e["counts"]) for e in told["earlier"]] == [
+        ("apply", "the first", {"applied": 118}),
+        ("apply", "the second", {}),
+    ]
+    assert told["runbooks"]["apply"]["headline"] == "the third"
+
+
+def test_within_one_attempt_the_last_word_counts(tmp_path: Path) -> None:
+    outcome.begin(tmp_path, ["apply"])
+    outcome.start(tmp_path, "apply")
+    outcome.record(tmp_path, "apply", "done", "all well", {"applied": 1})
+    outcome.record(tmp_path, "apply", "broke", "the kernel died")
+    told = outcome.read(tmp_path)
+    assert (told.get("earlier", []), told["runbooks"]["apply"]["counts"]) == ([], {"applied": 1})

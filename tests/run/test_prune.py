@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -171,6 +172,42 @@ def test_what_was_copied_into_a_folder_goes_as_well_and_nothing_behind_a_link(tm
     assert "61234567" not in left.replace(" ", "")
     assert (tmp_path / "mine" / "all.csv").read_text() == NUMBER
     assert (folder / "linked.csv").is_symlink()
+
+
+def test_a_run_that_was_renamed_is_a_run_all_the_same(tmp_path: Path) -> None:
+    renamed = run(tmp_path).rename(tmp_path / "onboarding of January")
+    for path in renamed.iterdir():
+        os.utime(path, ((NOW - 2 * KEEP).timestamp(),) * 2)
+    other = tmp_path / "my notes"
+    other.mkdir()
+    (other / "all.csv").write_text(NUMBER)
+    assert {one.run for one in pruned(tmp_path)} == {renamed}
+    assert not (renamed / "journal.sqlite").exists()
+    assert (other / "all.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("failed.csv~", "failed.xlsx~", "failed.csv.bak", "failed (1).CSV", "~$failed.xlsx", "failed.csv.20260101"),
+        *("outcomes.parquet.bak", "note.txt", "note.md", "note", "failed.ods", "#failed.csv#", ".failed.csv.swp"),
+    ],
+)
+def test_copies_and_notes_that_a_person_made_keep_no_number(tmp_path: Path, name: str) -> None:
+    folder = run(tmp_path)
+    (folder / name).write_text(f"UPN,Mobile\nann,{NUMBER}\n")
+    assert pruned(tmp_path)
+    assert not (folder / name).exists() or NUMBER not in (folder / name).read_text()
+
+
+@pytest.mark.parametrize("column", ["display_name", "ticket", "note"])
+@pytest.mark.parametrize("said", [f"Ann {NUMBER}", f"call {NATIONAL}", "612345678", "Ann (6 12 34 56 78)"])
+def test_a_name_or_a_ticket_that_holds_a_number_is_none_to_keep(tmp_path: Path, column: str, said: str) -> None:
+    folder = run(tmp_path)
+    pd.DataFrame([{column: said}]).to_parquet(folder / "shown.parquet")
+    (folder / "more.json").write_text(json.dumps({column: said}))
+    (done,) = pruned(tmp_path)
+    assert ("shown.parquet" in done.removed, "more.json" in done.masked) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,32 @@ def test_a_cell_that_is_run_again_is_not_in_its_own_way(folder: Path) -> None:
     opened(folder).take(made, "apply")
 
 
+@pytest.mark.parametrize("mode", ["apply", "dry-run"])
+@pytest.mark.parametrize(("answers", "same"), [(TENANT, True), (TENANT.upper(), True), ("another", False), ("", False)])
+def test_a_plan_is_of_the_tenant_that_answered_though_a_domain_names_it(
+    folder: Path, tmp_path: Path, mode: str, answers: str, same: bool
+) -> None:
+    """The domain is in both profiles the same; whose it is is told by the token."""
+    who = ("mine", "global", "corp.example", "app", "certificate", "https://g.example", "https://l.example")
+    asked = Run("preview", folder, Connection(*who))
+    asked.claims = {"tid": TENANT}
+    made = Plan(frame(CHANGES, [row(1)]), empty(PROBLEMS), asked.plan_header({}))
+    assert made.header["tenant_id"] == "corp.example"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    made = plan_file.save(made, elsewhere, now=plan_file.utc_now())
+    run = Run("apply", elsewhere, Connection(*who))
+    run.claims = {"tid": answers} if answers else {}
+    if same:
+        run.take(made, mode)
+        return
+    with pytest.raises(PlanError, match="answers here"):
+        run.refuse_strangers(made, pd.DataFrame({"user_id": ["u1"]}))
+    with pytest.raises(PlanError, match="answers here"):
+        run.take(made, mode)
+    assert not list(elsewhere.glob("*.sqlite"))
+
+
 def test_a_refusal_lets_go_of_the_tenant(folder: Path) -> None:
     made = plan_file.load(folder)
     journal = Journal(folder / "journal.sqlite")
@@ -281,6 +307,7 @@ def test_a_run_that_nobody_uses_any_more_holds_no_tenant(folder: Path) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_while_it_applies_lets_go_of_the_tenant(folder: Path) -> None:
     failing = f"""
 from pathlib import Path

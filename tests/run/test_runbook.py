@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from authops.run import runbook
+from authops.run import outcome, runbook
 from authops.words.errors import ParameterError
 
 
@@ -160,3 +160,36 @@ def test_a_broken_file_is_not_repeated(tmp_path: Path) -> None:
 )
 def test_what_only_resembles_a_number_is_let_through(runbook_name: str, name: str, value: str) -> None:
     assert name in runbook.effective([runbook_name], [], [(name, value)])[runbook_name]
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ({"max_changs": 5}, "max_changs"),
+        ({"max_changes": "many"}, "max_changes"),
+        ({"max_changes": True}, "max_changes"),
+        ({"max_share": [1]}, "max_share"),
+        ({"mode": "aply"}, "mode"),
+        ({"connection": "eyJhbGciOiJub25lIn0.eyJhdWQiOiJ4eHh4In0.x"}, "connection"),
+    ],
+)
+def test_what_a_run_kept_is_looked_at_before_a_resume_goes_on_with_it(kept: dict[str, object], said: str) -> None:
+    with pytest.raises(ParameterError, match=said) as refused:
+        runbook.effective(["apply"], [], [], {"apply": kept})
+    assert "parameters.json" in str(refused.value)
+
+
+def test_what_a_run_kept_goes_on(tmp_path: Path) -> None:
+    first = runbook.effective(
+        ["apply", "verify"], [], [("max_changes", "7"), ("connection", "mine"), ("mode", "apply")]
+    )
+    for name in ("apply", "verify"):
+        outcome.keep_given(tmp_path, name, first[name])
+    assert runbook.effective(["apply", "verify"], [], [], outcome.given(tmp_path, ["apply", "verify"])) == first
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"apply": 1}'])
+def test_a_resume_without_knowing_what_it_was_given_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "parameters.json").write_text(text)
+    with pytest.raises(ParameterError, match="is not known"):
+        outcome.given(tmp_path, ["apply"])

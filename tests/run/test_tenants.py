@@ -68,6 +68,13 @@ def test_what_is_wrong_with_the_file_is_said(tmp_path: Path, text: str, said: st
         load(written(tmp_path, text))
 
 
+@pytest.mark.parametrize("credential", ["device-code", "browser"])
+def test_a_connection_that_asks_a_person_is_refused_before_anything_starts(tmp_path: Path, credential: str) -> None:
+    (tmp_path / "b.yaml").write_text(f"cloud: global\ntenant_id: {ID}\ncredential: {credential}\n")
+    with pytest.raises(ParameterError, match="'bert' signs in as a person"):
+        load(written(tmp_path, "tenants: {demo: , bert: {connection: b.yaml}}\n"))
+
+
 def test_what_may_not_be_repeated_is_not(tmp_path: Path) -> None:
     for text in ("tenants:\n  a: {x: hunter2hunter2: }\n", "tenants: {'+31612345678 x': }\n"):
         with pytest.raises(ParameterError) as refused:

@@ -23,6 +23,7 @@ import yaml
 from authops.__main__ import main
 from authops.demo import ensure, stop
 from authops.run import runbook
+from tests.homes import furnished
 
 HERE = Path(__file__).parents[2] / "docs" / "schedule"
 ROOT = HERE.parents[1]
@@ -129,7 +130,7 @@ def test_cron_lines_have_five_fields_a_user_and_no_bare_percent() -> None:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("home")
-    yield ensure(folder, users=20)
+    yield ensure(furnished(folder), users=20)
     stop(folder)
 
 

@@ -279,6 +279,13 @@ def test_what_broke_is_said_under_the_title_and_the_traceback_is_folded(tmp_path
     assert not re.search(r"An Exception|Never reached|<img|\x1b|ansi", body)
 
 
+def test_a_picture_that_a_cell_shows_has_words_for_who_cannot_see_it(tmp_path: Path) -> None:
+    picture = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo="})
+    cells = [nbformat.v4.new_markdown_cell("# Audit"), nbformat.v4.new_code_cell("1", outputs=[picture])]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "n.ipynb")
+    assert re.search(r'<img[^>]* alt="[^"]+', report_page.page(tmp_path / "n.ipynb", title="Audit"))
+
+
 def test_a_reason_for_no_witness_is_escaped_once() -> None:
     view = report.witness(pd.DataFrame(), pd.DataFrame(), "it isn't <there>")
     assert "isn&#x27;t &lt;there&gt;" in view.html

@@ -38,6 +38,31 @@ def test_a_secret_is_known_by_its_shape_and_masked(text: str, kind: str) -> None
     assert not redaction.secret(masked)
 
 
+HEADS = ("", "eyJ", "https://", "-----BEGIN ", "+1")
+REPEATED = (
+    *("a", "eyJ", "eyJ.", "eyJaaaaaaaa.", "Q~", "8Q~", "bearer ", "Bearer\t", " ", "\t", "\n", "1", "1 ", "0", "01"),
+    *("+", "+1", "+1 ", "-", ".", "/", "(", "1(", "1.", "06 12 ", "00", "-----", "-----BEGIN ", "-----BEGIN A"),
+    *("-----BEGIN PRIVATE KEY-----", "-----BEGIN CERTIFICATE", "://", "://a", "://a:", "a:", "a@", "@a.", "https://a."),
+    *("https://webhook", "webhook.office.com", "?sig=", "&code=aaaaaaaa", "password=", "password=a", "=", '"'),
+)
+
+
+@pytest.mark.parametrize("repeated", REPEATED)
+def test_a_text_of_nothing_but_beginnings_is_looked_at_once(repeated: str) -> None:
+    """Where a shape looks at the rest of the text from each beginning, these 100 KB take minutes each."""
+    scanner = Scanner.knowing(["+31 612345678"])
+    for head in HEADS:
+        text = head + repeated * (100_000 // len(repeated))
+        assert scanner.text(text)
+        assert redaction.secret(text) in ("", *redaction.SECRETS)
+
+
+def test_a_token_is_known_though_its_head_holds_the_beginning_of_another() -> None:
+    for head in ("eyJhbGciOeyJ", "eyJhbGeyJciOiJSUzI1NiJ9", "xeyJhbGciOiJSUzI1NiJ9"):
+        masked = Scanner().text(f"{head}.eyJhdWQiOiJodHRwczovL2dyYXBoIn0.c2lnbmF0dXJl")
+        assert ("‹token masked›" in masked, "aHR0cHM" in masked, "c2lnbmF0dXJl" in masked) == (True, False, False)
+
+
 @pytest.mark.parametrize(
     "text",
     [
