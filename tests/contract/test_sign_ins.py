@@ -11,8 +11,8 @@ def beta(door, query="", token=None):
     return door.call("GET", f"{door.root}{BETA}{query}", token)
 
 
-def test_sign_ins_of_beta_tell_the_method_and_mask_the_number(inside_door) -> None:
-    rows = beta(inside_door, "?$top=200").json()["value"]
+def test_sign_ins_of_beta_tell_the_method_and_mask_the_number(inside) -> None:
+    rows = beta(inside, "?$top=200").json()["value"]
     assert rows
     assert [row["createdDateTime"] for row in rows] == sorted((row["createdDateTime"] for row in rows), reverse=True)
     texts = [row for row in rows if row["mfaDetail"]["authMethod"] == "Text message"]
@@ -20,27 +20,27 @@ def test_sign_ins_of_beta_tell_the_method_and_mask_the_number(inside_door) -> No
     assert all(row["authenticationDetails"][1]["succeeded"] for row in rows)
 
 
-def test_sign_ins_are_filtered_by_time_and_paged(inside_door) -> None:
-    everything = beta(inside_door, "?$top=1000").json()["value"]
+def test_sign_ins_are_filtered_by_time_and_paged(inside) -> None:
+    everything = beta(inside, "?$top=1000").json()["value"]
     middle = everything[len(everything) // 2]["createdDateTime"]
-    late = beta(inside_door, f"?$filter=createdDateTime ge {middle}&$top=1000").json()["value"]
+    late = beta(inside, f"?$filter=createdDateTime ge {middle}&$top=1000").json()["value"]
     assert [row["id"] for row in late] == [row["id"] for row in everything if row["createdDateTime"] >= middle]
-    page = beta(inside_door, "?$top=5").json()
+    page = beta(inside, "?$top=5").json()
     assert len(page["value"]) == 5
     assert "signIns" in page["@odata.nextLink"]
 
 
 @pytest.mark.parametrize("query", ["?$top=1001", "?$filter=appDisplayName eq 'x'", "?$search=x"])
-def test_a_query_that_is_none_is_refused(inside_door, query) -> None:
-    assert beta(inside_door, query).status_code in (400, 501)
+def test_a_query_that_is_none_is_refused(inside, query) -> None:
+    assert beta(inside, query).status_code in (400, 501)
 
 
-def test_sign_ins_need_a_licence(inside_door) -> None:
-    inside_door.assume(tenant_licence="free")
+def test_sign_ins_need_a_licence(inside) -> None:
+    inside.assume(tenant_licence="free")
     try:
-        answer = beta(inside_door)
+        answer = beta(inside)
     finally:
-        inside_door.assume(tenant_licence="premium")
+        inside.assume(tenant_licence="premium")
     assert (answer.status_code, answer.json()["error"]["code"]) == (
         403,
         "Authentication_RequestFromNonPremiumTenantOrB2CTenant",
