@@ -192,12 +192,29 @@ def _missing(missing: pd.DataFrame, everybody: int) -> Iterator[Row]:
     yield f"{NOT_IN_REPORT}, though enabled", enabled, everybody, "unread"
 
 
-def ending(registrations: pd.DataFrame, users: pd.DataFrame) -> tuple[str, str]:
-    """(status, headline) of an audit."""
+def ending(registrations: pd.DataFrame, users: pd.DataFrame, coverage: pd.DataFrame) -> tuple[str, str]:
+    """(status, headline) of an audit: the share, who has nothing, and the administrators."""
     if users.empty:
         return "nothing to do", "the tenant shows no users"
     found = figures(registrations, users).set_index("measure")
     capable, missing = found.loc["MFA-capable"], found.loc[NOT_IN_REPORT]
     share = f" ({percent(float(found['share']['MFA-capable']))})" if capable["population"] else ""
     said = f"{capable['users']:,} of {capable['population']:,} users in the report{share} can use multifactor sign-in"
-    return "done", f"{said}; {missing['users']:,} of {missing['population']:,} are not in the report"
+    said += f"; {missing['users']:,} of {missing['population']:,} are not in the report"
+    nothing, (weak, admins) = _with_nothing(coverage), _weak_admins(coverage)
+    said += f"; {nothing:,} have nothing" if nothing else ""
+    return "done", said + (f"; {weak:,} of {admins:,} administrators rely on phones, or on less" if weak else "")
+
+
+def worrying(coverage: pd.DataFrame) -> bool:
+    """Whether somebody has nothing, or an administrator too little: no good news, though the audit is done."""
+    return bool(_with_nothing(coverage) or _weak_admins(coverage)[0])
+
+
+def _with_nothing(coverage: pd.DataFrame) -> int:
+    return int(((coverage["standing"] == "nothing") & (coverage["account"] == "enabled")).sum())
+
+
+def _weak_admins(coverage: pd.DataFrame) -> tuple[int, int]:
+    admins = coverage.loc[coverage["admin"] == "yes", "standing"]
+    return int(admins.isin(WEAK).sum()), len(admins)

@@ -328,8 +328,13 @@ class Run:
         settled = outcomes["change_id"].isin(self._journal.outcomes()["change_id"])
         return pd.concat([ends.not_made(outcomes[settled]), ends.failed(outcomes[~settled])]), int((~settled).sum())
 
-    async def close(self, status: str, headline: str, **counts: int | Mapping[str, int]) -> View:
-        """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture."""
+    async def close(
+        self, status: str, headline: str, *, worrying: bool = False, **counts: int | Mapping[str, int]
+    ) -> View:
+        """Let go of Graph and the journal, record how it ended (one of STATUSES); returns the headline as a picture.
+
+        `worrying`: the run is done, and what it found is no good news: its headline is not green.
+        """
         if self._graph is not None:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
@@ -338,7 +343,8 @@ class Run:
         outcome.add(self.folder, tenant_id=self.tenant_id, connection=self.connection.name)
         if not self.headless:
             outcome.end(self.folder)
-        return View(box(headline, _KINDS[status]), headline)
+        kind = "update" if worrying and status == "done" else _KINDS[status]
+        return View(box(headline, kind), headline)
 
 
 _ONCE: Final = "a plan is applied once; run verify on it, or preview again"

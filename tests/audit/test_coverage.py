@@ -193,6 +193,14 @@ def test_no_people_no_coverage() -> None:
     assert coverage.gaps(nobody).empty
 
 
-def test_ending(tenant: Tenant) -> None:
+def test_the_headline_carries_who_has_nothing_and_the_administrators(tenant: Tenant, covered: pd.DataFrame) -> None:
     said = "3 of 4 users in the report (75.0 %) can use multifactor sign-in; 2 of 6 are not in the report"
-    assert coverage.ending(*tenant) == ("done", said)
+    good = covered.assign(standing="app or key")
+    assert coverage.ending(*tenant, good) == ("done", said)
+    assert not coverage.worrying(good)
+    nobody = good.assign(standing=good["standing"].where(good["user_id"] != "none", "nothing"))
+    assert coverage.ending(*tenant, nobody)[1] == f"{said}; 1 have nothing"
+    admin = good.assign(standing=good["standing"].where(good["admin"] != "yes", "phone only"))
+    assert coverage.ending(*tenant, admin)[1] == f"{said}; 2 of 2 administrators rely on phones, or on less"
+    assert coverage.worrying(nobody)
+    assert coverage.worrying(admin)
