@@ -138,12 +138,15 @@ def test_a_policy_that_may_not_be_read_stops_the_plan_unless_it_does_not_matter(
     assert read(place, NOBODY)[0].unread == {}
 
 
-def test_rules_that_allow_everything_ask_only_whom_sms_sign_in_is_for(place: Stage) -> None:
+def test_rules_that_allow_everything_ask_only_whom_sms_sign_in_is_for_and_the_roles(place: Stage) -> None:
     found, _ = read(place, NOBODY)
     assert found.held.empty
     asked = [row["path"].partition("?")[0] for row in place.log()]
-    assert asked[:2] == ["/users", "/policies/authenticationMethodsPolicy"]
-    assert {path.split("/")[-1] for path in asked[2:]} == {"transitiveMembers"}
+    assert asked[0] == "/users"
+    roles = {path for path in asked if path.startswith("/roleManagement/")}
+    assert {path.rpartition("/")[2] for path in roles} == {"roleAssignments", "roleEligibilityScheduleInstances"}
+    others = {path for path in asked[1:] if path not in roles}
+    assert {path.rpartition("/")[2] for path in others} == {"authenticationMethodsPolicy", "transitiveMembers"}
 
 
 def test_who_signs_in_by_sms_is_told_by_the_policy_and_no_guest_is(place: Stage) -> None:
