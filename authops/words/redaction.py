@@ -66,7 +66,7 @@ def mask_pair(before: str, after: str) -> tuple[str, str]:
     `+33 612345810`, `+33 698345810` → `+33 *12***810`, `+33 *98***810`.
     """
     masked = mask(before), mask(after)
-    if before == after or masked[0] != masked[1]:
+    if before == after or masked[0] != masked[1] or {len(before), len(after)} != {len(masked[0])}:
         return masked
     shown = [at for at, (a, b) in enumerate(zip(before, after, strict=True)) if a != b][:_DIFFERING]
     one, other = (

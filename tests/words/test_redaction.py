@@ -143,6 +143,7 @@ def test_pictures_are_left_alone() -> None:
         ("+33 612345810", "+33 612345811", ("+33 ******810", "+33 ******811")),
         ("+33 612345810", "+33 612345810", ("+33 ******810", "+33 ******810")),
         ("", "+33 612345810", ("", "+33 ******810")),
+        ("a@x.example", "ab@x.example", ("a**@x.example", "a**@x.example")),
     ],
 )
 def test_two_numbers_whose_masks_are_alike_show_two_characters_that_differ(
