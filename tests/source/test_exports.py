@@ -192,6 +192,13 @@ def test_a_key_that_a_record_has_twice_is_refused(tmp_path: Path) -> None:
         read(tmp_path, f'{{"value": [{record}]}}', "users.json")
 
 
+def test_a_json_text_with_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="half a character"):
+        read(tmp_path, r'[{"UPN": "ann\uD83D@contoso.example", "Mobile": "+31 612345678"}]', "users.json")
+    whole = read(tmp_path, r'[{"UPN": "ann\uD83D\uDE00@contoso.example", "Mobile": "+31 612345678"}]', "users.json")
+    assert said(whole) == {"mobile": NUMBER}
+
+
 def test_a_json_number_that_lost_its_digits_is_mangled(tmp_path: Path) -> None:
     got = read(tmp_path, '[{"UPN": "anna@contoso.example", "Mobile": 3.16E+10}]', "users.json")
     assert list(got.problems["rule"]) == ["number_mangled"]
