@@ -81,6 +81,22 @@ def test_the_sweep_is_wide() -> None:
     assert cells > 35_000
 
 
+@pytest.mark.parametrize(
+    "between", [";", ", ", " / ", "|", " & ", "\n", "\t", " - ", "-", "  ", "#", "x", " or ", " und ", "."]
+)
+def test_over_all_regions_two_numbers_in_a_cell_are_never_one(between: str) -> None:
+    read_ = []
+    for region in REGIONS:
+        for kind, n in examples(region).values():
+            whole, home = (
+                phonenumbers.format_number(n, f) for f in (PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL)
+            )
+            other = f"{home[:-1]}{(int(home[-1]) + 1) % 10}"
+            cells = [f"{one}{between}{other}" for one in (whole, home)] if kind in PHONES else []
+            read_ += [cell for cell in cells if not is_refusal(value(cell, region))]
+    assert read_ == []
+
+
 def test_over_all_regions_at_least_95_of_100_bare_national_numbers_are_read() -> None:
     bare = [
         (phonenumbers.national_significant_number(n), r)

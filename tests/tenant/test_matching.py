@@ -119,11 +119,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     stage = Stage(tmp_path_factory.mktemp("matching"))
     people = [
         {"userPrincipalName": "bea@contoso.example", "mail": "bea.mail@corp.example"},
-        {"userPrincipalName": "pat@contoso.example", "proxyAddresses": ["smtp:old.name@corp.example"]},
+        {"userPrincipalName": "pat@contoso.example"},
         {"userPrincipalName": "louis_litware.example#EXT#@contoso.example", "userType": "Guest"},
         {"userPrincipalName": "niamh.o'brien@contoso.example"},
     ]
     stage._ask("staff", "POST", {"hire": [person | {"displayName": "One Person"} for person in people]})
+    pat = next(u for u in stage.world.tenant.users.values() if u.profile["userPrincipalName"].startswith("pat@"))
+    pat.profile["proxyAddresses"] = ["smtp:old.name@corp.example"]
     return stage
 
 
