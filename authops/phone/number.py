@@ -127,16 +127,20 @@ def _refuse_second(written: Spelling, region: str) -> None:
 
 def _refuse_more(written: Spelling, number: PhoneNumber) -> None:
     """A number of few digits with another behind it: joined they may look possible, or the other like an extension."""
-    home = phonenumbers.region_code_for_number(number) or ""
-    as_long = len(written.extension) >= len(phonenumbers.national_significant_number(number))
-    if written.extension and (as_long or (home and _stands(Spelling(written.extension), home))):
+    if written.extension and _number_itself(written.extension, number):
         raise PhoneProblem("not_a_number", "contains two numbers, or a number and a long extension", "keep one")
-    if phonenumbers.is_valid_number(number):
-        return
-    for gap in _GAP.finditer(written.body):
-        head, tail = Spelling(written.body[: gap.start()]), Spelling(written.body[gap.end() :])
-        if head.international and _same_country(head, tail, number):
+    gaps = [*_GAP.finditer(written.body)] if written.international else []
+    if gaps and not phonenumbers.is_valid_number(number):
+        parts = ((Spelling(written.body[: g.start()]), Spelling(written.body[g.end() :])) for g in gaps)
+        if any(_same_country(head, tail, number) for head, tail in parts):
             raise PhoneProblem("not_a_number", "contains two numbers", "keep one")
+
+
+def _number_itself(extension: str, number: PhoneNumber) -> bool:
+    """Whether an extension is as long as the number before it, or a number of the same country."""
+    if len(extension) >= len(phonenumbers.national_significant_number(number)):
+        return True
+    return _stands(Spelling(extension), phonenumbers.region_code_for_number(number) or "")
 
 
 def _same_country(head: Spelling, tail: Spelling, number: PhoneNumber) -> bool:
