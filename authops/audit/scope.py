@@ -59,16 +59,19 @@ def _in_file(people: pd.DataFrame, file: str) -> pd.DataFrame:
     table = table_file.read(Path(file), _recognised)
     columns.refuse_data(table, Path(file))
     if count := table.facts.get("hidden rows left out"):
-        _log.warning("%s rows that the sheet of scope_file hides are left out", count)
+        _log.warning("%s rows that the sheet of scope_file hides are left out; show them to read them", count)
     named = [column for name, column in zip(table.header, table.columns, strict=True) if _is_user(name)]
     if not named:
         raise SourceError(f"{file} has no user column", remedy="name one column UPN or Id")
     # Of an object id and a name beside it the first that is filled counts.
     rows = zip(*named, strict=True)
     asked = {next((cell.strip().casefold() for cell in row if cell.strip()), "") for row in rows} - {""}
-    return people[
-        people["user_id"].str.casefold().isin(asked) | people["user_principal_name"].str.casefold().isin(asked)
-    ]
+    ids, names = people["user_id"].str.casefold(), people["user_principal_name"].str.casefold()
+    if strangers := len(asked.difference(ids, names)):
+        _log.warning(
+            "%s of %s in scope_file are nobody of this tenant, and are left out", f"{strangers:,}", f"{len(asked):,}"
+        )
+    return people[ids.isin(asked) | names.isin(asked)]
 
 
 def _recognised(header: Sequence[str]) -> int:

@@ -19,10 +19,11 @@ from authops.phone.spelling import PhoneProblem, Spelling
 
 _ASCII: Final = frozenset("0123456789")
 _AS_GRAPH_SPELLS: Final = re.compile(r"\+([1-9][0-9]{0,2}) ([0-9]{4,14})")
-_ORDINARY: Final = re.compile(r"(\+|00?|)([1-9][0-9 \-]*)")
+_ORDINARY: Final = re.compile(r"(\+|00?|)(?!.*--)([1-9][0-9 \-]*)(?<=[0-9])")
 # A zero behind white space may begin a second number.
 _SECOND: Final = re.compile(r"[ \-]0[0-9]*[ \-]?[0-9]{3,}")
 _BEFORE_ZERO: Final = re.compile(r"[ .\-/]+(?=0)")
+_GAP: Final = re.compile(r"[ .\-/]+")
 _A_NUMBER: Final = 5
 _CERTAIN: Final = re.compile(r"\+?[0-9 ().\-/]+(?:(?:x|;ext=|ext\.?) *[0-9]{1,7})?", re.IGNORECASE)
 _SHORTEST: Final = 7
@@ -101,6 +102,7 @@ def _read(text: str, region: str, method: str, joined: bool = False) -> Number:
     written = spelling.of(text)
     number, names_country = readings.the_one(written, region, joined=joined)
     _refuse_second(written, region)
+    _refuse_more(written, number)
     if written.extension and method != "office":
         raise PhoneProblem("extension_not_allowed", "only an office phone may have an extension")
     found = taken(number, method, names_country=names_country)
@@ -121,6 +123,30 @@ def _refuse_second(written: Spelling, region: str) -> None:
     for parts in filter(None, parted):
         if all(_stands(Spelling(part.strip()), region) for part in parts):
             raise PhoneProblem("not_a_number", "contains two numbers", "keep one")
+
+
+def _refuse_more(written: Spelling, number: PhoneNumber) -> None:
+    """A number of few digits with another behind it: joined they may look possible, or the other like an extension."""
+    if written.extension and _number_itself(written.extension, number):
+        raise PhoneProblem("not_a_number", "contains two numbers, or a number and a long extension", "keep one")
+    gaps = [*_GAP.finditer(written.body)] if written.international else []
+    if gaps and not phonenumbers.is_valid_number(number):
+        parts = ((Spelling(written.body[: g.start()]), Spelling(written.body[g.end() :])) for g in gaps)
+        if any(_same_country(head, tail, number) for head, tail in parts):
+            raise PhoneProblem("not_a_number", "contains two numbers", "keep one")
+
+
+def _number_itself(extension: str, number: PhoneNumber) -> bool:
+    """Whether an extension is as long as the number before it, or a number of the same country."""
+    if len(extension) >= len(phonenumbers.national_significant_number(number)):
+        return True
+    return _stands(Spelling(extension), phonenumbers.region_code_for_number(number) or "")
+
+
+def _same_country(head: Spelling, tail: Spelling, number: PhoneNumber) -> bool:
+    """Whether both parts of a number that its country does not give out are numbers of that country."""
+    home = phonenumbers.region_code_for_country_code(number.country_code or 0)
+    return _stands(head, home) and _stands(tail, home)
 
 
 def _stands(written: Spelling, region: str) -> bool:

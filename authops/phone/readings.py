@@ -119,14 +119,20 @@ def _twice(digits: str, meant: Reading, *, joined: bool = False) -> Iterator[Rea
     yield from (r for guess in guesses for r in _parsed(guess) if r.valid)
     if rest.startswith("0"):
         own = meant.valid and numbering.own_zero(code, rest)
-        without = [r for zeros in (rest[1:], bare) for r in _parsed(f"+{code}{zeros}")]
+        without = [r for zeros in _fewer_zeros(rest) for r in _parsed(f"+{code}{zeros}")]
         yield from (r for r in without if r.valid and not (own and mobile(r.number)))
+
+
+def _fewer_zeros(digits: str) -> list[str]:
+    """Without one of the zeros in front, without two, and so on."""
+    return [digits[n:] for n in range(1, len(digits) - len(digits.lstrip("0")) + 1)]
 
 
 def _without_plus(written: Spelling, region: str) -> tuple[PhoneNumber, bool]:
     """A number without +, by all that may be meant; what can only be a lost + is refused, too, and said to be one."""
     dialled, lost = list(_dialled(written, region)), list(_lost(written, region))
-    told = [*_behind_exits(written, region), *_national(written, region)]
+    abroad = [*_behind_exits(written, region)]
+    told = [*abroad, *_national(written, region)]
     good = [r for r in told if r.valid]
     good = [r for r in good if _groups(written.body) in r.groups] or good
     for meant in good[:1] or told[:1]:
@@ -143,7 +149,8 @@ def _without_plus(written: Spelling, region: str) -> tuple[PhoneNumber, bool]:
         raise PhoneProblem("no_country_code", "no country code; write +CC or set default_region")
     if not told:
         raise PhoneProblem("not_a_number", "cannot be read as a number")
-    return told[0].number, written.digits.startswith("00") and bool(numbering.exits(region).fullmatch("00"))
+    exits = written.digits.startswith("00") and numbering.exits(region).fullmatch("00")
+    return told[0].number, bool(abroad and exits)
 
 
 def _behind_exits(written: Spelling, region: str) -> Iterator[Reading]:

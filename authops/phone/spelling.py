@@ -22,11 +22,16 @@ _EXTENSION: Final = re.compile(
 _LONE_EXTENSION: Final = re.compile(r"(?:x|ext\.?|extension|toestel|tst\.?|#) *[0-9]{1,7}", re.IGNORECASE)
 _DIRECT_DIAL: Final = re.compile(r"[0-9].*\b(?:durchwahl|dw|nebenstelle|nst|app)\b[.:]? *-?[0-9]+", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"\+?[0-9 ().\-/]+")
-_MASKED: Final = re.compile(r"[*•●∙·…_#]|[xX]{2,}")
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?|[0-9]{1,2}([-/.])[0-9]{1,2}\2(19|20)[0-9]{2}")
+_MASKED: Final = re.compile(r"[*•●∙·…_#]|[xX]{2,}|\.{2,}|-{3,}|[.\-]{2,}$")
+_SEVERAL_LINES: Final = re.compile(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+_DATE: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?|[0-9]{1,2}([-/.])[0-9]{1,2}\2(19|20)[0-9]{2}"
+    r"|(0?[1-9]|[12][0-9]|3[01]) (0?[1-9]|1[0-2]) (19|20)[0-9]{2}"
+)
 _EXPONENT: Final = re.compile(r"[0-9]([.,][0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _CODE_AS_NUMBER: Final = re.compile(r"(\+?[0-9]{1,3})[.,]0(?= )")
 _DECIMAL: Final = re.compile(r"((?:\+[0-9]{1,3} )?\+?[0-9]{5,})[.,]00?")
+_THOUSANDTHS: Final = re.compile(r"(?:\+[0-9]{1,3} )?\+?[0-9]{5,}[.,]0{3,}")
 _CUT: Final = re.compile(r"[^.,]*[0-9][.,]0+")
 _CODE_IN_BRACKETS: Final = re.compile(r"\((\+[0-9]{1,3}|00[0-9]{1,3})\)")
 _BRACKETS: Final = re.compile(r"\(([^()]*)\)")
@@ -67,6 +72,8 @@ def of(text: str) -> Spelling:
     """A cell's text → how the number in it is spelled. Raises `PhoneProblem`."""
     if len(text) > _LONGEST:
         raise PhoneProblem("not_a_number", "contains more than a number", _ONE)
+    if _SEVERAL_LINES.search(text.strip()):
+        raise PhoneProblem("not_a_number", "stands in several lines, or with a tab in it", _ONE)
     text = re.sub(r"^(?:tel|callto): *", "", plain(text), flags=re.IGNORECASE)
     _refuse_mangled(text)
     spelled = _parted(text)
@@ -101,7 +108,7 @@ def _shown(character: str) -> str:
         return " "
     if kind in ("Cf", "Cc"):
         return ""
-    return character if kind == "No" else unicodedata.normalize("NFKC", character)
+    return character if kind == "No" or character == "…" else unicodedata.normalize("NFKC", character)
 
 
 def _refuse_mangled(text: str) -> None:
@@ -134,7 +141,7 @@ def _undone(text: str) -> str:
     text = _CODE_AS_NUMBER.sub(r"\1", text, count=1)
     if decimal := _DECIMAL.fullmatch(text):
         return decimal[1]
-    if _CUT.fullmatch(text) and not re.search(r"[.,]0{3,}$", text):
+    if _THOUSANDTHS.fullmatch(text) or (_CUT.fullmatch(text) and not re.search(r"[.,]0{3,}$", text)):
         raise PhoneProblem(
             "number_mangled",
             "ends like a number with decimals, .0, which may be digits of it or not",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ from authops.words.errors import SourceError
 
 _ENVELOPES: Final = ("result", "value", "records", "data", "items")
 _MORE: Final = ("@odata.nextLink", "odata.nextLink", "nextLink")
+_HALF: Final = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
 class _Twice(ValueError):
@@ -23,10 +25,12 @@ def read(text: str, path: Path, facts: dict[str, Any]) -> Table:
     """Lines are positions in the list, from 1. Raises `SourceError` for a key that an object has twice."""
     try:
         found = json.loads(text, object_pairs_hook=_object, parse_float=_number)
-        records = _records(found, path)
+        records = _whole(_records(found, path), text)
         flat = [dict(_flat(record)) for record in records]
     except _Twice as twice:
         raise SourceError(f"{path}: {twice}", remedy="keep the right one; which is meant, nobody can tell") from None
+    except UnicodeEncodeError:
+        raise SourceError(f"{path} holds half a character", remedy="export it again, as UTF-8") from None
     except RecursionError as error:
         raise SourceError(f"{path} is nested too deeply", remedy="export records: [{…}, {…}]") from error
     except ValueError as error:
@@ -44,6 +48,13 @@ def _records(found: Any, path: Path) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found) or not found:
         raise SourceError(f"{path} holds no list of records", remedy="export records: [{…}, {…}]")
     return found
+
+
+def _whole(records: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
+    """The records, whose text can be written again: JSON may name one half of a character that has two."""
+    if _HALF.search(text):
+        json.dumps(records, ensure_ascii=False).encode()
+    return records
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _PACKED: Final = {
     b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"\x28\xb5\x2f\xfd": "zstd",
 }  # fmt: skip
+_UTF_32: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _ABOVE: Final = 20
 
 
@@ -90,6 +91,8 @@ def write(table: Table, lines: set[int]) -> str:
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
     if encoding != "auto":
         return _decoded(data, encoding, path), encoding
+    if data.startswith(_UTF_32):
+        raise SourceError(f"{path} is UTF-32 text", remedy="save the sheet as CSV (UTF-8)")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(data, "utf-16", path), "utf-16"
     if b"\0" in data:

@@ -81,6 +81,22 @@ def test_the_sweep_is_wide() -> None:
     assert cells > 35_000
 
 
+@pytest.mark.parametrize(
+    "between", [";", ", ", " / ", "|", " & ", "\n", "\t", " - ", "-", "  ", "#", "x", " or ", " und ", "."]
+)
+def test_over_all_regions_two_numbers_in_a_cell_are_never_one(between: str) -> None:
+    read_ = []
+    for region in REGIONS:
+        for kind, n in examples(region).values():
+            whole, home = (
+                phonenumbers.format_number(n, f) for f in (PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL)
+            )
+            other = f"{home[:-1]}{(int(home[-1]) + 1) % 10}"
+            cells = [f"{one}{between}{other}" for one in (whole, home)] if kind in PHONES else []
+            read_ += [cell for cell in cells if not is_refusal(value(cell, region))]
+    assert read_ == []
+
+
 def test_over_all_regions_at_least_95_of_100_bare_national_numbers_are_read() -> None:
     bare = [
         (phonenumbers.national_significant_number(n), r)
@@ -130,6 +146,20 @@ def test_without_the_library_nothing_is_read_that_has_another_reading(part: int)
         ("030 1234567 Durchwahl 12", "DE", "not_a_number"),
         ("+1 (206) 555-0100, 1234", "", "not_a_number"),
         ("x1234", "US", "not_a_number"),
+        ("+376 312345#312346", "", "not_a_number"),
+        ("+683 7012x7013", "", "not_a_number"),
+        ("+685 22123 - 22124", "", "not_a_number"),
+        ("+49 30 12345\n67", "", "not_a_number"),
+        ("030 12345\t67", "DE", "not_a_number"),
+        ("+49 30 12345\u202867", "", "not_a_number"),
+        ("+436641234....", "", "number_masked"),
+        ("+436641234----", "", "number_masked"),
+        ("+436641234…", "", "number_masked"),
+        ("31 12 2024", "AT", "not_a_number"),
+        ("20.12.34", "NC", "+687 201234"),
+        ("712345.000", "DE", "number_mangled"),
+        ("000247 40123", "DE", "invalid_number"),
+        ("+39 (00)0212345678", "", "two_readings"),
     ],
 )
 def test_what_people_have_in_their_lists(text: str, region: str, got: str) -> None:

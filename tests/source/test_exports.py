@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from authops.source import wanted_file
+from authops.plan import plan
+from authops.source import people, wanted_file
 from authops.source.countries import code
 from authops.source.wanted import Source
+from authops.tenant import directory
 from authops.words.errors import ParameterError, SourceError
+from tests.apply.conftest import Stage, user_id
 
 ID = "aaaaaaaa-0000-4000-8000-000000000001"
 NUMBER = "+31 612345678"
@@ -192,6 +196,13 @@ def test_a_key_that_a_record_has_twice_is_refused(tmp_path: Path) -> None:
         read(tmp_path, f'{{"value": [{record}]}}', "users.json")
 
 
+def test_a_json_text_with_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="half a character"):
+        read(tmp_path, r'[{"UPN": "ann\uD83D@contoso.example", "Mobile": "+31 612345678"}]', "users.json")
+    whole = read(tmp_path, r'[{"UPN": "ann\uD83D\uDE00@contoso.example", "Mobile": "+31 612345678"}]', "users.json")
+    assert said(whole) == {"mobile": NUMBER}
+
+
 def test_a_json_number_that_lost_its_digits_is_mangled(tmp_path: Path) -> None:
     got = read(tmp_path, '[{"UPN": "anna@contoso.example", "Mobile": 3.16E+10}]', "users.json")
     assert list(got.problems["rule"]) == ["number_mangled"]
@@ -245,3 +256,34 @@ def test_a_mapping_that_leaves_out_all_rows_is_not_done(tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text("columns: {user: Login, mobile: Mobil}\nonly: {Aktiv: ja}\n")
     with pytest.raises(SourceError, match="leaves out all 1 rows"):
         read(tmp_path, f"Login,Mobil,Aktiv\nanna@contoso.example,{NUMBER},yes\n", mapping=str(tmp_path / "m.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "mapping", "methods"),
+    [
+        (PORTAL, "users.csv", "", ["mobile"]),
+        (PORTAL, "users.csv", "entra-portal", ["mobile", "office", "email"]),
+        (ADMIN, "users.csv", "m365-admin", ["mobile", "office", "email"]),
+        (DIRECTORY, "users.csv", "get-aduser", ["mobile", "office"]),
+        (json.dumps(GRAPH), "users.json", "", ["mobile"]),
+        (json.dumps(GRAPH), "users.json", "graph-users", ["mobile", "office"]),
+        (f"UPN,PhoneType,PhoneNumber\nanna@contoso.example,mobile,{NUMBER}\n", "users.csv", "", ["mobile"]),
+    ],
+)
+def test_an_export_is_planned_on_the_demo_tenant(
+    tmp_path: Path, text: str, name: str, mapping: str, methods: list[str]
+) -> None:
+    stage = Stage(tmp_path)
+    stage.people(anna={}, bert={"mobile": "+31 612345679"})
+    source = read(tmp_path, text.replace(ID, user_id("anna")), name, mapping=mapping)
+
+    async def made() -> plan.Plan:
+        async with stage.graph() as graph:
+            wanted, users = await people.find_people(graph, source, tick=lambda _: None)
+            current = await directory.current(graph, users["user_id"].unique(), methods=wanted.methods)
+            return plan.make(wanted.wanted, current, users, wanted.problems)
+
+    found = asyncio.run(made())
+    assert found.problems.empty
+    assert list(found.writes["method"]) == methods
+    assert set(found.writes["user_id"]) == {user_id("anna")}

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
-from authops.source import wanted_file
+from authops.plan import plan
+from authops.source import people, wanted_file
+from authops.tenant import directory
 from authops.words.errors import SourceError
+from tests.apply.conftest import Stage
 
 UPN = "@contoso.example"
 
@@ -179,3 +186,64 @@ def test_a_mapping_s_yes_and_no_are_the_words_of_the_file(tmp_path: Path, yes: s
     found = read(tmp_path, File(text, {}, {"mapping": str(mapping)}))
     assert found.wanted["value"].tolist() == ["+47 92234567"]
     assert found.facts["rows left out by the mapping"] == 1
+
+
+@pytest.mark.parametrize("name", ["O'Brien {list} (2) – été.csv", "50% of a&b #1.csv", "名簿.csv", "-list.csv"])
+def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "It's {here} – ça"
+    folder.mkdir()
+    (folder / name).write_text("UPN,Mobile\na@contoso.example,+31 612340090\n", encoding="utf-8")
+    found = wanted_file.read(folder / name)
+    assert found.wanted["value"].tolist() == ["+31 612340090"]
+
+
+def test_a_sheet_whose_filter_leaves_out_blanks_is_read_as_it_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "in.xlsx").write_bytes(_filtered_for_blanks(tmp_path / "plain.xlsx"))
+    found = wanted_file.read(tmp_path / "in.xlsx")
+    assert found.wanted["value"].tolist() == ["+31 612340090"]
+    assert found.facts["hidden rows left out"] == 1
+
+
+def _filtered_for_blanks(path: Path) -> bytes:
+    """As Excel writes it: a filter "not equal to blank", which some readers take for a number that is none."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (["UPN", "Mobile"], ["a@contoso.example", "+31 612340090"], ["b@contoso.example", None]):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = True
+    book.save(path)
+    rule = '<customFilters><customFilter operator="notEqual" val=" "/></customFilters>'
+    seen = f'</sheetData><autoFilter ref="A1:B3"><filterColumn colId="1">{rule}</filterColumn></autoFilter>'
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(made := io.BytesIO(), "w") as new:
+        for part in old.namelist():
+            new.writestr(
+                part, old.read(part).replace(b"</sheetData>", seen.encode()) if "sheet1" in part else old.read(part)
+            )
+    return made.getvalue()
+
+
+ODD_NAMES = [
+    "niamh.o'brien@contoso.example", "bo+test@contoso.example", "jürgen.groß@contoso.example",
+    "h#ash!person~x@contoso.example", "a%20b&c=d@contoso.example",
+    "gina.guest_adatum.example#EXT#@contoso.example",
+]  # fmt: skip
+
+
+def test_people_whose_names_hold_what_addresses_have_to_escape_are_found(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    here = {user.profile["userPrincipalName"] for user in stage.world.tenant.users.values()}
+    stage._ask(
+        "staff", "POST", {"hire": [{"displayName": "Odd", "userPrincipalName": n} for n in ODD_NAMES if n not in here]}
+    )
+    rows = "".join(f"{name},+31 61234009{n}\n" for n, name in enumerate(ODD_NAMES))
+    (tmp_path / "in.csv").write_text("UPN,Mobile\n" + rows, encoding="utf-8")
+    source = wanted_file.read(tmp_path / "in.csv")
+
+    async def look() -> plan.Plan:
+        async with stage.graph() as graph:
+            wanted, users = await people.find_people(graph, source, tick=lambda _: None)
+            current = await directory.current(graph, users["user_id"].unique(), methods=wanted.methods)
+            return plan.make(wanted.wanted, current, users, wanted.problems)
+
+    found = asyncio.run(look())
+    assert (sorted(found.changes["user_principal_name"]), len(found.problems)) == (sorted(ODD_NAMES), 0)

@@ -161,6 +161,13 @@ def test_a_file_that_cannot_be_used_gets_one_clear_message(tmp_path: Path, data:
         read(tmp_path, data)
 
 
+@pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
+def test_an_encoding_that_no_spreadsheet_writes_is_named(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "in.csv").write_bytes("\ufeffUPN,Mobile\na@contoso.example,+31 612345678\n".encode(encoding))
+    with pytest.raises(SourceError, match="UTF-32"):
+        wanted_file.read(tmp_path / "in.csv")
+
+
 def test_a_directory_or_a_missing_file_is_said_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is a directory"):
         wanted_file.read(tmp_path)

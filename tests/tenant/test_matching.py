@@ -9,9 +9,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from authops.plan import plan
 from authops.source import people, wanted_file
 from authops.source.wanted import Source
+from authops.tenant import directory
 from authops.words.errors import ParameterError
+from tests.apply.conftest import Stage
 from tests.tenant.test_directory import graph
 
 USERS: list[dict[str, Any]] = [
@@ -101,3 +104,49 @@ def test_an_object_id_and_the_name_beside_it_have_to_be_one_person(tmp_path: Pat
 def test_a_way_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="'alias' is no way"):
         found(tmp_path, ["anna@corp.example"], ["alias"])
+
+
+ON_THE_DEMO_TENANT = {
+    "mail": "bea.mail@corp.example",
+    "proxy": "old.name@corp.example",
+    "guest": "louis@litware.example",
+    "apostrophe": "niamh.o\u2019brien@contoso.example",
+}
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    stage = Stage(tmp_path_factory.mktemp("matching"))
+    people = [
+        {"userPrincipalName": "bea@contoso.example", "mail": "bea.mail@corp.example"},
+        {"userPrincipalName": "pat@contoso.example"},
+        {"userPrincipalName": "louis_litware.example#EXT#@contoso.example", "userType": "Guest"},
+        {"userPrincipalName": "niamh.o'brien@contoso.example"},
+    ]
+    stage._ask("staff", "POST", {"hire": [person | {"displayName": "One Person"} for person in people]})
+    pat = next(u for u in stage.world.tenant.users.values() if u.profile["userPrincipalName"].startswith("pat@"))
+    pat.profile["proxyAddresses"] = ["smtp:old.name@corp.example"]
+    return stage
+
+
+@pytest.mark.parametrize("way", ON_THE_DEMO_TENANT)
+def test_on_the_demo_tenant_a_person_is_found_in_the_way_that_is_asked_for_and_pointed_out_without(
+    stage: Stage, tmp_path: Path, way: str
+) -> None:
+    (tmp_path / "in.csv").write_text(f"UPN,Mobile\n{ON_THE_DEMO_TENANT[way]},+31 612345678\n")
+    source = wanted_file.read(tmp_path / "in.csv")
+
+    async def look(match: list[str]) -> plan.Plan:
+        async with stage.graph() as graph_:
+            wanted, users = await people.find_people(graph_, source, match=match, tick=lambda _: None)
+            found = users.loc[users["user_id"] != "", "user_id"]
+            current = await directory.current(graph_, found, methods=wanted.methods)
+            return plan.make(wanted.wanted, current, users, wanted.problems)
+
+    asked = asyncio.run(look([way]))
+    assert (list(asked.changes["action"]), len(asked.problems)) == (["add"], 0)
+    assert "the person was found by" in asked.changes["note"].iloc[0]
+    off = asyncio.run(look([]))
+    assert (len(off.writes), list(off.problems["rule"])) == (0, ["unknown_user"])
+    if way in ("mail", "apostrophe"):
+        assert f"or match: {way}" in off.problems["message"].iloc[0]
