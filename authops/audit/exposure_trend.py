@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final
 
 import pandas as pd
 
+from authops.audit import moves
 from authops.audit.retirement import administrators, tally
-from authops.words.frames import DIFFERENCES, EXPOSURE, check, frame
+from authops.words.frames import EXPOSURE, check
 
 KINDS: Final = {
     "regressed": "stands worse than before",
@@ -23,7 +24,6 @@ COUNTED: Final = ("blocked", "blocked later", "reset only", "nothing", "covered"
 _ADMINS: Final = "blocked administrators"
 _RANK: Final = {"blocked": 0, "nothing": 1, "reset only": 2, "covered": 3}
 _GONE: Final = ("", "disabled")
-_SEEN: Final = ["user_id", "user_principal_name", "methods", "status", "admin", "department"]
 
 
 def counted(exposed: pd.DataFrame) -> dict[str, int]:
@@ -34,40 +34,13 @@ def counted(exposed: pd.DataFrame) -> dict[str, int]:
 def over_time(tallies: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     """(when, `counted`) of each look, oldest first → columns `at`, `users`, each of COUNTED, blocked administrators."""
     columns = ["users", *COUNTED, _ADMINS]
-    rows = [{"at": at, **{name: int(said.get(name, 0)) for name in columns}} for at, said in tallies]
-    return pd.DataFrame(rows, columns=["at", *columns])
+    return moves.over_time(tallies, columns)
 
 
 def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Who stands otherwise than in the earlier snapshot (EXPOSURE), person by person (DIFFERENCES), worst first."""
-    old, new = (
-        check(data, EXPOSURE)[_SEEN].drop_duplicates("user_id").set_index("user_id") for data in (before, after)
-    )
-    both = old.merge(new, how="outer", left_index=True, right_index=True, suffixes=("_before", "_after"))
-    both = both.astype("object").fillna("")
-    moved = both[both["status_before"] != both["status_after"]].reset_index()
-    rows = cast("list[dict[str, Any]]", moved.to_dict("records"))
-    found = frame(DIFFERENCES, (row for row in map(_difference, rows) if row["change"]))
-    order = {kind: place for place, kind in enumerate(KINDS)}
-    place = found.assign(first=found["admin"] != "yes", place=found["change"].map(order))
-    return place.sort_values(["place", "first", "user_principal_name"], ignore_index=True)[list(DIFFERENCES)]
-
-
-def _difference(row: Mapping[str, Any]) -> dict[str, str]:
-    had, has = set(row["methods_before"].split()), set(row["methods_after"].split())
-    known = "not known" not in (row["status_before"], row["status_after"])
-    now = "after" if row["status_after"] else "before"
-    return {
-        "user_id": row["user_id"],
-        "user_principal_name": row[f"user_principal_name_{now}"],
-        "change": _kind(row["status_before"], row["status_after"]),
-        "gained": " ".join(sorted(has - had)) if known else "",
-        "lost": " ".join(sorted(had - has)) if known else "",
-        "before": row["status_before"],
-        "after": row["status_after"],
-        "admin": row[f"admin_{now}"],
-        "department": row[f"department_{now}"],
-    }
+    old, new = (check(data, EXPOSURE) for data in (before, after))
+    return moves.between(old, new, "status", KINDS, _kind, unknown="not known")
 
 
 def _kind(before: str, after: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final
 
 import pandas as pd
 
+from authops.audit import moves
 from authops.audit.coverage import STANDINGS
-from authops.words.frames import COVERAGE, DIFFERENCES, check, frame
+from authops.words.frames import COVERAGE, check
 
 KINDS: Final = {
     "became phone only": "text message or call is now the only second factor",
@@ -21,7 +22,6 @@ KINDS: Final = {
     "now in the report": "was not known, now is",
 }
 _RANK: Final = {"nothing": 0, "no lasting factor": 1, "phone only": 2, "app or key": 3, "passwordless": 4}
-_SEEN: Final = ["user_id", "user_principal_name", "methods", "standing", "admin", "department"]
 
 
 def tally(coverage: pd.DataFrame) -> dict[str, int]:
@@ -35,38 +35,12 @@ def tally(coverage: pd.DataFrame) -> dict[str, int]:
 def over_time(tallies: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     """(when, `tally`) of each audit, oldest first → columns `at`, `users`, each standing, `admins by phone only`."""
     columns = ["users", *STANDINGS, "admins by phone only"]
-    rows = [{"at": at, **{name: int(said.get(name, 0)) for name in columns}} for at, said in tallies]
-    return pd.DataFrame(rows, columns=["at", *columns])
+    return moves.over_time(tallies, columns)
 
 
 def differences(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """What changed between two snapshots (COVERAGE), person by person (DIFFERENCES), the worrying first."""
-    old, new = (data[_SEEN].drop_duplicates("user_id").set_index("user_id") for data in (before, after))
-    both = old.merge(new, how="outer", left_index=True, right_index=True, suffixes=("_before", "_after"))
-    both = both.fillna("") if both.empty else both.astype("object").fillna("")
-    same = (both["methods_before"] == both["methods_after"]) & (both["standing_before"] == both["standing_after"])
-    rows = cast("list[dict[str, Any]]", both[~same].reset_index().to_dict("records"))
-    found = frame(DIFFERENCES, map(_difference, rows))
-    order = {kind: place for place, kind in enumerate(KINDS)}
-    place = found.assign(first=found["admin"] != "yes", place=found["change"].map(order))
-    return place.sort_values(["place", "first", "user_principal_name"], ignore_index=True)[list(DIFFERENCES)]
-
-
-def _difference(row: Mapping[str, Any]) -> dict[str, str]:
-    had, has = set(row["methods_before"].split()), set(row["methods_after"].split())
-    known = "unknown" not in (row["standing_before"], row["standing_after"])
-    now = "after" if row["standing_after"] else "before"
-    return {
-        "user_id": row["user_id"],
-        "user_principal_name": row[f"user_principal_name_{now}"],
-        "change": _kind(row["standing_before"], row["standing_after"]),
-        "gained": " ".join(sorted(has - had)) if known else "",
-        "lost": " ".join(sorted(had - has)) if known else "",
-        "before": row["standing_before"],
-        "after": row["standing_after"],
-        "admin": row[f"admin_{now}"],
-        "department": row[f"department_{now}"],
-    }
+    return moves.between(before, after, "standing", KINDS, _kind, unknown="unknown", methods_too=True)
 
 
 def _kind(before: str, after: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from authops.audit import exposure_trend
 from authops.audit.retirement import DIMENSIONS, STATUSES, STEPS, administrators, by, tally
-from authops.show import charts
+from authops.show import charts, moves
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number
 from authops.words.retirement import LATER, Dates
@@ -193,13 +193,7 @@ def exposure_trend_view(moving: pd.DataFrame) -> View:
     total = moving["users"].where(moving["users"] > 0, 1)
     hit = moving.assign(blocked=moving["blocked"] + moving["blocked later"])
     shares = {name: list((hit[name] / total).astype(float)) for name in _TREND}
-    heads = ["at", "people", *moving.columns[2:]]
-    lines = [
-        [str(r["at"])[:16].replace("T", " "), *(number(r[c]) for c in moving.columns[1:])] for r in _records(moving)
-    ]
-    chart = charts.legend(_TREND) + charts.lines(moments, shares, _TREND, title="The retirement over time")
-    cells = [("", [text(c) for c in line]) for line in reversed(lines)]
-    return View(chart + table(heads, cells, right=heads[1:]), plain_table(heads, lines))
+    return moves.over_time(moving, moments, shares, _TREND, "The retirement over time")
 
 
 def exposure_moves(changed: pd.DataFrame, *, limit: int = 40) -> View:
@@ -207,20 +201,7 @@ def exposure_moves(changed: pd.DataFrame, *, limit: int = 40) -> View:
     if changed.empty:
         said = "Nobody stands otherwise than last time, or there is no last time."
         return View(note(said), said)
-    found = changed["change"].value_counts()
-    parts = [tile(kind, int(found.get(kind, 0)), _MOVES[kind], why) for kind, why in exposure_trend.KINDS.items()]
-    heads = ["change", "user", "admin", "gained", "lost", "before → after"]
-    rows = _records(changed.head(limit))
-    lines = [_moved(row) for row in rows]
-    cells = [(_MOVES[r["change"]], [text(c) for c in line]) for r, line in zip(rows, lines, strict=True)]
-    said = f"{number(len(rows))} of {number(len(changed))} shown; all of them in retirement-changes.csv"
-    plain = " · ".join(f"{number(int(n))} {kind}" for kind, n in found.items())
-    return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, lines)}\n{said}")
-
-
-def _moved(row: Mapping[str, Any]) -> list[str]:
-    arrow = f"{row['before'] or 'not there'} → {row['after'] or 'not there'}"
-    return [row["change"], row["user_principal_name"], row["admin"], row["gained"], row["lost"], arrow]
+    return moves.people(changed, _MOVES, "retirement-changes.csv", limit=limit, why=exposure_trend.KINDS)
 
 
 def in_use(exposed: pd.DataFrame, days: int, unread: str) -> View:

@@ -9,8 +9,7 @@ import pandas as pd
 
 from authops.audit.coverage import DIMENSIONS, STANDINGS, WEAK, by, gaps, left_out
 from authops.audit.quality import RULES, counts
-from authops.audit.trend import KINDS
-from authops.show import charts
+from authops.show import charts, moves
 from authops.show.report import findings as table_of_findings
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number, percent
@@ -141,13 +140,7 @@ def trend(moving: pd.DataFrame) -> View:
     moments = days if len(set(days)) == len(days) else [str(at)[5:16].replace("T", " ") for at in moving["at"]]
     total = moving["users"].where(moving["users"] > 0, 1)
     shares = {name: list((moving[name] / total).astype(float)) for name in STANDINGS}
-    heads = ["at", "people", *STANDINGS, "admins by phone only"]
-    lines = [
-        [str(r["at"])[:16].replace("T", " "), *(number(r[c]) for c in moving.columns[1:])] for r in _records(moving)
-    ]
-    chart = charts.legend(COLOURS) + charts.lines(moments, shares, COLOURS, title="Coverage over time")
-    cells = [("", [text(c) for c in line]) for line in reversed(lines)]
-    return View(chart + table(heads, cells, right=heads[1:]), plain_table(heads, lines))
+    return moves.over_time(moving, moments, shares, COLOURS, "Coverage over time")
 
 
 def differences(changed: pd.DataFrame, *, limit: int = 40) -> View:
@@ -155,20 +148,7 @@ def differences(changed: pd.DataFrame, *, limit: int = 40) -> View:
     if changed.empty:
         said = "Nobody changed since the last snapshot, or there is none."
         return View(note(said), said)
-    found = changed["change"].value_counts()
-    parts = [tile(kind, int(found.get(kind, 0)), _CHANGE_CSS[kind]) for kind in KINDS]
-    heads = ["change", "user", "admin", "gained", "lost", "before → after"]
-    rows = _records(changed.head(limit))
-    lines = [_moved(r) for r in rows]
-    cells = [(_CHANGE_CSS[r["change"]], [text(c) for c in line]) for r, line in zip(rows, lines, strict=True)]
-    said = f"{number(len(rows))} of {number(len(changed))} shown; all of them in the exported files"
-    plain = " · ".join(f"{number(int(n))} {kind}" for kind, n in found.items())
-    return View(tiles(parts) + table(heads, cells) + note(said), f"{plain}\n{plain_table(heads, lines)}\n{said}")
-
-
-def _moved(row: Mapping[str, Any]) -> list[str]:
-    arrow = f"{row['before'] or 'not there'} → {row['after'] or 'not there'}"
-    return [row["change"], row["user_principal_name"], row["admin"], row["gained"], row["lost"], arrow]
+    return moves.people(changed, _CHANGE_CSS, "the exported files", limit=limit)
 
 
 def quality(findings: pd.DataFrame, details: pd.DataFrame, *, limit: int = 100) -> View:
