@@ -81,10 +81,13 @@ def run(
         if tenants:
             words = _passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
             sys.exit(_fleet(tenants, runbooks, files, _absolute(given), words))
+        kept: dict[str, dict[str, Any]] = {}
         if resume:
-            run_dir, given = _resumed(resume), [("mode", "apply"), *given]
+            from authops.run import folder, outcome
+
+            run_dir, given = folder.find(resume), [("mode", "apply"), *given]
+            kept = outcome.given(run_dir, runbooks)
         limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
-        kept = _given(run_dir, runbooks) if resume and run_dir else {}
         parameters = runbook.effective(runbooks, files, _absolute(given), kept)
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
@@ -115,18 +118,6 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
         raise
     if telling.folder:
         notify.after(telling.folder, ways, console.say)
-
-
-def _resumed(name: str) -> Path:
-    from authops.run.folder import find
-
-    return find(name)
-
-
-def _given(folder: Path, runbooks: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    from authops.run import outcome
-
-    return outcome.given(folder, runbooks)
 
 
 @main.command()

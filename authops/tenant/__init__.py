@@ -8,7 +8,8 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
-        "directory": "current defaults details find_users people profile_phones registrations",
+        "directory": "current defaults find_users people registrations",
+        "inventory": "details profile_phones",
         "roles": "role_holders role_holders_if_allowed",
     },
 )

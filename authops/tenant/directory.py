@@ -19,11 +19,11 @@ from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
 from authops.methods.kinds import KINDS, by_id, collections, default_names, numbers
 from authops.words.errors import GraphError
-from authops.words.frames import CURRENT, DETAILS, PEOPLE, PROFILES, REGISTRATIONS, USERS, Gathered, frame
+from authops.words.frames import CURRENT, PEOPLE, REGISTRATIONS, USERS, Gathered, frame
 
 _log = logging.getLogger(__name__)
 # A method that is there while its value is not shown: as good as masked.
-_UNSHOWN: Final = "*"
+UNSHOWN: Final = "*"
 _ENOUGH_REFUSED: Final = 20
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
@@ -169,7 +169,7 @@ def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[st
         for kind in kinds:
             if kind.is_in(item) or _claims(item) == kind.name:
                 clear = kind.name not in found and kind.is_in(item) and _claims(item) in ("", kind.name)
-                found[kind.name] = (kind.value(item) if clear else "") or _UNSHOWN
+                found[kind.name] = (kind.value(item) if clear else "") or UNSHOWN
     return found
 
 
@@ -186,7 +186,7 @@ def _nameless(item: Mapping[str, Any]) -> bool:
 
 def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
     value = values.get(method, "")
-    if value and (value == _UNSHOWN or not KINDS[method].whole(value)):
+    if value and (value == UNSHOWN or not KINDS[method].whole(value)):
         error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
     return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
 
@@ -205,7 +205,7 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
 async def answers(
     graph: Graph,
     asked: Iterable[Request],
-    tick: Tick,
+    tick: Tick = _nothing,
     patience: float = math.inf,
     leaving: Leaving | None = None,
 ) -> AsyncIterator[Answer]:
@@ -342,67 +342,3 @@ async def licence_names(graph: Graph) -> dict[str, str]:
             raise
         _log.warning("names of licences are not known, so their ids are shown: HTTP %s", error.status)
         return {}
-
-
-async def details(graph: Graph, people: pd.DataFrame, registrations: pd.DataFrame, *, tick: Tick) -> pd.DataFrame:
-    """Every method of just these people (USERS), read one by one (DETAILS); UserAuthenticationMethod.Read.All.
-
-    One row a method; who has none but a password, or could not be read, has one row without a method.
-    """
-    names = dict(zip(people["user_id"], people["user_principal_name"], strict=True))
-    preferred = dict(zip(registrations["user_id"], registrations["default_method"], strict=True))
-    asked = {requests.authentication_methods(user): user for user in names}
-    rows = Gathered(DETAILS)
-    async for answer in answers(graph, asked, tick):
-        user = asked[answer.request]
-        who = {"user_id": user, "user_principal_name": names[user]}
-        for row in await _details(graph, answer, (default_names() | _DEFAULT_KINDS).get(preferred.get(user, ""), "")):
-            rows.add(who | row)
-    return rows.frame().sort_values("user_principal_name", kind="stable", ignore_index=True)
-
-
-_DEFAULT_KINDS: Final = {"push": "microsoftAuthenticator", "oath": "softwareOath"}
-_NO_METHOD: Final = {
-    "method": "", "known": True, "value": "", "is_default": False, "sms_sign_in": "", "created_at": "", "error": ""
-}  # fmt: skip
-
-
-async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str, Any]]:
-    """An answer that is no list is not "none"."""
-    try:
-        found = [_detail(item, default) for item in await graph.items(answer)]
-    except GraphError as error:
-        return [_NO_METHOD | {"known": False, "error": str(error)}]
-    return [row for row in found if row["method"] != "password"] or [_NO_METHOD]
-
-
-def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
-    type_ = str(item.get("@odata.type", ""))
-    ours = next((kind for kind in KINDS.values() if kind.is_in(item)), None)
-    value = (ours.value(item) or _UNSHOWN) if ours else ""
-    # One of our types under an id that is none of its ids is not understood, so it is not known.
-    strange = ours is None and any(type_ == kind.graph_type for kind in KINDS.values())
-    masked = ours is not None and (value == _UNSHOWN or not ours.whole(value))
-    error = "Graph showed a masked number" if masked else "the answer's method is not understood" if strange else ""
-    method = ours.name if ours else type_.rpartition(".")[2].removesuffix("AuthenticationMethod")
-    return {
-        "method": method,
-        "known": not error,
-        "value": "" if error else value,
-        "is_default": method == default,
-        "sms_sign_in": str(item.get("smsSignInState") or "") if ours and ours.signs_in else "",
-        "created_at": str(item.get("createdDateTime") or ""),
-        "error": error,
-    }
-
-
-async def profile_phones(graph: Graph, ids: Iterable[str]) -> pd.DataFrame:
-    """The phones in these users' directory profiles (PROFILES); who could not be read is left out. User.Read.All."""
-    asked = {requests.profile_phones(user): user for user in dict.fromkeys(ids)}
-    rows = Gathered(PROFILES)
-    async for answer in answers(graph, asked, _nothing):
-        if answer.status == 200 and answer.body:
-            numbers = [str(n) for n in answer.body.get("businessPhones") or []]
-            row = {"user_id": asked[answer.request], "mobile_phone": answer.body.get("mobilePhone") or ""}
-            rows.add(row | {"business_phones": "\n".join(numbers)})
-    return rows.frame()

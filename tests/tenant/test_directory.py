@@ -19,7 +19,7 @@ from authops.graph.client import Graph
 from authops.graph.connection import Connection
 from authops.methods.kinds import KINDS
 from authops.source import profile
-from authops.tenant import audit_log, directory, protection
+from authops.tenant import audit_log, directory, inventory, protection
 from authops.words.errors import GraphError
 from authops.words.frames import REGISTRATIONS, frame
 
@@ -120,7 +120,7 @@ def test_a_list_whose_rest_cannot_be_read_is_not_known() -> None:
 
 def details(rule: Rule) -> list[tuple[bool, str]]:
     who, report = people(ONE), frame(REGISTRATIONS, [])
-    found = ask(rule, lambda way: directory.details(way, who, report, tick=lambda _: None))
+    found = ask(rule, lambda way: inventory.details(way, who, report, tick=lambda _: None))
     return list(zip(found["known"].tolist(), found["value"].tolist(), strict=True))
 
 
@@ -236,7 +236,7 @@ def test_the_default_is_known_whatever_the_case_of_ids() -> None:
 
 def details_of(rule: Rule) -> pd.DataFrame:
     users, report = people(ONE), frame(REGISTRATIONS, [])
-    return ask(rule, lambda way: directory.details(way, users, report, tick=lambda _: None))
+    return ask(rule, lambda way: inventory.details(way, users, report, tick=lambda _: None))
 
 
 def method(kind: str, **more: Any) -> dict[str, Any]:
