@@ -154,7 +154,7 @@ def held_counts(plan: Plan) -> dict[str, int]:
     return {reason: int(found.get(reason, 0)) for reason in HOLDS}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a plan may do at most, as the parameters say; None means no limit."""
 

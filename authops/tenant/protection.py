@@ -26,7 +26,7 @@ from authops.words.frames import HELD, frame
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """Which row guards are in force. Each `allow_…` switches one off; `protect_…` add people by name."""
 

@@ -125,7 +125,7 @@ def test_limits_name_all_that_a_plan_breaks_and_keep_those_of_the_plan() -> None
     told = {"max_changes", "protected", "max_share", "allow_admins", "min_certificate_days"}
     assert set(broken["guard"]) == told
     assert limits.facts() == {"max_changes": 1, "max_removals": None, "max_share": 0}
-    none = guards.Limits(None, None, None, None)
+    none = guards.Limits(max_changes=None, max_removals=None, max_share=None, min_certificate_days=None)
     assert none.broken(TWO, Seen(held(), {}), None, None).empty
 
 
