@@ -44,8 +44,10 @@ def read(path: str) -> list[Price]:
         return []
     try:
         text = Path(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path} cannot be read ({type(error).__name__})", remedy=_REMEDY) from error
+    except OSError as error:
+        raise ParameterError(f"{path} cannot be read: {error.strerror}", remedy="check parameter `prices`") from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path} is no UTF-8 text", remedy="save it as CSV (UTF-8)") from error
     rows = csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
     if missing := [name for name in COLUMNS if name not in (rows.fieldnames or ())]:
         raise ParameterError(f"{path} lacks {', '.join(missing)}", remedy=_REMEDY)

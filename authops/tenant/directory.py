@@ -18,7 +18,7 @@ from authops.graph.answer import Answer, Request, about, flag, text
 from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
 from authops.methods.kinds import KINDS, by_id, collections, default_names, numbers
-from authops.words.errors import GraphError
+from authops.words.errors import GraphError, GraphNameError
 from authops.words.frames import CURRENT, PEOPLE, REGISTRATIONS, USERS, Gathered, frame
 
 _log = logging.getLogger(__name__)
@@ -258,12 +258,13 @@ async def _gather_registrations(graph: Graph, request: Request, rows: Gathered, 
 
 
 async def group_id(graph: Graph, name: str) -> str:
-    """The id of a group named by id or display name. Raises `GraphError` (404) for none, or more than one."""
+    """The id of a group named by id or display name. Raises `GraphNameError` for none or several, `GraphError`."""
     if _ID.fullmatch(name):
         return name
     found = [row async for row in graph.pages(requests.group_named(name))]
     if len(found) != 1:
-        raise GraphError(f"{len(found)} groups are named {name!r}; name it by object id", status=404)
+        count = f"{len(found):,} groups are" if found else "no group is"
+        raise GraphNameError(f"{count} named {name!r}", remedy="correct the name, or name the group by object id")
     if not text(found[0], "id") or text(found[0], "displayName").casefold() not in ("", name.casefold()):
         raise GraphError(f"the answer is not the group {name!r}", status=200)
     return text(found[0], "id")

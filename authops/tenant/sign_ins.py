@@ -18,7 +18,7 @@ from authops.graph.answer import text
 from authops.graph.client import Graph
 from authops.tenant import directory
 from authops.tenant.unknown import said
-from authops.words.errors import GraphError
+from authops.words.errors import GraphError, ParameterError
 from authops.words.frames import USED, Gathered
 
 MOST_DAYS: Final = 30
@@ -41,11 +41,16 @@ class Used:
 
 
 async def used(graph: Graph, *, days: int, now: dt.datetime, tick: Tick = _nothing) -> Used:
-    """What was used in the last `days` (30 are kept; AuditLog.Read.All, P1); nothing is asked for 0."""
+    """What was used in the last `days` (30 are kept; AuditLog.Read.All, P1); nothing is asked for 0.
+
+    Raises `ParameterError` for days that are not kept.
+    """
+    if not 0 <= days <= MOST_DAYS:
+        raise ParameterError(f"sign_in_days is {days}", remedy=f"Entra keeps {MOST_DAYS} days: write 0 to {MOST_DAYS}")
     last: dict[tuple[str, str], str] = {}
     count, why = 0, ""
     try:
-        for since, until in _windows(now, min(days, MOST_DAYS)):
+        for since, until in _windows(now, days):
             async for record in _records(graph, since, until):
                 count += 1
                 tick(count)

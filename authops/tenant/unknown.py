@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from authops.words.errors import GraphError
+from authops.words.errors import GraphError, GraphUnreachable
 
 # What a guard depends on → the reason that holds a person of whom it is not known (plan.HOLDS), and the permission to
 # ask for when nothing of it may be read.
@@ -64,6 +64,7 @@ class Unknown:
 
 def said(error: GraphError) -> str:
     """A refusal in one line: status, Graph's code and message, its request id."""
-    facts = [f"HTTP {error.status}" if error.status else "no answer", error.code, error.message]
+    silent = "no answer" if isinstance(error, GraphUnreachable) else ""
+    facts = [f"HTTP {error.status}" if error.status else silent, error.code, error.message]
     asked = f" (request-id {error.request_id})" if error.request_id else ""
     return " ".join(fact for fact in facts if fact) + asked

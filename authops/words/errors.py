@@ -9,7 +9,8 @@ AuthopsError            exit code 1, the runbook broke
 ├── SignInError         Entra refused the credential, or cannot be reached
 ├── GraphError          Graph refused a request, or answered something unusable
 │   ├── GraphUnreachable   no answer at all
-│   └── GraphPagesError    a list whose next pages lead to another host, or nowhere
+│   ├── GraphPagesError    a list whose next pages lead to another host, or nowhere
+│   └── GraphNameError     exit code 2, what a parameter names is not there, or twice
 ├── FrameError          a frame lacks a declared column: a fault of ours
 ├── JournalError        the journal cannot be written or read
 └── GuardStop           exit code 4, a guard stopped the plan before any write
@@ -104,6 +105,12 @@ class GraphUnreachable(GraphError):
 
 class GraphPagesError(GraphError):
     """A list cannot be followed to its end: to another host, in a circle, or for ever. What was read is not all."""
+
+
+class GraphNameError(GraphError):
+    """What a parameter names is not in the tenant, or more than once: wrong use."""
+
+    exit_code = 2
 
 
 class FrameError(AuthopsError):

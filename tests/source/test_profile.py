@@ -11,7 +11,7 @@ import pytest
 
 from authops.source import profile
 from authops.source.wanted import Source
-from authops.words.errors import ParameterError
+from authops.words.errors import AuthopsError
 from tests.apply.conftest import Stage
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -112,6 +112,7 @@ def test_a_department_that_nobody_is_in_is_said_beside_one_that_is_there(
         ((), {"new_since": "yesterday"}, "new_since"),
         ((), {"licence": "SPE_E9"}, "no licence"),
         ((), {"departments": ["Slaes", "Markting"]}, "nobody is in Slaes, Markting"),
+        ((), {"group": "Slaes"}, "no group is named 'Slaes'"),
         ((), {"default_region": "XX"}, "is no country"),
     ],
 )
@@ -119,5 +120,6 @@ def test_a_wrong_wish_is_one_clear_message(
     stage: Stage, fields: tuple[str, ...], options: dict[str, Any], message: str
 ) -> None:
     grant(stage, "Organization.Read.All")
-    with pytest.raises(ParameterError, match=message):
+    with pytest.raises(AuthopsError, match=message) as raised:
         read(stage, *fields, **options)
+    assert raised.value.exit_code == 2

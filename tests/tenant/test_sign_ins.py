@@ -18,7 +18,7 @@ from authops.demo.wire.build import build
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
 from authops.tenant import sign_ins
-from authops.words.errors import GraphError
+from authops.words.errors import GraphError, ParameterError
 from tests.apply.conftest import ROOT, Token, no_pause
 from tests.tenant.test_directory import HERE
 from tests.tenant.test_directory import Token as AnyToken
@@ -98,7 +98,11 @@ def test_nothing_is_asked_for_no_days_and_never_more_than_are_kept() -> None:
     beta = Beta()
     assert used(beta, 0).seen.empty
     assert beta.asked == []
-    used(beta, 400)
+    used(beta, sign_ins.MOST_DAYS)
+    assert len(beta.asked) == sign_ins.MOST_DAYS
+    for days in (sign_ins.MOST_DAYS + 1, 400, -1):
+        with pytest.raises(ParameterError, match=f"sign_in_days is {days}"):
+            used(beta, days)
     assert len(beta.asked) == sign_ins.MOST_DAYS
 
 
