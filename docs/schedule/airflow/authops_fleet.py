@@ -34,7 +34,15 @@ RETRIES = {
     "retry_delay": timedelta(seconds=int(os.environ.get("AUTHOPS_RETRY_SECONDS", "300"))),
     "retry_exponential_backoff": True,
 }
-FINAL = {"UsageError", "SourceError", "ConnectionProfileError", "ParameterError", "PlanError", "GuardStop"}
+FINAL = {
+    "UsageError",
+    "SourceError",
+    "ConnectionProfileError",
+    "ParameterError",
+    "PlanError",
+    "GraphNameError",
+    "GuardStop",
+}
 
 
 def final(error: str, said: str) -> bool:
