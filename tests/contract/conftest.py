@@ -115,7 +115,7 @@ def door(request) -> Door:
     return _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
-@pytest.fixture(params=["inside", "sdk"])
+@pytest.fixture(params=["inside", pytest.param("sdk", marks=pytest.mark.slow)])
 def inside(request) -> Door:
     """The doors in process, for what does not depend on the way in."""
     return _anew(request.getfixturevalue(f"{request.param}_door"))
