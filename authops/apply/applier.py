@@ -110,7 +110,7 @@ class Applier:
 
     def _sent_and_no_more_approved(self, changes: Sequence[Change]) -> list[Change]:
         """What an earlier go sent without an answer, and whose approval was taken back since."""
-        sent = self.journal.open_intents().drop_duplicates("change_id", keep="last").assign(step=0)
+        sent = self.journal.open_intents().drop_duplicates("change_id", keep="last").assign(step=0, condition="")
         return of_rows(sent[~sent["change_id"].isin({c.change_id for c in changes})])
 
     async def _settle_by_reading(self, sent: Sequence[Change], why: str) -> None:

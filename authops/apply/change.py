@@ -36,11 +36,13 @@ class Change:
     after: str
     step: int
     ticket: str = ""
+    method_id: str = ""
+    condition: str = ""
 
     @property
-    def slot(self) -> tuple[str, str]:
-        """The user and method."""
-        return self.user_id, self.method
+    def slot(self) -> tuple[str, str, str]:
+        """The user and method, and which of many."""
+        return self.user_id, self.method, self.method_id
 
     @property
     def request(self) -> Request:

@@ -15,7 +15,7 @@ from authops.words import disk
 from authops.words.errors import JournalError
 from authops.words.frames import OUTCOME_ROWS, frame
 
-VERSION: Final = 3
+VERSION: Final = 4
 _SCHEMA: Final = """
 create table intents (
     id integer primary key, change_id text not null, attempt integer not null, line integer not null,
@@ -31,8 +31,12 @@ _TICKETS: Final = """
 alter table intents add column ticket text not null default '';
 alter table outcomes add column ticket text not null default '';
 """
+_IDS: Final = """
+alter table intents add column method_id text not null default '';
+alter table outcomes add column method_id text not null default '';
+"""
 # What each format lacks of the next one.
-_STEPS: Final = (_SCHEMA, _FACTS, _TICKETS)
+_STEPS: Final = (_SCHEMA, _FACTS, _TICKETS, _IDS)
 _NO_ROOM: Final = "free the disk or the folder, then run verify"
 _DAMAGED: Final = "it is damaged: put it back from a backup, or preview again, which shows what is there now"
 _INTENT: Final = (
@@ -42,6 +46,7 @@ _INTENT: Final = (
     "user_id",
     "user_principal_name",
     "method",
+    "method_id",
     "action",
     "before",
     "after",

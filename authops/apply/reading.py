@@ -19,8 +19,9 @@ _UNTIL_LAG_IS_KNOWN: Final = 8.0
 _ENOUGH_SHOWN: Final = 10
 NOT_HERE: Final = "the tenant does not have this user any more"
 
-# (user, method) → value now, "" for none, None when it could not be read.
-Now = dict[tuple[str, str], str | None]
+# (user, method, which of many) → value now, "" for none, None when it could not be read.
+Slot = tuple[str, str, str]
+Now = dict[Slot, str | None]
 
 
 @dataclass
@@ -30,8 +31,8 @@ class Reader:
     graph: Graph
     clocks: Clocks
     sleep: Callable[[float], Awaitable[None]]
-    why: dict[tuple[str, str], str] = field(default_factory=dict)
-    _at: dict[tuple[str, str], Moment] = field(default_factory=dict)
+    why: dict[Slot, str] = field(default_factory=dict)
+    _at: dict[Slot, Moment] = field(default_factory=dict)
     _lag: float = 0.0
     _shown: int = 0
 
@@ -39,17 +40,19 @@ class Reader:
         """The values of these changes. Who could not be read within `patience` seconds is None; `why` tells."""
         methods = list(dict.fromkeys(c.method for c in changes))
         users = [c.user_id for c in changes]
-        left: dict[str, Moment] = {}
+        left: dict[Request, Moment] = {}
 
         def leaving(requests: Sequence[Request]) -> None:
-            left.update(dict.fromkeys((request.path for request in requests), self.clocks.now()))
+            left.update(dict.fromkeys(requests, self.clocks.now()))
 
         seen = await directory.current(self.graph, users, methods=methods, patience=patience, leaving=leaving)
-        slots = list(zip(seen["user_id"], seen["method"], strict=True))
+        slots = list(zip(seen["user_id"], seen["method"], seen["method_id"], strict=True))
         self.why |= {slot: why for slot, why in zip(slots, seen["error"], strict=True) if why}
         rows = zip(slots, seen["known"], seen["value"], strict=True)
-        found: Now = {slot: value if known else None for slot, known, value in rows}
-        asked = {c.slot: left.get(c.reading.path) for c in changes}
+        told: Now = {slot: value if known else None for slot, known, value in rows}
+        # Of many, one that is not listed is not there, as far as all of them are known.
+        found = {c.slot: told.get(c.slot, told.get((c.user_id, c.method, ""))) for c in changes}
+        asked = {c.slot: left.get(c.reading) for c in changes}
         self._at |= {slot: at for slot, at in asked.items() if at is not None and found.get(slot) is not None}
         return found
 

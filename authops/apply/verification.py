@@ -27,11 +27,18 @@ async def verify(graph: Graph, outcomes: pd.DataFrame) -> pd.DataFrame:
         return outcomes.assign(as_recorded=pd.Series(dtype=bool))
     methods = list(dict.fromkeys(outcomes["method"]))
     seen = await directory.current(graph, outcomes["user_id"], methods=methods)
-    now = {(r["user_id"], r["method"]): r for r in cast("list[dict[str, Any]]", seen.to_dict("records"))}
+    slots = ("user_id", "method", "method_id")
+    now = {tuple(r[s] for s in slots): r for r in cast("list[dict[str, Any]]", seen.to_dict("records"))}
+
+    def state_of(row: dict[str, Any]) -> dict[str, Any]:
+        """Of many, one that is not listed is told of by the row that stands for all of them."""
+        slot = tuple(row[s] for s in slots)
+        return now.get(slot) or now[(*slot[:2], "")]
+
     unread = seen.loc[~seen["known"].astype(bool), "user_id"]
     left = await gone(graph, unread) if len(unread) else set()
     rows = [
-        _of_somebody_gone(r) if r["user_id"] in left else _verified(r, now[r["user_id"], r["method"]])
+        _of_somebody_gone(r) if r["user_id"] in left else _verified(r, state_of(r))
         for r in cast("list[dict[str, Any]]", outcomes.to_dict("records"))
     ]
     agreed = pd.Series([r.pop("as_recorded") for r in rows], dtype=bool)

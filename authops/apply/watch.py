@@ -54,7 +54,7 @@ class Watch:
 
     def _why(self, change: Change) -> str:
         """A person's own reason, or that of the method, which never holds its removal."""
-        wholly, partly = self._held.get((change.user_id, ""), ""), self._held.get(change.slot, "")
+        wholly, partly = self._held.get((change.user_id, ""), ""), self._held.get(change.slot[:2], "")
         return wholly or ("" if change.action == "remove" else partly)
 
     def _lately(self, user: str) -> bool:

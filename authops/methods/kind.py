@@ -65,6 +65,8 @@ class Kind:
     once, so whoever sees that it is there does not have it.
     `key`: a value → Graph's id of it, for a kind whose `method_id` is "". `equal`: whether two values are one;
     `spent`: whether a value serves nobody any more, so that another may take its place.
+    `many`: a person may have several, told apart by Graph's id (`key`). `entity`: it is read as one entity, not as an
+    item of a list. `within`: the kind whose property it is. `version`: beta where v1.0 does not have it.
     `address`: an e-mail address, else a phone number; `landline`: that is as good for it as a mobile.
     `reads`, `writes`: application permissions of which any one opens it, least first.
     """
@@ -103,10 +105,18 @@ class Kind:
     key: Callable[[str], str] = str
     equal: Callable[[str, str], bool] = same
     spent: Callable[[str], bool] = _never
+    many: bool = False
+    entity: bool = False
+    within: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it is read, with whatever else is read there: version, and segment under `/authentication`."""
+        return self.version, self.collection
 
     def reading(self, user_id: str) -> Request:
         """GET of what a person has of it, and of the kinds that stand beside it."""
-        return Request("GET", self._collection(user_id))
+        return Request("GET", self._collection(user_id), version=self.version)
 
     def writing(self, action: str, user_id: str, value: str, before: str = "") -> Request:
         """The one request of an add (POST), update (PATCH) or remove (DELETE); a new pass replaces another (POST)."""
@@ -128,3 +138,7 @@ class Kind:
         if self.method_id:
             return str(item.get("id") or "").casefold() == self.method_id
         return str(item.get("@odata.type") or "") == self.graph_type
+
+    def tells(self, item: Mapping[str, Any]) -> bool:
+        """Whether an item of Graph's answer says enough of it to be known."""
+        return bool(self.value(item))

@@ -11,7 +11,7 @@ import authops.methods
 from authops.methods.kind import Kind
 
 # Modules about kinds in general.
-_ABOUT_ALL: Final = ("kind", "kinds", "reported")
+_ABOUT_ALL: Final = ("devices", "kind", "kinds", "phones", "reported", "states", "survivors")
 
 
 def _found() -> Iterable[Kind]:
@@ -28,7 +28,7 @@ KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in sorted(_found(), ke
 
 def by_id() -> dict[str, str]:
     """Graph's method id → name of the kind."""
-    return {kind.method_id: kind.name for kind in KINDS.values() if kind.method_id}
+    return {kind.method_id: kind.name for kind in KINDS.values() if kind.method_id and not kind.within}
 
 
 def values() -> list[str]:
@@ -46,11 +46,11 @@ def addresses() -> list[str]:
     return [name for name in values() if KINDS[name].address]
 
 
-def collections(names: Iterable[str]) -> dict[str, list[Kind]]:
-    """Segment of Graph's path → the kinds among `names` that are read there, with one request a person."""
-    found: dict[str, list[Kind]] = {}
+def places(names: Iterable[str]) -> dict[tuple[str, str], list[Kind]]:
+    """Version and segment of Graph's path → the kinds among `names` that are read there, by one request a person."""
+    found: dict[tuple[str, str], list[Kind]] = {}
     for name in names:
-        found.setdefault(KINDS[name].collection, []).append(KINDS[name])
+        found.setdefault(KINDS[name].place, []).append(KINDS[name])
     return found
 
 

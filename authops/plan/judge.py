@@ -1,7 +1,8 @@
 """Every wanted user and method × what there is now → action, before, after, reason, and the order of the writes.
 
-Whole columns at a time: 200,000 people are judged in seconds. A slot is one user and method; arrays named `…_at` have
-one place per slot, all others one per wanted row.
+Whole columns at a time: 200,000 people are judged in seconds. A slot is one user and method, and, behind all of those,
+one for each of the many that a person has of a kind; arrays named `…_at` have one place per slot, all others one per
+wanted row.
 """
 
 from __future__ import annotations
@@ -47,15 +48,15 @@ def judge(wanted: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, plac
     """CHANGES for wanted rows (WANTED) of users found; `places`: the position of each row's user in `users`."""
     person, who = pd.factorize(places)
     method = _codes(wanted["method"])
-    slot = person * len(KINDS) + method
-    now = _now(current, users["user_id"].iloc[who])
+    ids = users["user_id"].iloc[who]
+    slot, now = _now(current, ids, person, method, wanted["method_id"])
     before = _taken(current["value"], now.row_at[slot], now.known_at[slot])
     action, reason = _actions(wanted, before, now, slot)
     left_at = now.present_at.copy()
     left_at[slot[(action == _ADD) | (action == _UPDATE)]] = True
     left_at[slot[action == _REMOVE]] = False
-    _hold_default(action, reason, slot, method, left_at, now)
-    _hold_pair(action, reason, slot, method, left_at, now)
+    _hold_default(action, reason, slot, (person, method), left_at, now)
+    _hold_pair(action, reason, slot, (person, method), left_at, now)
     writes = (action == _ADD) | (action == _UPDATE)
     after = wanted["value"].where(writes, before).mask(action == _REMOVE, "")
     people = users.iloc[places]
@@ -67,6 +68,7 @@ def judge(wanted: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, plac
         user_principal_name=people["user_principal_name"].array,
         display_name=people["display_name"].array,
         method=wanted["method"].array,
+        method_id=wanted["method_id"].array,
         action=_ACTIONS[action],
         before=before.array,
         after=after.array,
@@ -74,6 +76,7 @@ def judge(wanted: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, plac
         note=wanted["note"].array,
         step=_steps(action, method, person, now.default_at[slot]),
         ticket=wanted["ticket"].array,
+        condition=wanted["condition"].array,
     )
     return noted(changes, current, people["country"].array)
 
@@ -82,31 +85,68 @@ def _codes(methods: pd.Series[str]) -> Any:
     return pd.Categorical(methods, categories=list(KINDS)).codes.astype(np.int64)
 
 
-def _now(current: pd.DataFrame, ids: pd.Series[str]) -> _Now:
-    """The present state of these people. A slot nobody read is not known."""
-    size = len(ids) * len(KINDS)
+def _now(current: pd.DataFrame, ids: pd.Series[str], person: Any, method: Any, one: pd.Series[str]) -> tuple[Any, _Now]:
+    """The slot of each wanted row (`one`: which of many), and the present state. A slot nobody read is not known."""
     at = pd.Index(ids).get_indexer(pd.Index(current["user_id"]))
     ours = np.flatnonzero(at >= 0)
-    slots = at[ours] * len(KINDS) + _codes(current["method"])[ours]
-    row_at = np.full(size, -1, dtype=np.int64)
+    codes, several = _codes(current["method"]), _Several(len(ids) * len(KINDS))
+    slots = several.slots(at[ours], codes[ours], current["method_id"].iloc[ours])
+    slot = several.slots(person, method, one)
+    row_at = np.full(several.size, -1, dtype=np.int64)
     row_at[slots] = ours
     read = row_at >= 0
     rows = row_at[read]
 
     def spread(values: Any, without: Any) -> Any:
-        spread_ = np.full(size, without)
+        spread_ = np.full(several.size, without)
         spread_[read] = np.asarray(values)[rows]
         return spread_
 
     known_at = spread(current["known"], False)
+    # Of many, one that is not listed is not there, as far as all of them are known.
+    missing = np.flatnonzero(~read)
+    missing = missing[missing >= several.first]
+    known_at[missing] = known_at[several.whole[missing - several.first]]
     present_at = spread(current["value"] != "", False)
-    return _Now(known_at, present_at, spread(current["is_default"], False), spread(current["others"], -1), row_at)
+    default_at, others_at = spread(current["is_default"], False), spread(current["others"], -1)
+    return slot, _Now(known_at, present_at, default_at, others_at, row_at)
+
+
+class _Several:
+    """Slots of what people have many of, numbered behind the others; `whole`: the slot that stands for all of them."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self._numbers: dict[tuple[int, int, str], int] = {}
+        self._whole: list[int] = []
+
+    @property
+    def size(self) -> int:
+        return self.first + len(self._numbers)
+
+    @property
+    def whole(self) -> Any:
+        return np.array(self._whole, dtype=np.int64)
+
+    def slots(self, person: Any, method: Any, one: pd.Series[str]) -> Any:
+        found = person * len(KINDS) + method
+        for row in np.flatnonzero((one != "").to_numpy()):
+            found[row] = self._slot(int(person[row]), int(method[row]), str(one.iloc[row]), int(found[row]))
+        return found
+
+    def _slot(self, person: int, method: int, one: str, whole: int) -> int:
+        key = person, method, one.casefold()
+        if key not in self._numbers:
+            self._numbers[key] = self.size
+            self._whole.append(whole)
+        return self._numbers[key]
 
 
 def _taken(values: pd.Series[str], rows: Any, known: Any) -> pd.Series[str]:
-    """The values of some rows, "" where nothing is known."""
+    """The values of some rows, "" where nothing is known or there is no row."""
     if values.empty:
         return pd.Series([""] * len(rows), dtype="str")
+    known = known & (rows >= 0)
     return values.iloc[np.where(known, rows, 0)].reset_index(drop=True).where(known, "")
 
 
@@ -153,14 +193,15 @@ def _spent(methods: pd.Series[str], before: pd.Series[str], asked: Any) -> Any:
     return found
 
 
-def _hold_default(action: Any, reason: Any, slot: Any, method: Any, left_at: Any, now: _Now) -> None:
+def _hold_default(action: Any, reason: Any, slot: Any, whose: tuple[Any, Any], left_at: Any, now: _Now) -> None:
     """Removing the default is refused while other second factors remain (Graph: delete phoneAuthenticationMethod).
 
     Others are the further factors the user ends with, and what there is of kinds that are not ours; not knowing counts
     as having. What lives beside another kind (an alternate mobile) always has that one, for it may only go after it.
     """
+    person, method = whose
     rows = np.flatnonzero((action == _REMOVE) & now.default_at[slot])
-    factors = left_at.reshape(-1, len(KINDS))[slot[rows] // len(KINDS)].copy()
+    factors = _grid(left_at, person)[person[rows]].copy()
     factors[:, [not kind.factor for kind in KINDS.values()]] = False
     factors[np.arange(len(rows)), method[rows]] = False
     beside = np.array([bool(kind.beside) for kind in KINDS.values()])[method[rows]]
@@ -168,16 +209,23 @@ def _hold_default(action: Any, reason: Any, slot: Any, method: Any, left_at: Any
     _block(rows[held], "default_method", action, reason, slot, left_at, now)
 
 
-def _hold_pair(action: Any, reason: Any, slot: Any, method: Any, left_at: Any, now: _Now) -> None:
+def _hold_pair(action: Any, reason: Any, slot: Any, whose: tuple[Any, Any], left_at: Any, now: _Now) -> None:
     """What lives beside another kind (an alternate mobile beside a mobile) neither comes nor stays without it."""
-    left, first, names = left_at.reshape(-1, len(KINDS)), slot - method, list(KINDS)
+    person, method = whose
+    left, first, names = _grid(left_at, person), person * len(KINDS), list(KINDS)
     added_at = np.zeros(len(left_at), dtype=bool)
     added_at[slot[action == _ADD]] = True
     for lone, needed in [(names.index(k.name), names.index(k.beside)) for k in KINDS.values() if k.beside]:
         held = (method == needed) & (action == _REMOVE) & left_at[first + lone] & ~added_at[first + lone]
         _block(np.flatnonzero(held), "mobile_held_by_alternate", action, reason, slot, left_at, now)
-        alone = (method == lone) & ((action == _ADD) | (action == _UPDATE)) & ~left[slot // len(KINDS), needed]
+        alone = (method == lone) & ((action == _ADD) | (action == _UPDATE)) & ~left[person, needed]
         _block(np.flatnonzero(alone), "alternate_needs_mobile", action, reason, slot, left_at, now)
+
+
+def _grid(left_at: Any, person: Any) -> Any:
+    """Per person what is left in the slots that everybody has."""
+    people = int(person.max()) + 1 if len(person) else 0
+    return left_at[: people * len(KINDS)].reshape(-1, len(KINDS))
 
 
 def _block(rows: Any, why: str, action: Any, reason: Any, slot: Any, left_at: Any, now: _Now) -> None:

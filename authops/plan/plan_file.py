@@ -26,7 +26,7 @@ from authops.words.author import operator
 from authops.words.errors import FrameError, GuardStop, PlanError
 from authops.words.frames import CHANGES, PROBLEMS, WRITES, check
 
-VERSION: Final = 3
+VERSION: Final = 4
 _REMEDY: Final = "run preview again and approve its plan"
 _CLOSED: Final = "its approval stays as it was written; preview again for what is still to be changed"
 _MARK: Final = "closed"

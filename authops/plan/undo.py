@@ -56,7 +56,7 @@ def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header:
     Where the present value is neither what that run wrote nor what was there before, somebody else was at it since:
     that is left alone, `blocked` as not_as_written.
     """
-    now = {(c["user_id"], c["method"]): c for c in check(current, CURRENT).to_dict("records")}
+    now = {(c["user_id"], c["method"]): c for c in check(current, CURRENT).to_dict("records") if not c["method_id"]}
     foreign = {slot for slot, row in _by_slot(rows).items() if _foreign(row, now.get(slot))}
     wanted = frame(WANTED, [_wanted(row, slot in foreign) for slot, row in _by_slot(rows).items()])
     made = plan.make(wanted, current, users, empty(PROBLEMS), header)

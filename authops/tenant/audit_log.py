@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -16,12 +17,12 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
-from authops.methods.kinds import by_id
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS, by_id
 from authops.words.errors import GraphError
 from authops.words.frames import AUDITS, OUTCOME_ROWS, Gathered, check, frame
 
 _log = logging.getLogger(__name__)
+_AN_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _VERBS: Final = {"add": "registered", "update": "updated", "remove": "deleted"}
 _SKEW: Final = timedelta(minutes=5)
 
@@ -38,7 +39,7 @@ async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.Dat
                 rows.add(_record(item, target) | {"user_id": user})
     # New records push others onto the next page, where they come a second time.
     found = rows.frame()
-    twice = found.duplicated(["audit_id", "user_id", "method"]) & (found["audit_id"] != "")
+    twice = found.duplicated(["audit_id", "user_id", "method", "method_id"]) & (found["audit_id"] != "")
     # Graph gives the latest first, so of one second the last is the earliest.
     return found[~twice].iloc[::-1].sort_values("at", kind="stable", ignore_index=True)
 
@@ -78,11 +79,13 @@ def _record(item: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str
     pairs = [(_plain(p.get("oldValue")), _plain(p.get("newValue"))) for p in changed]
     kinds = by_id()
     method = next((kinds[v.lower()] for pair in pairs for v in pair if v.lower() in kinds), "")
+    one = "" if method else next((v.lower() for pair in pairs for v in pair if _AN_ID.fullmatch(v)), "")
     before, after = next(((b, a) for b, a in pairs if _is_value(b) or _is_value(a)), ("", ""))
     return {
         "at": str(item.get("activityDateTime") or ""),
         "user_id": str(target.get("id") or ""),
         "method": method,
+        "method_id": one,
         "activity": str(item.get("activityDisplayName") or ""),
         "before": before,
         "after": after,
@@ -145,10 +148,16 @@ def _written(change: Mapping[Any, Any]) -> bool:
     return str(change["outcome"]).startswith("applied")
 
 
+def _same_one(record: Mapping[str, Any], change: Mapping[Any, Any]) -> bool:
+    """Whether a record may be about that one of many, or about the one that there is."""
+    told, meant = record["method_id"], str(change["method_id"]).casefold()
+    return told in ("", meant) if meant else not told or KINDS[change["method"]].method_id in ("", told)
+
+
 def _explains(record: Mapping[str, Any], change: Mapping[Any, Any], ours: str) -> bool:
-    same_method = record["method"] in ("", change["method"])
+    same_method = record["method"] in ("", change["method"]) and _same_one(record, change)
     same_kind = _VERBS[str(change["action"])] in record["activity"]
     told = record["after"] if change["action"] != "remove" else record["before"]
     meant = change["after"] if change["action"] != "remove" else change["before"]
-    same_value = not told or fold(str(told)) == fold(str(meant))
+    same_value = not told or KINDS[change["method"]].same(str(told), str(meant))
     return same_method and same_kind and same_value and record["by"].casefold() in ("", ours.casefold())

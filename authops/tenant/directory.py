@@ -17,13 +17,14 @@ from authops.graph import requests
 from authops.graph.answer import Answer, Request, about, flag, text
 from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
-from authops.methods.kinds import KINDS, by_id, collections, default_names, numbers
+from authops.methods.kinds import KINDS, by_id, default_names, numbers, places
 from authops.words.errors import GraphError, GraphNameError
 from authops.words.frames import CURRENT, PEOPLE, REGISTRATIONS, USERS, Gathered, frame
 
 _log = logging.getLogger(__name__)
 # A method that is there while its value is not shown: as good as masked.
 UNSHOWN: Final = "*"
+_MASKED: Final = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
 _ENOUGH_REFUSED: Final = 20
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
@@ -106,6 +107,8 @@ async def current(
 ) -> pd.DataFrame:
     """The present methods of just those users (CURRENT), one row per user and method asked for (else every phone).
 
+    Of a kind that people have many of, one row each, and one without `method_id` that says whether that is all of them.
+
     `defaults`: REGISTRATIONS, from which `is_default` is taken. For users whose default is one of the phones, what
     else they have is read too (`others`, -1 when unknown). `patience`, `leaving`: as in `Graph.send`; who takes longer
     is unread.
@@ -116,15 +119,15 @@ async def current(
     methods, defaulting = numbers() if methods is None else methods, default_names()
     default_of = {user: defaulting.get(preferred.get(user.casefold(), ""), "") for user in ids}
     others = await _others(graph, [user for user in ids if default_of[user]])
-    kinds = collections(methods)
+    kinds = places(methods)
     rows = Gathered(CURRENT)
     asked = (k[0].reading(user) for user in ids for k in kinds.values())
     async for answer in answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
-        for method in (kind.name for kind in read_here):
+        for method, method_id in _slots(read_here, values):
             known = {"is_default": default_of[user] == method, "others": others.get(user, -1)}
-            rows.add(_state(user, method, values, why) | known)
+            rows.add(_state(user, method, method_id, values, why) | known)
     return _in_order(rows.frame(), ids, methods)
 
 
@@ -133,9 +136,9 @@ def _people(tick: Tick, requests_each: int) -> Tick:
     return lambda done: tick(done // requests_each)
 
 
-def _whose(request: Request, kinds: Mapping[str, list[Kind]]) -> tuple[str, list[Kind]]:
+def _whose(request: Request, kinds: Mapping[tuple[str, str], list[Kind]]) -> tuple[str, list[Kind]]:
     """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`."""
-    return _user_of(request), kinds[request.path.split("/", 4)[4]]
+    return _user_of(request), kinds[request.version, request.path.split("/", 4)[4]]
 
 
 def _user_of(request: Request) -> str:
@@ -146,15 +149,19 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
     """Answers come in any order; rows stand as the users and methods were asked for."""
     users = pd.Categorical(current["user_id"], categories=pd.Index(ids)).codes
     kinds = pd.Categorical(current["method"], categories=pd.Index(list(methods))).codes
+    # lexsort is stable: of many, the row that stands for all of them comes first.
     return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
 
 
-async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[dict[str, str], str]:
-    """Method → value, and why they are not known: an answer that is no list is not "none", nor is somebody else's."""
+_Slot = tuple[str, str]
+
+
+async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[dict[_Slot, str], str]:
+    """Method and id → value, and why they are not known: what is no list is not "none", nor is somebody else's."""
     if not about(answer.body, _user_of(answer.request)):
         return {}, "the answer is about somebody else"
     try:
-        items = await graph.items(answer)
+        items = [_entity(answer)] if kinds[0].entity else await graph.items(answer)
     except GraphError as error:
         return {}, str(error)
     if any(_nameless(item, kinds) for item in items):
@@ -162,20 +169,33 @@ async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[
     return _shown(items, kinds), ""
 
 
-def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[str, str]:
-    """Method → value. Listed twice, or under the id of one kind and the type of another, it is not shown."""
-    found: dict[str, str] = {}
+def _entity(answer: Answer) -> dict[str, Any]:
+    if answer.status != 200 or not answer.body:
+        raise answer.error or GraphError("the answer is no entity", status=answer.status)
+    return answer.body
+
+
+def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[_Slot, str]:
+    """Method and id → value. Listed twice, or under the id of one kind and the type of another, it is not shown."""
+    found: dict[_Slot, str] = {}
     for item in items:
         for kind in kinds:
-            if (here := _is_here(kind, item)) or _claims(item) == kind.name:
-                clear = kind.name not in found and here and _claims(item) in ("", kind.name)
-                found[kind.name] = (kind.value(item) if clear else "") or UNSHOWN
+            claimed, meant = _claims(item), kind.within or kind.name
+            if (here := _is_here(kind, item)) or claimed == meant:
+                slot = kind.name, text(item, "id") if kind.many else ""
+                clear = slot not in found and here and claimed in ("", meant) and kind.tells(item)
+                found[slot] = kind.value(item) if clear else UNSHOWN
     return found
+
+
+def _slots(kinds: Sequence[Kind], values: Mapping[_Slot, str]) -> list[_Slot]:
+    """Each kind, and each of many; one that cannot be told leaves its kind not known."""
+    return [slot for kind in kinds for slot in ((kind.name, ""), *(s for s in values if s[0] == kind.name and s[1]))]
 
 
 def _is_here(kind: Kind, item: Mapping[str, Any]) -> bool:
     """Whether an item of the kind's own collection is of it; one whose ids are its own is not told apart there."""
-    return kind.is_in(item) or not (kind.method_id or text(item, "@odata.type"))
+    return kind.is_in(item) or not (kind.method_id or kind.many or text(item, "@odata.type"))
 
 
 def _claims(item: Mapping[str, Any]) -> str:
@@ -186,16 +206,22 @@ def _claims(item: Mapping[str, Any]) -> str:
 
 def _nameless(item: Mapping[str, Any], kinds: Sequence[Kind]) -> bool:
     """No kind's id, and no type of its own either: it may be any."""
+    if kinds[0].entity:
+        return False
+    if kinds[0].many:
+        return not (text(item, "id") and text(item, "@odata.type"))
     if not all(kind.method_id for kind in kinds):
         return not text(item, "id")
     return not text(item, "phoneType") and text(item, "id").casefold() not in by_id()
 
 
-def _state(user: str, method: str, values: dict[str, str], error: str) -> dict[str, Any]:
-    value = values.get(method, "")
-    if value and (value == UNSHOWN or not KINDS[method].whole(value)):
-        error = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
-    return {"user_id": user, "method": method, "known": not error, "value": "" if error else value, "error": error}
+def _state(user: str, method: str, method_id: str, values: dict[_Slot, str], error: str) -> dict[str, Any]:
+    kind = KINDS[method]
+    value = values.get((method, method_id), "")
+    if value and (value == UNSHOWN or not kind.whole(value)):
+        error = _MASKED if kind.family == "value" else "the answer does not tell it"
+    who = {"user_id": user, "method": method, "method_id": method_id}
+    return who | {"known": not error, "value": "" if error else value, "error": error}
 
 
 async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:

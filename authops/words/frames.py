@@ -31,11 +31,13 @@ WANTED: Final = _shape(
     line=("count", "line of the source file, 1 = header"),
     user=("text", "what the source calls the user: UPN or object id"),
     method=("text", "a kind of methods.kinds"),
+    method_id=("text", "Graph's id of it where a person may have many of the kind, else empty"),
     intent=("text", "set, remove or leave"),
     value=("text", "the wanted value as Graph spells it; only with set"),
     overwrite=("flag", "may replace a different value (ForcedUpdate)"),
     note=("text", "something about the value that a person should look at; never decides"),
     ticket=("text", "the ticket or change that asks for it"),
+    condition=("text", "what has to hold right before the write as well: codes of methods.survivors, joined by space"),
 )
 PROBLEMS: Final = _shape(
     line=("count", "line of the source file, 0 when the problem is not of one row"),
@@ -57,6 +59,7 @@ USERS: Final = _shape(
 CURRENT: Final = _shape(
     user_id=("text", "object id"),
     method=("text", "a kind of methods.kinds"),
+    method_id=("text", "as in WANTED; of many, the row without one says whether all of the kind are known"),
     known=("flag", "False when this could not be read: unread is never none"),
     value=("text", "as Graph spells it, empty = no such method"),
     is_default=("flag", "this method is the user's default for second factor, as far as the report knows"),
@@ -70,6 +73,7 @@ CHANGES: Final = _shape(
     user_principal_name=("text", "label"),
     display_name=("text", ""),
     method=("text", "a kind of methods.kinds"),
+    method_id=("text", "Graph's id of it where a person may have many of the kind, else empty"),
     action=("text", "one of ACTIONS"),
     before=("text", "value now, empty = none"),
     after=("text", "value after the change, empty = none"),
@@ -77,6 +81,7 @@ CHANGES: Final = _shape(
     note=("text", "something about the new value that a person should look at; never decides"),
     step=("count", "order of writes within one user, from 1; 0 = no write"),
     ticket=("text", "the ticket or change that asks for it"),
+    condition=("text", "as in WANTED"),
 )
 OUTCOME_ROWS: Final = _shape(
     change_id=("text", ""),
@@ -84,6 +89,7 @@ OUTCOME_ROWS: Final = _shape(
     user_id=("text", ""),
     user_principal_name=("text", ""),
     method=("text", ""),
+    method_id=("text", "as in CHANGES"),
     action=("text", "add, update or remove"),
     before=("text", "value the plan saw"),
     after=("text", "value the plan wants"),
@@ -103,6 +109,7 @@ AUDITS: Final = _shape(
     at=("time", "UTC, ISO 8601"),
     user_id=("text", "whose method was changed"),
     method=("text", "a kind of methods.kinds, empty = another kind or not told"),
+    method_id=("text", "Graph's id of it, as far as told"),
     activity=("text", "Graph's activityDisplayName"),
     before=("text", "old value, as far as told"),
     after=("text", "new value, as far as told"),
@@ -266,8 +273,13 @@ def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def columns(shape: Shape, **arrays: Any) -> pd.DataFrame:
-    """Arrays by column name → a checked frame with the shape's dtypes; for frames too large to go row by row."""
-    return pd.DataFrame({name: pd.Series(arrays[name], dtype=type_of[kind]) for name, (kind, _) in shape.items()})
+    """Arrays by column name → a checked frame with the shape's dtypes; for frames too large to go row by row.
+
+    A text that is not given is "" in every row.
+    """
+    blank = pd.Series([""] * len(next(iter(arrays.values()))), dtype="str")
+    given = {name: arrays.get(name, blank) if kind == "text" else arrays[name] for name, (kind, _) in shape.items()}
+    return pd.DataFrame({name: pd.Series(given[name], dtype=type_of[kind]) for name, (kind, _) in shape.items()})
 
 
 class Gathered:
