@@ -45,6 +45,8 @@ _READINGS: Final = 20
 Report = Callable[[int, Counter[str]], None]
 # Changes of some users → who of them must not be written now, and why.
 Watch = Callable[[Sequence[Change]], Awaitable[Mapping[str, str]]]
+# Changes about to be written, seconds of patience → of those that must not be: why, or None where nobody can tell yet.
+Conditions = Callable[[Sequence[Change], float], Awaitable[Mapping[str, str | None]]]
 
 
 def _silent(_done: int, _counts: Counter[str]) -> None:
@@ -55,12 +57,17 @@ async def _nobody(_changes: Sequence[Change]) -> Mapping[str, str]:
     return {}
 
 
+async def _none(_changes: Sequence[Change], _patience: float) -> Mapping[str, str | None]:
+    return {}
+
+
 @dataclass
 class Applier:
     """Carries approved changes out. The clock and the pause are handed in; `stop` is asked before every write.
 
-    `watch` is asked, before a group is written, who of it must not be touched any more; `until` is when the approval
-    ends. `stopped` says why it ended early: asked to, interrupted, expired, or the breaker; empty when it did not.
+    `watch` is asked, before a group is written, who of it must not be touched any more; `conditions`, right before
+    each write, what has to hold besides the value (CHANGES' `condition`); `until` is when the approval ends.
+    `stopped` says why it ended early: asked to, interrupted, expired, or the breaker; empty when it did not.
     """
 
     graph: Graph
@@ -72,6 +79,7 @@ class Applier:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
     watch: Watch = _nobody
+    conditions: Conditions = _none
     until: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
@@ -313,8 +321,12 @@ class Applier:
                 rows.append((change, outcome, detail, found, None))
             else:
                 ready.append(change)
+        held = await self.conditions(ready, patience)
+        stopped = [(c, f"{why}; nothing was written") for c in ready if (why := held.get(c.change_id))]
+        rows += [(c, "skipped", why, "", None) for c, why in stopped]
+        late += [c for c in ready if c.change_id in held and held[c.change_id] is None]
         self._settle(rows)
-        return ready, there & {row[0].user_id for row in rows}, late
+        return [c for c in ready if c.change_id not in held], there & {row[0].user_id for row in rows}, late
 
     async def _settle_unread(self, unread: list[Change]) -> list[Change]:
         """Who is gone is settled; who cannot be read stays open: nobody is put off any more."""

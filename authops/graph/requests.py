@@ -200,6 +200,11 @@ def methods_policy() -> Request:
     return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))
 
 
+def conditional_access() -> Request:
+    """What is asked of whom at a sign-in (Graph: list conditionalAccessPolicies); Policy.Read.All."""
+    return Request("GET", _path(_api().identity.conditional_access.policies.to_get_request_information()))
+
+
 def change_campaign(campaign: Mapping[str, Any]) -> Request:
     """PATCH of the registration campaign, and of nothing else in the policy (Graph: update
     authenticationMethodsPolicy)."""

@@ -12,7 +12,7 @@ KIND: Final = phone(
     "alternate mobile phone",
     "b6332ec1-7057-4abe-9331-3d72feddfe41",
     ("alternatemobile", "alternatemobilephone"),
-    Order(add=2, update=3, remove=8),
+    Order(add=2, update=3, remove=58),
     (Policy("Voice"),),
     beside="mobile",
     twin="mobile",

@@ -50,7 +50,7 @@ KIND: Final = Kind(
     _value,
     _whole,
     ("email", "emailaddress", "alternateemail"),
-    Order(add=6, update=7, remove=10),
+    Order(add=6, update=7, remove=60),
     (Policy("Email"),),
     (
         "UserAuthenticationMethod.Read.All",

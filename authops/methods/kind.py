@@ -116,7 +116,7 @@ class Kind:
 
     def reading(self, user_id: str) -> Request:
         """GET of what a person has of it, and of the kinds that stand beside it."""
-        return Request("GET", self._collection(user_id), version=self.version)
+        return Request("GET", self._collection(user_id), beta=self.version == "beta")
 
     def writing(self, action: str, user_id: str, value: str, before: str = "") -> Request:
         """The one request of an add (POST), update (PATCH) or remove (DELETE); a new pass replaces another (POST)."""

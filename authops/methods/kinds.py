@@ -36,6 +36,11 @@ def values() -> list[str]:
     return [name for name, kind in KINDS.items() if kind.family == "value"]
 
 
+def devices() -> list[str]:
+    """The kinds that people register themselves, many a person, and that nobody can give back."""
+    return [name for name, kind in KINDS.items() if kind.family == "device"]
+
+
 def numbers() -> list[str]:
     """The kinds that hold a phone number."""
     return [name for name in values() if not KINDS[name].address]

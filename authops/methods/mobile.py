@@ -12,7 +12,7 @@ KIND: Final = phone(
     "mobile phone",
     "3179e48a-750b-4051-897c-87b9720928f7",
     ("mobile", "mobilephone"),
-    Order(add=0, update=1, remove=11),
+    Order(add=0, update=1, remove=61),
     (Policy("Sms"), Policy("Voice")),
     usual="mobilePhone",
     report="mobilePhone",

@@ -12,7 +12,7 @@ KIND: Final = phone(
     "office phone",
     "e37fc753-ff3b-4958-9484-eaa9425c82bc",
     ("officephone", "office"),
-    Order(add=4, update=5, remove=9),
+    Order(add=4, update=5, remove=59),
     (Policy("Voice", flag="isOfficePhoneAllowed"),),
     usual="businessPhones",
     landline=True,

@@ -85,8 +85,8 @@ def beside(names: Iterable[str]) -> list[str]:
 
 def meanings() -> dict[str, Meaning]:
     """The report's name → what it means. A name that is not in it is not known, which is not "no"."""
-    ours = {k.report: Meaning(k.factor, k.factor and not k.retires, resets=not k.beside) for k in KINDS.values()}
-    return ours | _OTHERS
+    named = [k for k in KINDS.values() if k.report]
+    return {k.report: Meaning(k.factor, k.factor and not k.retires, resets=not k.beside) for k in named} | _OTHERS
 
 
 def delivered(channels: Collection[str]) -> frozenset[str]:
@@ -101,7 +101,7 @@ def of_type(item: Mapping[str, Any]) -> str:
     kind = str(item.get("@odata.type") or "").rpartition(".")[2].removesuffix("AuthenticationMethod")
     if kind == "password":
         return ""
-    if ours := next((k.report for k in KINDS.values() if k.is_in(item)), ""):
+    if ours := next((k.report for k in KINDS.values() if k.report and k.is_in(item)), ""):
         return ours
     if kind == "fido2":
         return "passKeySynced" if item.get("passkeyType") == "synced" else "passKeyDeviceBound"

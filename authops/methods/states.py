@@ -6,7 +6,7 @@ Sources: Graph beta, signInPreferences and strongAuthenticationRequirements; v1.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ class State(Kind):
         """The PATCH that sets it; a state cannot be taken away."""
         if action == "remove":
             raise ValueError(f"the {self.label} can be changed, not removed")
-        return Request("PATCH", self.reading(user_id).path, json.dumps({self.field: value}), version=self.version)
+        return Request("PATCH", self.reading(user_id).path, json.dumps({self.field: value}), beta=self.entity)
 
     def is_in(self, item: Mapping[str, Any]) -> bool:
         """An entity is all about it."""
@@ -41,7 +41,7 @@ class State(Kind):
 
 
 def state(
-    name: str, label: str, collection: str, field: str, order: Order, *, make: type[State] = State, **more: Any
+    name: str, label: str, collection: str, field: str, order: Order, *, make: Callable[..., State] = State, **more: Any
 ) -> State:
     """A state: `collection` is where it is read, `field` the property that holds it."""
     nothing = more.pop("nothing", ())
@@ -50,7 +50,7 @@ def state(
         told = text(item, field)
         return "" if told in nothing else told
 
-    more = {"sort": label, "method_id": "", "equal": _alike} | more
+    more = {"sort": label, "method_id": "", "equal": _alike, **more}
     return make(
         name=name, label=label, graph_type="", collection=collection, parse=_parse, body=_body, value=value,
         whole=_whole, columns=(), order=order, policies=(), family="state", field=field, nothing=nothing, **more,

@@ -147,7 +147,7 @@ KIND: Final = Kind(
     shown,
     _whole,
     (),
-    Order(add=12, update=13, remove=14),
+    Order(add=12, update=13, remove=62),
     (Policy(CONFIGURATION),),
     (
         "UserAuthMethod-TAP.Read.All",

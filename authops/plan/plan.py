@@ -47,10 +47,23 @@ REASONS: Final = {
     "alternate_needs_mobile": "Graph accepts an alternate mobile only beside a mobile",
     "mobile_held_by_alternate": "Graph refuses to remove the mobile while an alternate mobile stays",
     "current_unknown": "the present value could not be read",
+    "superseded": "a phone of somebody who holds enough that outlives it",
+    "leaver": "the account is disabled, and nobody has signed in with it for as long as the rule says",
+    "key_model": "a passkey of a model that the rule names",
+    "key_unattested": "a passkey that was not attested when it was registered",
+    "pass_expired": "the pass is used up or has expired",
+    "sms_sign_in_off": "signing in by SMS ends for everybody",
+    "default_moved": "the default was text messages or calls, and something better is there",
+    "mfa_covered": "a Conditional Access policy asks this person for multifactor sign-in",
+    "listed": "the list asks for it",
+    "register_again": "this person is to register again",
+    "last_survivor": "it is the last method that satisfies multifactor sign-in",
+    "too_few_survivors": "fewer methods would be left than the rule asks for",
+    "irreversible": "nobody can give it back; the person can register again",
     "not_as_written": "the present value is not what the run wrote that is to be undone",
 } | HOLDS
 # What judges a plan: counted up whenever the same inputs would be judged otherwise.
-RULES_VERSION: Final = 7
+RULES_VERSION: Final = 8
 
 
 @dataclass(frozen=True)

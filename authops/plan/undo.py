@@ -54,22 +54,34 @@ def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header:
     """The plan with the values from before (rows: OUTCOME_ROWS that were written; CURRENT; USERS plus `asked`).
 
     Where the present value is neither what that run wrote nor what was there before, somebody else was at it since:
-    that is left alone, `blocked` as not_as_written.
+    that is left alone, `blocked` as not_as_written. What nobody can give back stands in it as irreversible.
     """
-    now = {(c["user_id"], c["method"]): c for c in check(current, CURRENT).to_dict("records") if not c["method_id"]}
-    foreign = {slot for slot, row in _by_slot(rows).items() if _foreign(row, now.get(slot))}
-    wanted = frame(WANTED, [_wanted(row, slot in foreign) for slot, row in _by_slot(rows).items()])
+    slots_of = _by_slot(rows)
+    now = {(c["user_id"], c["method"], c["method_id"]): c for c in check(current, CURRENT).to_dict("records")}
+    foreign = {slot for slot, row in slots_of.items() if _foreign(row, now.get(slot))}
+    foreign |= {slot for slot in slots_of if (within := KINDS[slot[1]].within) and (slot[0], within, "") in foreign}
+    wanted = frame(WANTED, [_wanted(row, slot in foreign) for slot, row in slots_of.items()])
     made = plan.make(wanted, current, users, empty(PROBLEMS), header)
     changes = made.changes.copy()
-    slots = pd.Series(list(zip(changes["user_id"], changes["method"], strict=True)), index=changes.index)
+    whole = zip(changes["user_id"], changes["method"], changes["method_id"], strict=True)
+    slots = pd.Series(list(whole), index=changes.index)
     left = slots.isin(foreign) & (changes["reason"] != "current_unknown")
     changes.loc[left, ["action", "reason"]] = ["blocked", "not_as_written"]
+    lost = slots.isin([slot for slot, row in slots_of.items() if not can_be_undone(row)])
+    changes.loc[lost, ["action", "reason"]] = ["blocked", "irreversible"]
+    changes.loc[lost, "before"] = changes.loc[lost, "after"] = slots[lost].map(lambda slot: slots_of[slot]["before"])
     return Plan(changes, made.problems, made.header)
 
 
-def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+def can_be_undone(row: Mapping[str, Any]) -> bool:
+    """Whether what a row (OUTCOME_ROWS) wrote can be taken back: a device that is gone is gone, a state stays one."""
+    family = KINDS[row["method"]].family
+    return family != "device" and not (family == "state" and not row["before"])
+
+
+def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, Any]]:
     found = check(rows, OUTCOME_ROWS).to_dict("records")
-    return {(r["user_id"], r["method"]): {str(k): v for k, v in r.items()} for r in found}
+    return {(r["user_id"], r["method"], r["method_id"]): {str(k): v for k, v in r.items()} for r in found}
 
 
 def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
@@ -80,7 +92,7 @@ def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
 
 
 def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
-    intent = "leave" if foreign else "set" if row["before"] else "remove"
-    who = {"line": row["line"], "user": row["user_id"], "method": row["method"]}
+    intent = "leave" if foreign or not can_be_undone(row) else "set" if row["before"] else "remove"
+    who = {"line": row["line"], "user": row["user_id"], "method": row["method"], "method_id": row["method_id"]}
     value = row["before"] if intent == "set" else ""
     return who | {"intent": intent, "value": value, "overwrite": True, "note": "", "ticket": row["ticket"]}

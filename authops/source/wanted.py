@@ -48,6 +48,9 @@ RULES: Final = {
     "unknown_user": "the tenant has no such user",
     "user_differs": "the object id is one person's, and the name beside it another's",
     "ambiguous_user": "more than one person has this address",
+    "methods_unread": "not all of the person could be read or is understood, so no rule takes anything of them",
+    "last_sign_in_unknown": "when somebody signed in last with a disabled account is not known",
+    "coverage_unknown": "whether a Conditional Access policy asks the person for multifactor sign-in is not known",
     "user_unreadable": "the user could not be read, so nothing is known of them",
 }
 _PLACE: Final = re.compile(r"\{.+?\}")

@@ -24,7 +24,9 @@ from authops.words.frames import CURRENT, PEOPLE, REGISTRATIONS, USERS, Gathered
 _log = logging.getLogger(__name__)
 # A method that is there while its value is not shown: as good as masked.
 UNSHOWN: Final = "*"
-_MASKED: Final = "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
+_MASKED: Final = (
+    "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
+)
 _ENOUGH_REFUSED: Final = 20
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
@@ -138,7 +140,8 @@ def _people(tick: Tick, requests_each: int) -> Tick:
 
 def _whose(request: Request, kinds: Mapping[tuple[str, str], list[Kind]]) -> tuple[str, list[Kind]]:
     """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`."""
-    return _user_of(request), kinds[request.version, request.path.split("/", 4)[4]]
+    version = "beta" if request.beta else "v1.0"
+    return _user_of(request), kinds[version, request.path.split("/", 4)[4]]
 
 
 def _user_of(request: Request) -> str:
@@ -213,6 +216,13 @@ def _nameless(item: Mapping[str, Any], kinds: Sequence[Kind]) -> bool:
     if not all(kind.method_id for kind in kinds):
         return not text(item, "id")
     return not text(item, "phoneType") and text(item, "id").casefold() not in by_id()
+
+
+def states(user: str, items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind], error: str) -> list[dict[str, Any]]:
+    """CURRENT rows of one person, out of all their methods in one list; nothing is told of the default."""
+    values = {} if error else _shown(items, kinds)
+    rest = {"is_default": False, "others": -1}
+    return [_state(user, *slot, values, error) | rest for slot in _slots(kinds, values)]
 
 
 def _state(user: str, method: str, method_id: str, values: dict[_Slot, str], error: str) -> dict[str, Any]:

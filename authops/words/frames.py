@@ -231,6 +231,29 @@ HOLDERS: Final = _shape(
     last_sign_in=("text", "ISO 8601, empty = never or not known"),
     phone_used=("text", "day on which a text message or call was last seen used, empty = not seen, or not read"),
 )
+HOLDINGS: Final = _shape(
+    user_id=("text", "object id"),
+    method=("text", "a kind of methods.kinds, else Graph's own type; empty = none, or not read"),
+    method_id=("text", "Graph's id of it"),
+    known=("flag", "False when it is not understood, or nothing of the person could be read"),
+    value=("text", "as Graph spells it, or what tells it from others"),
+    name=("text", "the registration report's name of it"),
+    created_at=("time", "as far as Graph tells"),
+    used_at=("time", "when it was last used, as far as beta tells; empty is not known, never unused"),
+    aaguid=("text", "which model of passkey"),
+    attested=("text", "yes, no or unknown: the passkey was attested when it was registered"),
+    synced=("text", "yes, no or unknown: the passkey is a synced one"),
+    sms_sign_in=("text", "Graph's smsSignInState, of a mobile"),
+    spent=("flag", "a pass that is used up or has expired"),
+    error=("text", "why it is not known"),
+)
+SUBJECTS: Final = _shape(
+    **USERS,
+    last_sign_in=("time", "the latest of all sign-ins that Graph tells of, empty = never or not known"),
+    per_user_mfa=("text", "disabled, enabled, enforced or unknown"),
+    covered=("text", "yes, no or unknown: a Conditional Access policy asks them for multifactor sign-in"),
+    default=("text", "the default method as beta tells it, empty = none, `unknown` = not told"),
+)
 USED: Final = _shape(
     user_id=("text", "object id"),
     method=("text", "Graph's words for what served as second factor"),

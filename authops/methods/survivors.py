@@ -1,0 +1,77 @@
+"""Whether a person still has a way in: what of their methods satisfies multifactor sign-in, now and after a removal.
+
+Pure, and asked twice: when a plan is made, and right before each write, of what Graph shows then. What is not
+understood may be anything, so it holds the person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from authops.methods import temporary_access_pass
+from authops.methods.kinds import KINDS
+from authops.methods.reported import Meaning, meanings, of_type
+
+# What a row may ask to hold right before its write, as well as its value being what the plan saw.
+SURVIVOR: Final = "survivor"
+SURVIVORS: Final = "survivors:"
+DISABLED: Final = "disabled"
+LAST: Final = "last_survivor"
+FEW: Final = "too_few_survivors"
+UNREAD: Final = "methods_unread"
+_PASS: Final = temporary_access_pass.NAME
+
+
+@dataclass(frozen=True)
+class Held:
+    """One method of a person: Graph's id, the report's name, and what it is good for; None: not understood."""
+
+    id: str
+    name: str
+    meaning: Meaning | None
+
+    @property
+    def stands(self) -> bool:
+        """It satisfies MFA, and does not end by itself."""
+        return self.meaning is not None and self.meaning.factor and self.name != _PASS
+
+    @property
+    def lasts(self) -> bool:
+        """It goes on satisfying MFA after Microsoft stops delivering text messages and calls."""
+        return self.stands and self.meaning is not None and self.meaning.lasts
+
+
+def read(items: Iterable[Mapping[str, Any]]) -> list[Held]:
+    """Items of `/authentication/methods` → what a person holds, without the password."""
+    known = meanings()
+    named = [(str(item.get("id") or "").casefold(), of_type(item)) for item in items]
+    return [Held(key, name, known.get(name) if key else None) for key, name in named if name]
+
+
+def understood(held: Iterable[Held]) -> bool:
+    """Whether all of it is understood."""
+    return all(one.meaning is not None for one in held)
+
+
+def graph_id(method: str, method_id: str) -> str:
+    """Graph's id of a method: its own, or the one that everybody's has."""
+    return (method_id or KINDS[method].method_id).casefold()
+
+
+def refused(held: Sequence[Held], going: Collection[str], condition: str) -> str:
+    """Why none of `going` (Graph's ids) may go under a row's condition: one of LAST, FEW, UNREAD; "" when it may.
+
+    What goes later is no survivor now, so that nothing depends on the order or on how soon a removal shows.
+    """
+    asked = [code for code in condition.split() if code.startswith(SURVIVOR)]
+    if not asked:
+        return ""
+    if not understood(held):
+        return UNREAD
+    left = [one for one in held if one.id not in going]
+    wanted = max((int(code.removeprefix(SURVIVORS)) for code in asked if code.startswith(SURVIVORS)), default=0)
+    if sum(one.lasts for one in left) < wanted:
+        return FEW
+    return LAST if any(one.stands for one in held) and not any(one.stands for one in left) else ""
