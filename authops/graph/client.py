@@ -97,13 +97,8 @@ class Graph:
         adapter.base_url = root
         return cls(adapter, client, root, **options)
 
-    @property
-    def beta(self) -> str:
-        """The root of beta, for what v1.0 does not tell; it may change at any time."""
-        return f"{self.root.removesuffix('/v1.0')}/beta"
-
-    def _root_of(self, request: Request) -> str:
-        return self.root if request.version == "v1.0" else self.beta
+    def _root(self, request: Request) -> str:
+        return f"{self.root.removesuffix('/v1.0')}/beta" if request.beta else self.root
 
     async def __aenter__(self) -> Self:
         return self
@@ -175,7 +170,7 @@ class Graph:
     async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
         course = Course(self.root, str(request))
-        url = course.here(link) or self._root_of(request) + request.path
+        url = course.here(link) or self._root(request) + request.path
         while url:
             page = await self._page(request, url)
             if (items := collection(page)) is None:
@@ -195,7 +190,7 @@ class Graph:
 
     async def page(self, request: Request) -> dict[str, Any]:
         """The first page of a collection, or one entity. Raises `GraphError`, also for what is neither."""
-        found = await self._page(request, self._root_of(request) + request.path)
+        found = await self._page(request, self._root(request) + request.path)
         if not found:
             raise GraphError("the answer is no entity, so nothing is known", status=200, request=str(request))
         return found
@@ -255,18 +250,16 @@ class Graph:
             await self.sleep(min(max(waits), max(until - self.clock(), 0.0)))
 
     async def _once(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
-        """The answers in the requests' order; a `$batch` is of one version, so what is beta's goes in one of its own."""
-        versions = dict.fromkeys(request.version for request in requests)
-        if len(versions) == 1:
-            return await self._batched(requests, sent_at)
-        parts = [[r for r in requests if r.version == version] for version in versions]
-        found = {a.request: a for part in parts for a in await self._batched(part, sent_at)}
+        """The answers in their order; a `$batch` is of one version, so what is beta's goes in one of its own."""
+        parts = [part for beta in (False, True) if (part := [r for r in requests if r.beta is beta])]
+        found = {answer.request: answer for part in parts for answer in await self._batched(part, sent_at)}
         return [found[request] for request in requests]
 
     async def _batched(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
         names = {number: str(uuid.uuid4()) for number in by_id}
-        outer = await self._outer(batch(by_id, names), f"{self._root_of(requests[0])}/$batch")
+        (root,) = {self._root(request) for request in requests}
+        outer = await self._outer(batch(by_id, names), f"{root}/$batch")
         answers = batch_answers(outer, by_id, names)
         if not isinstance(outer.error, GraphNotSent):
             self._heard(outer, answers, sent_at)
@@ -365,10 +358,15 @@ def _adapter(tokens: Any, client: httpx.AsyncClient) -> Any:
 
 
 def _chunks(requests: Iterable[Request]) -> Any:
-    """Lists of up to twenty; two writes of one user in one go have no order, and are a fault of the caller."""
+    """Lists of up to twenty, of one version; two writes of one user in one go have no order, and are a fault of the
+    caller.
+    """
     chunk: list[Request] = []
     writing: set[str] = set()
     for request in requests:
+        if chunk and chunk[0].beta != request.beta:
+            yield chunk
+            chunk = []
         if request.method != READ:
             user = request.path.split("/")[2]
             if user in writing:

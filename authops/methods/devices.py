@@ -37,7 +37,7 @@ class Device(Kind):
         if action != "remove" or not id_of(before):
             raise ValueError(f"a {self.label} is removed by its id, or not written at all: {action}")
         where = requests.authentication(user_id, self.segment)
-        return Request("DELETE", where if self.single else f"{where}/{id_of(before)}", beta=self.version == "beta")
+        return Request("DELETE", where if self.single else f"{where}/{id_of(before)}", beta=self.is_beta)
 
 
 def device(name: str, label: str, segment: str, permission: str, **more: Any) -> Device:

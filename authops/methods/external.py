@@ -6,6 +6,4 @@ from typing import Final
 
 from authops.methods.devices import device
 
-KIND: Final = device(
-    "external", "external method", "externalAuthenticationMethods", "External", factor=True
-)
+KIND: Final = device("external", "external method", "externalAuthenticationMethods", "External", factor=True)

@@ -110,13 +110,18 @@ class Kind:
     within: str = ""
 
     @property
+    def is_beta(self) -> bool:
+        """Whether only Graph's beta has it."""
+        return self.version == "beta"
+
+    @property
     def place(self) -> tuple[str, str]:
         """Where it is read, with whatever else is read there: version, and segment under `/authentication`."""
         return self.version, self.collection
 
     def reading(self, user_id: str) -> Request:
         """GET of what a person has of it, and of the kinds that stand beside it."""
-        return Request("GET", self._collection(user_id), beta=self.version == "beta")
+        return Request("GET", self._collection(user_id), beta=self.is_beta)
 
     def writing(self, action: str, user_id: str, value: str, before: str = "") -> Request:
         """The one request of an add (POST), update (PATCH) or remove (DELETE); a new pass replaces another (POST)."""

@@ -6,6 +6,4 @@ from typing import Final
 
 from authops.methods.devices import device
 
-KIND: Final = device(
-    "qrCodePin", "QR code", "qrCodePinMethod", "QR", single=True, shown=()
-)
+KIND: Final = device("qrCodePin", "QR code", "qrCodePinMethod", "QR", single=True, shown=())

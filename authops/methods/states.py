@@ -29,7 +29,7 @@ class State(Kind):
         """The PATCH that sets it; a state cannot be taken away."""
         if action == "remove":
             raise ValueError(f"the {self.label} can be changed, not removed")
-        return Request("PATCH", self.reading(user_id).path, json.dumps({self.field: value}), beta=self.entity)
+        return Request("PATCH", self.reading(user_id).path, json.dumps({self.field: value}), beta=self.is_beta)
 
     def is_in(self, item: Mapping[str, Any]) -> bool:
         """An entity is all about it."""

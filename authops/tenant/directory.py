@@ -123,7 +123,8 @@ async def current(
     others = await _others(graph, [user for user in ids if default_of[user]])
     kinds = places(methods)
     rows = Gathered(CURRENT)
-    asked = (k[0].reading(user) for user in ids for k in kinds.values())
+    # What is beta's goes in batches of its own, so it comes behind.
+    asked = (k[0].reading(u) for beta in (False, True) for u in ids for k in kinds.values() if k[0].is_beta is beta)
     async for answer in answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
         user, read_here = _whose(answer.request, kinds)
         values, why = await _values(graph, answer, read_here)
