@@ -11,6 +11,8 @@ DEFAULT = (
     "RoleManagement.Read.Directory",
     "LicenseAssignment.Read.All",
     "Policy.ReadWrite.AuthenticationMethod",
+    "Policy.Read.ConditionalAccess",
+    "User.RevokeSessions.All",
 )
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})

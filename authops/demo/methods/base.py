@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from authops.demo.world.tenant import Method, User
 
 
+# When a method was last used: beta alone tells, and not of every kind.
+USED = "lastUsedDateTime"
+
+
 def rendered(call: Call, user: User, method: Method) -> dict[str, Any]:
     """Return a method as this request shows it."""
-    left_out = kinds.hidden(method.kind, call.version)
+    left_out = (*kinds.hidden(method.kind, call.version), USED)
     shown = {"id": method.id, **{name: value for name, value in method.fields.items() if name not in left_out}}
     if method.kind == passes.NAME:
         shown |= passes.usability(shown, call.tenant.stamp(), allowed=call.tenant.passes_allowed(user))
@@ -29,7 +33,7 @@ def rendered(call: Call, user: User, method: Method) -> dict[str, Any]:
     if call.tenant.assume["created_date_time"] == "present":
         shown["createdDateTime"] = method.created
     if call.version == "beta":
-        shown["lastUsedDateTime"] = None
+        shown["lastUsedDateTime"] = method.fields.get(USED)
     return shown
 
 
