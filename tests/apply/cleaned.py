@@ -1,4 +1,4 @@
-"""People who hold whatever a test invents, on a demo tenant of its own, and the road of a clean-up from rules to end."""
+"""People who hold whatever a test invents, on a demo tenant, and the road of a clean-up from rules to outcomes."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ DEFAULT = (
     "LicenseAssignment.Read.All",
     "Policy.ReadWrite.AuthenticationMethod",
     "Policy.Read.ConditionalAccess",
-    "User.RevokeSessions.All",
 )
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})
