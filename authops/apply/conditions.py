@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from authops.apply.change import Change
@@ -37,13 +38,17 @@ class Conditions:
         self._going: dict[str, set[str]] = defaultdict(set)
         for change in planned:
             if change.action == "remove":
-                self._going[change.user_id].add(survivors.graph_id(change.method, change.method_id))
+                self._going[change.user_id].add(survivors.graph_id(change.method, change.method_id, change.before))
 
     async def __call__(self, changes: Sequence[Change], patience: float = math.inf) -> Mapping[str, str | None]:
         """Change id → why it must not be written, None where that could not be told; those that may are left out."""
         asked = [change for change in changes if change.condition]
         held = await self._methods(_whose(asked, survivors.SURVIVOR), patience)
         accounts = await self._accounts(_whose(asked, survivors.DISABLED), patience)
+        # Only beta knows hardware tokens: asked where v1.0 alone would hold somebody.
+        doubtful = {c.user_id for c in asked if held.get(c.user_id) is not None and self._judged(c, held, accounts)}
+        more = await self._methods(doubtful, patience, beta=True)
+        held |= {user: methods for user, methods in more.items() if methods is not None}
         found = {c.change_id: self._judged(c, held, accounts) for c in asked}
         return {change_id: why for change_id, why in found.items() if why != ""}
 
@@ -62,8 +67,10 @@ class Conditions:
         why = survivors.refused(there, self._going[user], change.condition)
         return SAID[why] if why else ""
 
-    async def _methods(self, users: Iterable[str], patience: float) -> dict[str, list[survivors.Held] | None]:
-        asked = {requests.authentication_methods(user): user for user in sorted(users)}
+    async def _methods(
+        self, users: Iterable[str], patience: float, *, beta: bool = False
+    ) -> dict[str, list[survivors.Held] | None]:
+        asked = {replace(requests.authentication_methods(user), beta=beta): user for user in sorted(users)}
         found: dict[str, list[survivors.Held] | None] = dict.fromkeys(asked.values())
         async for answer in self._graph.send(asked, patience=patience):
             user = asked[answer.request]

@@ -55,9 +55,9 @@ def understood(held: Iterable[Held]) -> bool:
     return all(one.meaning is not None for one in held)
 
 
-def graph_id(method: str, method_id: str) -> str:
-    """Graph's id of a method: its own, or the one that everybody's has."""
-    return (method_id or KINDS[method].method_id).casefold()
+def graph_id(method: str, method_id: str, value: str) -> str:
+    """Graph's id of a method: its own, the one that everybody's has, or what its value says."""
+    return (method_id or KINDS[method].method_id or KINDS[method].key(value)).casefold()
 
 
 def refused(held: Sequence[Held], going: Collection[str], condition: str) -> str:

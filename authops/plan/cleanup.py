@@ -187,7 +187,9 @@ def _moment(text: str) -> datetime | None:
 
 def _everything(person: Person, rule: str, condition: str) -> list[Ask]:
     """All that somebody holds, signing in by SMS first, so that it can be told apart when it is put back."""
-    gone = [Ask(one["method"], _id(one), rule, condition=condition) for one in person.held if one["method"] in KINDS]
+    gone = [
+        Ask(one["method"], _slot_id(one), rule, condition=condition) for one in person.held if one["method"] in KINDS
+    ]
     alternate = any(a.method == "alternateMobile" for a in gone)
     # The alternate can go neither as the default nor after the mobile, so the mobile becomes the default before.
     stuck = alternate and default_names().get(person.default) == "alternateMobile"
@@ -195,8 +197,9 @@ def _everything(person: Person, rule: str, condition: str) -> list[Ask]:
     return [*moved, *_sms(person, rule, condition), *gone]
 
 
-def _id(one: Mapping[str, Any]) -> str:
-    return str(one["method_id"]) if KINDS[one["method"]].many else ""
+def _slot_id(one: Mapping[str, Any]) -> str:
+    kind = KINDS.get(one["method"])
+    return str(one["method_id"]) if kind and kind.many else ""
 
 
 def _sms(person: Person, rule: str, condition: str = "") -> list[Ask]:
@@ -211,7 +214,7 @@ def _keys(person: Person, rules: Rules) -> list[Ask]:
     for one in person.of(["fido2"]):
         unattested = rules.unattested and one["attested"] == "no"
         rule = "key_model" if one["aaguid"] in models else "key_unattested" if unattested else ""
-        found += [Ask("fido2", _id(one), rule, condition=survivors.SURVIVOR)] if rule else []
+        found += [Ask("fido2", _slot_id(one), rule, condition=survivors.SURVIVOR)] if rule else []
     return found
 
 
@@ -258,7 +261,9 @@ def _default(person: Person, rules: Rules, asks: Sequence[Ask]) -> tuple[list[As
         return [], _DEFAULT_UNKNOWN if rules.defaults else ""
     if not stands_on or not (must or rules.defaults):
         return [], ""
-    stay = {one["method"] for one in person.held if one["method"] in KINDS and (one["method"], _id(one)) not in going}
+    stay = {
+        one["method"] for one in person.held if one["method"] in KINDS and (one["method"], _slot_id(one)) not in going
+    }
     better = next((word for kind, word in _BETTER.items() if kind in stay), "")
     condition = next((ask.condition for ask in asks if ask.method == stands_on), "")
     return ([Ask("defaultMethod", "", "default_moved", better, condition)] if better else []), ""
@@ -293,6 +298,12 @@ def make(
     return Plan(_guarded(changes, by_user), made.problems, made.header)
 
 
+def _ids(person: Person, asks: Iterable[Ask]) -> set[str]:
+    """Graph's ids of what is asked to go."""
+    asked_for = {(ask.method, ask.method_id) for ask in asks}
+    return {str(one["method_id"]).casefold() for one in person.held if (one["method"], _slot_id(one)) in asked_for}
+
+
 def _wanted(user: str, ask: Ask) -> dict[str, Any]:
     state = KINDS[ask.method].family == "state"
     what = {"intent": "set" if state else "remove", "value": ask.value, "overwrite": True}
@@ -305,7 +316,7 @@ def _defaults(current: pd.DataFrame, found: Asked, by_user: Mapping[str, Person]
     after, others = {}, {}
     for user, asks in found.asks.items():
         word = next((a.value for a in asks if a.method == "defaultMethod"), by_user[user].default)
-        going = {survivors.graph_id(a.method, a.method_id) for a in asks if KINDS[a.method].family != "state"}
+        going = _ids(by_user[user], asks)
         stay = [one for one in held_of(by_user[user]) if one.id not in going]
         after[user] = default_names().get(word, "")
         phones = {KINDS[name].report for name in numbers()}
@@ -321,8 +332,8 @@ def _guarded(changes: pd.DataFrame, by_user: Mapping[str, Person]) -> pd.DataFra
     """Nobody ends without a method that satisfies MFA who had one, but where the row does not ask for that."""
     removed = changes[changes["action"].eq("remove")]
     going: dict[str, set[str]] = defaultdict(set)
-    for user, method, one in zip(removed["user_id"], removed["method"], removed["method_id"], strict=True):
-        going[user].add(survivors.graph_id(method, one))
+    for user, *which in zip(*(removed[n] for n in ("user_id", "method", "method_id", "before")), strict=True):
+        going[user].add(survivors.graph_id(*which))
     rows = zip(removed.index, removed["user_id"], removed["condition"], strict=True)
     why = {at: survivors.refused(held_of(by_user[user]), going[user], said) for at, user, said in rows if said}
     held = [at for at, said in why.items() if said]

@@ -57,8 +57,9 @@ def with_states(subjects: pd.DataFrame, holdings: Holdings) -> pd.DataFrame:
     data = check(subjects, SUBJECTS).copy()
     for column, method in (("default", "defaultMethod"), ("per_user_mfa", "perUserMfaState")):
         mine = holdings.current[holdings.current["method"] == method]
-        known = mine[mine["known"]].set_index("user_id")["value"]
-        data[column] = data["user_id"].map(known).fillna("unknown").astype("str")
+        mine = mine[mine["known"]]
+        known = dict(zip(mine["user_id"], mine["value"], strict=True))
+        data[column] = pd.Series([known.get(user, "unknown") for user in data["user_id"]], data.index, dtype="str")
     return data
 
 

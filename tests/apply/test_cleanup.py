@@ -1,0 +1,209 @@
+"""Clean-up by rule on the demo tenant: people × rules → exact requests in order, and what they hold in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from authops.plan import cleanup
+from authops.plan.cleanup import Rules
+from tests.apply import cleaned
+from tests.apply.cleaned import KEY, person
+from tests.apply.conftest import IDS, Stage, user_id
+
+POOR = {"attestationLevel": "notAttested"}
+# Name → what they hold, their default, and what is special about them.
+PEOPLE: dict[str, tuple[Sequence[str], str, dict[str, Any]]] = {
+    "phone": (["mobile"], "sms", {}),
+    "phones": (["mobile", "alternateMobile", "office"], "sms", {}),
+    "app": (["mobile", "microsoftAuthenticator"], "sms", {}),
+    "apps": (["mobile", "alternateMobile", "microsoftAuthenticator", "softwareOath"], "voiceAlternateMobile", {}),
+    "key": (["mobile", "fido2"], "sms", {}),
+    "keys": (["mobile", "fido2", "fido2.2", "windowsHelloForBusiness"], "", {"fido2": POOR}),
+    "poor": (["fido2"], "", {"fido2": POOR}),
+    "poorer": (["mobile", "fido2"], "", {"fido2": POOR}),
+    "ready": (["mobile", "softwareOath", "email"], "oath", {"sms_sign_in": True}),
+    "token": (["office", "hardwareOath", "qrCodePin"], "voiceOffice", {}),
+    "pass": (["mobile", "temporaryAccessPass"], "sms", {}),
+    "left": (
+        ["mobile", "alternateMobile", "fido2", "email", "temporaryAccessPass", "microsoftAuthenticator"],
+        "voiceAlternateMobile",
+        {"enabled": False, "sms_sign_in": True},
+    ),
+    "legacy": (["mobile", "external"], "sms", {"mfa": "enforced"}),
+    "none": ([], "", {}),
+}
+RULES = {
+    "one": Rules(phones_with=1),
+    "two": Rules(phones_with=2),
+    "sms": Rules(sms_sign_in=True),
+    "leavers": Rules(leavers_after=90),
+    "model": Rules(models=[KEY]),
+    "unattested": Rules(unattested=True),
+    "passes": Rules(passes=True),
+    "defaults": Rules(defaults=True),
+    "mfa": Rules(per_user_mfa=True),
+    "all": Rules(
+        phones_with=1, sms_sign_in=True, leavers_after=90, models=[KEY], unattested=True, passes=True, defaults=True,
+        per_user_mfa=True,
+    ),
+}  # fmt: skip
+MOVE, OFF, MFA = "PATCH signInPreferences", "POST disableSmsSignIn", "PATCH requirements"
+
+
+def gone(*names: str) -> list[str]:
+    return [f"DELETE {name}" for name in names]
+
+
+LEFT = [MOVE, OFF, *gone("alternateMobile", "mobile")]
+WHOLE = [
+    MOVE,
+    OFF,
+    *gone("fido2", "microsoftAuthenticator", "alternateMobile", "email", "temporaryAccessPass", "mobile"),
+]
+# Rules → person → the writes that the tenant saw, in order. Who is not named had none.
+EXPECTED: dict[str, dict[str, list[str]]] = {
+    "one": {
+        "app": [MOVE, *gone("mobile")],
+        "apps": [MOVE, *gone("alternateMobile", "mobile")],
+        "keys": gone("mobile"),
+        "poorer": gone("mobile"),
+        "ready": [OFF, *gone("mobile")],
+        "token": [MOVE, *gone("office")],
+        "left": LEFT,
+    },
+    "two": {"apps": [MOVE, *gone("alternateMobile", "mobile")], "keys": gone("mobile"), "left": LEFT},
+    "sms": {"ready": [OFF], "left": [OFF]},
+    "leavers": {"left": WHOLE},
+    "model": {
+        "key": gone("fido2"), "keys": gone("fido2", "fido2.2"), "poorer": gone("fido2"), "left": gone("fido2"),
+    },
+    "unattested": {"keys": gone("fido2"), "poorer": gone("fido2")},
+    "passes": {"pass": gone("temporaryAccessPass"), "left": gone("temporaryAccessPass")},
+    "defaults": {"app": [MOVE], "apps": [MOVE], "token": [MOVE], "left": [MOVE]},
+    "mfa": {"legacy": [MFA]},
+    "all": {
+        "app": [MOVE, *gone("mobile")],
+        "apps": [MOVE, *gone("alternateMobile", "mobile")],
+        "key": gone("fido2"),
+        "keys": gone("fido2", "fido2.2", "mobile"),
+        "poorer": gone("fido2"),
+        "ready": [OFF, *gone("mobile")],
+        "token": [MOVE, *gone("office")],
+        "pass": gone("temporaryAccessPass"),
+        "left": WHOLE,
+        "legacy": [MFA],
+    },
+}  # fmt: skip
+# Rules → (person, method) → why a row that was wanted is held.
+HELD = {
+    "one": {("key", "mobile"): "default_method", ("legacy", "mobile"): "default_method"},
+    "model": {("poor", "fido2"): "last_survivor"},
+    "unattested": {("poor", "fido2"): "last_survivor"},
+    "all": {("poor", "fido2"): "last_survivor", ("legacy", "mobile"): "default_method"},
+}
+
+
+def named(name: str, write: str) -> str:
+    """`DELETE fido2Methods/ID` → `DELETE fido2.2`, by what that person was given."""
+    verb, _, path = write.partition(" ")
+    given = {cleaned.key(name, what): what for what in PEOPLE[name][0]} | {one: kind for kind, one in IDS.items()}
+    end = path.rpartition("/")[2]
+    return f"{verb} {given.get(end, 'email' if path.startswith('email') else end)}"
+
+
+@pytest.fixture(scope="module", params=list(RULES))
+def cleaned_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Stage, Any, Any]:
+    """One set of rules, planned and applied for everybody."""
+    stage = Stage(tmp_path_factory.mktemp(request.param))
+    stage.world.tenant.populate([person(name, has, default, **more) for name, (has, default, more) in PEOPLE.items()])
+    plan = cleaned.planned(stage, RULES[request.param])
+    stage.clear_log()
+    return request.param, stage, plan, cleaned.applied(stage, plan.writes)
+
+
+def test_exactly_these_requests_in_this_order(cleaned_up: tuple[str, Stage, Any, pd.DataFrame]) -> None:
+    rules, stage, _, outcomes = cleaned_up
+    seen = cleaned.writes(stage)
+    found = {name: [named(name, write) for write in seen.get(user_id(name), [])] for name in PEOPLE}
+    assert found == {name: EXPECTED[rules].get(name, []) for name in PEOPLE}
+    assert set(outcomes["outcome"]) <= {"applied"}
+
+
+def test_what_is_there_in_the_end_is_what_was_there_without_what_went(cleaned_up: tuple[str, Stage, Any, Any]) -> None:
+    rules, stage, _, _ = cleaned_up
+    for name, (has, _, _) in PEOPLE.items():
+        left = [what for what in has if f"DELETE {what}" not in EXPECTED[rules].get(name, [])]
+        counts = pd.Series([what.partition(".")[0] for what in left], dtype="str").value_counts().to_dict()
+        user = stage.world.tenant.users[user_id(name)]
+        assert {kind: n for kind, n in cleaned.kinds(user).items() if kind != "password"} == counts, name
+        assert user.preferred not in ("sms", "voiceMobile") or MOVE not in EXPECTED[rules].get(name, [])
+        assert user.per_user_mfa == (
+            "disabled" if MFA in EXPECTED[rules].get(name, []) else PEOPLE[name][2].get("mfa", "disabled")
+        )
+
+
+def test_what_is_held_says_why(cleaned_up: tuple[str, Stage, Any, Any]) -> None:
+    rules, _, plan, _ = cleaned_up
+    blocked = plan.changes[plan.changes["action"] == "blocked"]
+    found = {
+        (upn.partition("@")[0], method): reason
+        for upn, method, reason in zip(
+            blocked["user_principal_name"], blocked["method"], blocked["reason"], strict=True
+        )
+    }
+    assert found == HELD.get(rules, {})
+
+
+def test_a_second_look_finds_nothing_left_to_do(cleaned_up: tuple[str, Stage, Any, Any]) -> None:
+    rules, stage, _, _ = cleaned_up
+    assert cleaned.planned(stage, RULES[rules]).writes.empty
+
+
+def test_the_table_is_large_enough() -> None:
+    assert len(PEOPLE) * len(RULES) >= 60
+
+
+def test_who_holds_something_nobody_understands_is_left_alone(stage: Stage) -> None:
+    stage.world.tenant.populate([person("anna", ["mobile", "microsoftAuthenticator", "fido2"], "sms")])
+    user = stage.world.tenant.users[user_id("anna")]
+    next(m for m in user.methods.values() if m.kind == "fido2").kind = "palmReader"
+    plan = cleaned.planned(stage, RULES["all"])
+    assert plan.writes.empty
+    assert list(plan.problems["rule"]) == ["methods_unread"]
+
+
+def test_an_aaguid_that_is_none_is_refused() -> None:
+    with pytest.raises(Exception, match="no AAGUID: YubiKey"):
+        cleanup.Rules(models=["YubiKey"])
+
+
+def test_a_survivor_that_went_meanwhile_stops_the_removal(stage: Stage, tmp_path: Path) -> None:
+    stage.world.tenant.populate(
+        [person("anna", ["mobile", "microsoftAuthenticator"], "sms"), person("bert", ["mobile", "fido2"], "")]
+    )
+    plan = cleaned.planned(stage, Rules(phones_with=1))
+    assert len(plan.writes) == 3
+    for name in ("anna", "bert"):
+        user = stage.world.tenant.users[user_id(name)]
+        user.methods = {key: m for key, m in user.methods.items() if m.kind in ("phone", "password")}
+    stage.clear_log()
+    outcomes = cleaned.applied(stage, plan.writes)
+    assert cleaned.writes(stage) == {}
+    assert set(outcomes["outcome"]) == {"skipped"}
+    assert outcomes["detail"].str.contains("fewer methods are left").sum() == 2
+
+
+def test_a_leaver_who_came_back_keeps_everything(stage: Stage) -> None:
+    stage.world.tenant.populate([person("anna", ["mobile", "fido2"], "", enabled=False)])
+    plan = cleaned.planned(stage, Rules(leavers_after=90))
+    assert len(plan.writes) == 2
+    stage.world.tenant.users[user_id("anna")].profile["accountEnabled"] = True
+    stage.clear_log()
+    outcomes = cleaned.applied(stage, plan.writes)
+    assert cleaned.writes(stage) == {}
+    assert outcomes["detail"].iloc[0].startswith("the account is not disabled any more")
