@@ -89,7 +89,7 @@ def _rows(lines: Iterable[str], start: int, delimiter: str, path: Path) -> Itera
     line = start
     try:
         for cells in reader:
-            if any(cell and not cell.isspace() for cell in cells):
+            if "".join(cells).strip():
                 yield line, cells
             line = start + reader.line_num
     except csv.Error as error:

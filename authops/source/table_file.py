@@ -15,6 +15,7 @@ from authops.source.delimited import DELIMITERS
 from authops.source.safe_csv import safe_csv
 from authops.source.table import Recognise, Table
 from authops.words.errors import SourceError
+from authops.words.uncollected import uncollected
 
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 LARGEST: Final = 512 << 20
@@ -26,6 +27,7 @@ _UTF_32: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _ABOVE: Final = 20
 
 
+@uncollected()
 def read(
     path: Path,
     recognise: Recognise,

@@ -20,6 +20,7 @@ from authops.source import countries
 from authops.source.rows import Faults, Rows
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS, WANTED, columns, empty
+from authops.words.uncollected import uncollected
 
 RULES: Final = {
     "bad_flag": "a flag is neither TRUE/FALSE, 1/0 nor yes/no",
@@ -89,6 +90,7 @@ class Source:
         return bool(self.wanted["intent"].eq("remove").any())
 
 
+@uncollected()
 def to_wanted(
     rows: Rows,
     *,
@@ -154,7 +156,7 @@ def _repeated(texts: Sequence[str], good: Any, times: int) -> Any:
 
 
 def _judge_lines(rows: Rows, faults: Faults) -> None:
-    for position, line in enumerate(rows.lines):
+    for position, line in enumerate(rows.lines if rows.quoted or rows.ragged else ()):
         if line in rows.quoted:
             faults.add(position, "", "quoted_row", _QUOTED)
         if line in rows.ragged:
@@ -163,15 +165,16 @@ def _judge_lines(rows: Rows, faults: Faults) -> None:
 
 
 def _judge_people(rows: Rows, faults: Faults) -> None:
-    places: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for position, user in enumerate(rows.cells["user"]):
-        if user:
-            places[user.casefold(), rows.kinds[position] if rows.kinds else ""].append(position)
-        else:
+    first: dict[Any, int] = {}
+    twins: dict[int, list[int]] = defaultdict(list)
+    names = [user.casefold() for user in rows.cells["user"]]
+    for position, user in enumerate(zip(names, rows.kinds, strict=True) if rows.kinds else names):
+        if not names[position]:
             faults.add(position, "user", "no_user", "the row names no user; fill the column or delete the row")
-    for same in places.values():
-        if len(same) > 1:
-            _judge_twins(rows, same, faults)
+        elif (seen := first.setdefault(user, position)) != position:
+            twins[seen].append(position)
+    for seen, others in twins.items():
+        _judge_twins(rows, [seen, *others], faults)
 
 
 def _judge_cells(rows: Rows, formulas: str, faults: Faults) -> None:
