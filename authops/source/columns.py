@@ -219,11 +219,17 @@ def _quoted(table: Table) -> frozenset[int]:
 
 
 def _seen(table: Table, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Of the columns that are read: which cells are not what a person sees, and which were calculated."""
+    """Of the columns that are read: which rows end before them, which cells are not what a person sees, and which were
+    calculated.
+    """
     places = {at: [n] if isinstance(n, int) else n for at, n in chosen.items()}
     doubts = {at: {k: why for n in ns for k, why in table.doubts.get(n, {}).items()} for at, ns in places.items()}
     formulas = {at: set[int]().union(*(table.formulas.get(n, set()) for n in ns)) for at, ns in places.items()}
+    last = max((n for ns in places.values() for n in ns), default=0)
+    short = {line: (size, len(table.header)) for line, size in table.short.items() if size <= last}
     return {
+        "short": short,
+        "cut": table.cut if table.cut in short else 0,
         "doubts": {at: found for at, found in doubts.items() if found},
         "formulas": {at: found for at, found in formulas.items() if found},
     }
@@ -242,7 +248,7 @@ def _rows_of_methods(table: Table, user: list[str], by_row: tuple[int, int], cho
     names |= dict.fromkeys(present, table.header[number])
     places = chosen | dict.fromkeys(present, number)
     seen = _seen(table, places)
-    return Rows(table.lines, cells, names, frozenset(table.beyond), _quoted(table), kinds, **seen)
+    return Rows(table.lines, cells, names, frozenset(table.beyond), _quoted(table), kinds=kinds, **seen)
 
 
 def _kind(cell: str) -> str:

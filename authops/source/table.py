@@ -32,7 +32,8 @@ Row = tuple[int, list[str]]
 class Table:
     """What a file holds. `lines`: where each row stands, blank rows left out; `columns`: one list of cells per name.
 
-    `beyond`: line → the cells that stand outside the header. `facts`: encoding and delimiter, sheet, or format.
+    `beyond`: line → the cells that stand outside the header; `short`: line → how many cells, where the header has more;
+    `cut`: the line that the text ends in the middle of, 0 for none. `facts`: encoding and delimiter, sheet, or format.
     `doubts`: position of a column → line → why its cell is not what a person sees; `formulas`: position of a column →
     the lines whose cell is what a formula gave when the workbook was last saved.
     """
@@ -42,12 +43,16 @@ class Table:
     columns: list[list[str]]
     beyond: dict[int, list[str]]
     facts: dict[str, Any]
+    short: dict[int, int] = field(default_factory=dict)
+    cut: int = 0
     doubts: dict[int, dict[int, str]] = field(default_factory=dict)
     formulas: dict[int, set[int]] = field(default_factory=dict)
 
     def row(self, position: int) -> list[str]:
-        """The cells of one row, also those outside the header."""
-        return [column[position] for column in self.columns] + self.beyond.get(self.lines[position], [])
+        """The cells of one row as they are: also those outside the header, and none that it does not have."""
+        line = self.lines[position]
+        cells = [column[position] for column in self.columns[: self.short.get(line)]]
+        return cells + self.beyond.get(line, [])
 
 
 def gathered(header: Sequence[str], rows: Iterable[Row], facts: dict[str, Any], path: Path) -> Table:
@@ -57,15 +62,17 @@ def gathered(header: Sequence[str], rows: Iterable[Row], facts: dict[str, Any], 
     lines: list[int] = []
     columns: list[list[str]] = [[] for _ in names]
     beyond: dict[int, list[str]] = {}
+    short: dict[int, int] = {}
     known: dict[str, str] = {}
     rows = iter(rows)
     while chunk := list(islice(rows, min(_CHUNK, MOST_CELLS // max(wide, 1) + 1))):
         lines += [line for line, _ in chunk]
         refuse_beyond(len(lines) * wide, path)
+        short |= {line: len(cells) for line, cells in chunk if len(cells) < wide}
         even = [cells if len(cells) == wide else _even(line, cells, wide, beyond) for line, cells in chunk]
         for column, texts in zip(columns, zip(*even, strict=True), strict=True):
-            column += _cleaned(texts, known)
-    return Table(names, lines, columns, beyond, facts)
+            column.extend(_cleaned(texts, known))
+    return Table(names, lines, columns, beyond, facts, short)
 
 
 def _even(line: int, cells: list[str], wide: int, beyond: dict[int, list[str]]) -> list[str]:

@@ -85,9 +85,12 @@ def header_below(table: Table, recognise: Recognise) -> int:
 
 
 def write(table: Table, lines: set[int]) -> str:
-    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again."""
+    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again: a row that was
+    cut off stays so.
+    """
     rows = (table.row(position) for position, line in enumerate(table.lines) if line in lines)
-    return safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
+    text = safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
+    return text.removesuffix("\n") if table.cut in lines else text
 
 
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
