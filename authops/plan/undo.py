@@ -74,9 +74,13 @@ def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header:
 
 
 def can_be_undone(row: Mapping[str, Any]) -> bool:
-    """Whether what a row (OUTCOME_ROWS) wrote can be taken back: a device that is gone is gone, a state stays one."""
-    family = KINDS[row["method"]].family
-    return family != "device" and not (family == "state" and not row["before"])
+    """Whether what a row (OUTCOME_ROWS) wrote can be taken back: a device or pass that is gone is gone, and a state
+
+    that had no word cannot be without one again.
+    """
+    kind = KINDS[row["method"]]
+    gone = row["action"] == "remove" and not kind.undone
+    return not gone and not (kind.family == "state" and not row["before"])
 
 
 def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, Any]]:

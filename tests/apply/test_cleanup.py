@@ -9,8 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from authops.plan import cleanup
+from authops.apply import verification
+from authops.plan import cleanup, undo
 from authops.plan.cleanup import Rules
+from authops.tenant import directory
 from tests.apply import cleaned
 from tests.apply.cleaned import KEY, person
 from tests.apply.conftest import IDS, Stage, user_id
@@ -207,3 +209,72 @@ def test_a_leaver_who_came_back_keeps_everything(stage: Stage) -> None:
     outcomes = cleaned.applied(stage, plan.writes)
     assert cleaned.writes(stage) == {}
     assert outcomes["detail"].iloc[0].startswith("the account is not disabled any more")
+
+
+def taken_back(stage: Stage, outcomes: pd.DataFrame) -> Any:
+    """The plan that undoes it, made as `5_undo` makes it."""
+
+    async def done() -> Any:
+        async with stage.graph() as graph:
+            written = undo.written(outcomes)
+            users = await directory.find_users(graph, list(written["user_id"].unique()))
+            methods = undo.beside(list(written["method"].unique()))
+            current = await directory.current(graph, users["user_id"], methods=methods)
+            return undo.make(written, current, users, {"tenant_id": "t"})
+
+    return stage.run(done())
+
+
+def test_undo_brings_back_numbers_addresses_states_and_defaults_and_lists_the_rest(stage: Stage) -> None:
+    people = {
+        "apps": PEOPLE["apps"],
+        "ready": (["mobile", "alternateMobile", "softwareOath", "email"], "sms", {"sms_sign_in": True}),
+        "legacy": PEOPLE["legacy"],
+        "left": PEOPLE["left"],
+    }
+    stage.world.tenant.populate([person(name, has, default, **more) for name, (has, default, more) in people.items()])
+    before = {name: stood(stage, name) for name in people}
+    plan = cleaned.planned(stage, RULES["all"])
+    outcomes = cleaned.applied(stage, plan.writes)
+    assert set(outcomes["outcome"]) == {"applied"}
+    back = taken_back(stage, outcomes)
+    lost = back.changes[back.changes["reason"] == "irreversible"]
+    assert sorted(lost["method"]) == ["fido2", "microsoftAuthenticator", "temporaryAccessPass"]
+    assert (lost["before"] != "").all()
+    stage.clear_log()
+    again = cleaned.applied(stage, back.writes, "back")
+    assert set(again["outcome"]) <= {"applied", "drifted"}
+    for name in ("apps", "ready", "legacy"):
+        assert stood(stage, name) == before[name]
+    assert {k for k in stood(stage, "left") if "fido2" not in k} >= {"mobile", "alternateMobile", "email"}
+
+
+def stood(stage: Stage, name: str) -> dict[str, str]:
+    """What can be put back of a person: numbers, addresses, states, default."""
+    user = stage.world.tenant.users[user_id(name)]
+    found = {}
+    for method in user.methods.values():
+        if method.kind == "phone":
+            found[str(method.fields["phoneType"])] = str(method.fields["phoneNumber"])
+            found[f"{method.fields['phoneType']} signs in"] = str(method.fields["smsSignInState"] == "ready")
+        elif method.kind == "email":
+            found["email"] = str(method.fields["emailAddress"])
+    return found | {"default": user.preferred, "mfa": user.per_user_mfa}
+
+
+def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
+    stage.world.tenant.populate([person("keys", *PEOPLE["keys"][:2], **PEOPLE["keys"][2])])
+    outcomes = cleaned.applied(stage, cleaned.planned(stage, Rules(models=[KEY])).writes)
+    assert len(outcomes) == 2
+
+    async def done() -> Any:
+        async with stage.graph() as graph:
+            verified = await verification.verify(graph, outcomes)
+            return verified, await verification.witnessed(
+                graph, verified, cleaned.NOW.replace(year=2020), str(stage.world.tenant.meta["client_id"])
+            )
+
+    verified, witness = stage.run(done())
+    assert verified["as_recorded"].all()
+    assert witness.changes["audit_id"].nunique() == 2
+    assert "" not in set(witness.changes["audit_id"])
