@@ -19,8 +19,10 @@ from authops.plan.cleanup import Rules
 from tests.apply import cleaned
 from tests.apply.conftest import Stage, user_id
 
-HELD = ("mobile", "alternateMobile", "office", "email", "fido2", "fido2.2", "microsoftAuthenticator", "softwareOath",
-        "windowsHelloForBusiness", "hardwareOath", "external", "temporaryAccessPass", "platformCredential", "qrCodePin")  # fmt: skip
+HELD = (
+    "mobile", "alternateMobile", "office", "email", "fido2", "fido2.2", "microsoftAuthenticator", "softwareOath",
+    "windowsHelloForBusiness", "hardwareOath", "external", "temporaryAccessPass", "platformCredential", "qrCodePin",
+)  # fmt: skip
 DEFAULTS = {"sms": "mobile", "voiceAlternateMobile": "alternateMobile", "voiceOffice": "office",
             "push": "microsoftAuthenticator", "oath": "softwareOath"}  # fmt: skip
 FAULTS = ["inner-effect-then-500", "inner-503", "inner-429", "outer-503", "outer-reset", "inner-missing"]
