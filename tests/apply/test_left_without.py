@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from authops.demo.world.tenant import MOBILE, Method, User
 from authops.plan.cleanup import Rules
 from tests.apply import cleaned
-from tests.apply.conftest import Stage, user_id
+from tests.apply.conftest import Stage
 
 HELD = (
     "mobile", "alternateMobile", "office", "email", "fido2", "fido2.2", "microsoftAuthenticator", "softwareOath",
@@ -25,7 +25,7 @@ HELD = (
 )  # fmt: skip
 DEFAULTS = {"sms": "mobile", "voiceAlternateMobile": "alternateMobile", "voiceOffice": "office",
             "push": "microsoftAuthenticator", "oath": "softwareOath"}  # fmt: skip
-FAULTS = ["inner-effect-then-500", "inner-503", "inner-429", "outer-503", "outer-reset", "inner-missing"]
+FAULTS = ["inner-effect-then-500", "inner-503"]
 
 holding = st.fixed_dictionaries({
     "has": st.sets(st.sampled_from(HELD), max_size=6),
@@ -58,7 +58,6 @@ class Witness:
 
     def __init__(self, stage: Stage) -> None:
         self.stranded: list[str] = []
-        self.moved_first: list[str] = []
         self.others_at_work = False
         before = stage.world.tenant.observe
 
@@ -131,7 +130,7 @@ def test_nobody_is_left_without_a_way_in(
             user.default = None
         witness.others_at_work = False
 
-    stage.weather(fault_rate=0.1, faults=FAULTS[:2], seed=seed)
+    stage.weather(fault_rate=0.1, faults=FAULTS, seed=seed)
     try:
         run_over(stage, plan, dice, somebody_else)
     finally:
@@ -141,17 +140,3 @@ def test_nobody_is_left_without_a_way_in(
         if user.id in had - disturbed:
             assert ways_in(user)
     stage.world.tenant.observe = lambda *_: None
-
-
-@pytest.mark.slow
-def test_a_plan_that_is_wrong_strands_nobody(stage: Stage) -> None:
-    """The guard sees for itself: approved rows that together would take everything are stopped before the first."""
-    stage.world.tenant.populate([cleaned.person("anna", ["mobile", "microsoftAuthenticator", "fido2"], "push")])
-    plan = cleaned.planned(stage, Rules(phones_with=1))
-    user = stage.world.tenant.users[user_id("anna")]
-    user.methods = {
-        key: m for key, m in user.methods.items() if m.kind != "fido2" and m.kind != "microsoftAuthenticator"
-    }
-    stage.clear_log()
-    cleaned.applied(stage, plan.writes)
-    assert cleaned.writes(stage) == {}
