@@ -7,7 +7,7 @@ sign-in, what for password reset) and "SMS and voice retirement".
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from authops.methods.kinds import KINDS, numbers
@@ -16,7 +16,9 @@ from authops.methods.kinds import KINDS, numbers
 @dataclass(frozen=True)
 class Meaning:
     """`factor`: satisfies MFA. `lasts`: goes on doing so after the retirement, and does not expire. `resists`:
-    phishing. `resets`: serves self-service password reset. `passkey`: what a passkey campaign asks for.
+    phishing. `resets`: serves self-service password reset. `passkey`: what a passkey campaign asks for. `synced`: such
+    a passkey, of which is not told where it works. `local`: of SYSTEMS, where a passkey campaign leaves its owner alone
+    (Entra: run a registration campaign, nudge evaluation by platform).
     """
 
     factor: bool = False
@@ -24,20 +26,26 @@ class Meaning:
     resists: bool = False
     resets: bool = False
     passkey: bool = False
+    synced: bool = False
+    local: frozenset[str] = frozenset()
 
 
-_PASSKEY: Final = Meaning(factor=True, lasts=True, resists=True, passkey=True)
+SYSTEMS: Final = ("Windows, Chrome", "Windows", "macOS, Chrome", "macOS", "iOS", "Android")
+_WINDOWS, _MAC, _MOBILE = (frozenset(SYSTEMS[n : n + 2]) for n in (0, 2, 4))
 _BOUND: Final = Meaning(factor=True, lasts=True, resists=True)
+_PASSKEY: Final = replace(_BOUND, passkey=True)
+# A security key, or another provider that works everywhere.
+_KEY: Final = replace(_PASSKEY, local=frozenset(SYSTEMS))
 _APP: Final = Meaning(factor=True, lasts=True, resets=True)
 _OTHERS: Final = {
-    "fido2": _PASSKEY,
-    "fido2SecurityKey": _PASSKEY,
-    "passKeyDeviceBound": _PASSKEY,
-    "passKeyDeviceBoundAuthenticator": _PASSKEY,
-    "passKeyDeviceBoundWindowsHello": _PASSKEY,
-    "passKeySynced": _PASSKEY,
-    "windowsHelloForBusiness": _BOUND,
-    "macOsSecureEnclaveKey": _BOUND,
+    "fido2": _KEY,
+    "fido2SecurityKey": _KEY,
+    "passKeyDeviceBound": _KEY,
+    "passKeyDeviceBoundAuthenticator": replace(_PASSKEY, local=_MOBILE),
+    "passKeyDeviceBoundWindowsHello": replace(_PASSKEY, local=_WINDOWS),
+    "passKeySynced": replace(_PASSKEY, synced=True),
+    "windowsHelloForBusiness": replace(_BOUND, local=_WINDOWS),
+    "macOsSecureEnclaveKey": replace(_BOUND, local=_MAC),
     "microsoftAuthenticatorPush": _APP,
     "microsoftAuthenticatorPasswordless": _APP,
     "softwareOneTimePasscode": _APP,

@@ -11,7 +11,7 @@ import pytest
 
 from authops.__main__ import main
 from authops.audit import coverage, exposure_trend, quality, retirement, trend
-from authops.campaign import registration
+from authops.campaign import rules
 from authops.demo.directory.groups import Groups
 from authops.demo.faults import weather
 from authops.demo.methods.policy import Policies
@@ -69,7 +69,7 @@ def table(heading: str) -> set[str]:
         ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(wanted.RULES)),
         ("Standings", set(coverage.STANDINGS)),
-        ("Who a campaign asks", set(registration.REASONS)),
+        ("Who a campaign asks", set(rules.REASONS)),
         ("Statuses of the retirement", set(retirement.STATUSES)),
         ("Cohorts of the retirement", set(COHORTS)),
         ("Next steps", set(retirement.STEPS)),
