@@ -10,7 +10,7 @@ __getattr__ = offered(
     {
         "asked": "Forecast forecast reasons verdicts",
         "registration": "changed names read restored seal",
-        "remarks": "opt_out remarks",
+        "remarks": "meaning opt_out",
         "rules": "REASONS",
         "writing": "Kept carry_out compare ending guard tally",
     },

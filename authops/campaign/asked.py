@@ -12,7 +12,7 @@ import pandas as pd
 
 from authops.campaign import registration, rules
 from authops.campaign.registration import Policy, Settings
-from authops.campaign.remarks import OPT_OUT, opt_out, remarks
+from authops.campaign.remarks import OPT_OUT, meaning, opt_out
 from authops.graph.answer import text
 from authops.graph.client import Graph
 from authops.methods import kind
@@ -49,7 +49,7 @@ async def forecast(graph: Graph, coverage: pd.DataFrame, targets: Targets | None
         _log.warning("what the registration campaign will do is not known: %s", error)
         unknown = pd.Series("unknown", index=coverage.index, dtype="str")
         return Forecast(unknown, "not known", (f"What the registration campaign will do is not known: {said(error)}.",))
-    return Forecast(found, opt_out(policy.settings), tuple(remarks(policy.settings, policy.opt_out_unread)))
+    return Forecast(found, opt_out(policy.settings), tuple(meaning(policy.settings, policy.opt_out_unread)))
 
 
 async def verdicts(graph: Graph, coverage: pd.DataFrame, targets: Targets | None = None) -> pd.Series[str]:

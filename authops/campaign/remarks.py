@@ -33,7 +33,7 @@ def opt_out(settings: Mapping[str, Any]) -> str:
     return {True: "on", False: "off"}.get(settings.get(OPT_OUT), "not known")  # type: ignore[arg-type]
 
 
-def remarks(settings: Mapping[str, Any], unread: str = "") -> list[str]:
+def meaning(settings: Mapping[str, Any], unread: str = "") -> list[str]:
     """Sentences for the page. `unread`: why it is not known whether the tenant opted out."""
     state = settings.get("state")
     said = [_STATES.get(str(state), _NOT_TOLD)]

@@ -13,7 +13,7 @@ import pytest
 
 from authops.audit import coverage
 from authops.campaign import asked, registration, rules, writing
-from authops.campaign.remarks import OPT_OUT, opt_out, remarks
+from authops.campaign.remarks import OPT_OUT, meaning, opt_out
 from authops.demo.methods.policy import defaults
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
@@ -451,7 +451,7 @@ def test_who_may_not_read_beta_does_not_know_whether_the_tenant_opted_out(tenant
     assert OPT_OUT not in found.settings
     assert opt_out(found.settings) == "not known"
     assert "Insufficient privileges" in found.opt_out_unread
-    assert any("Insufficient privileges" in line for line in remarks(found.settings, found.opt_out_unread))
+    assert any("Insufficient privileges" in line for line in meaning(found.settings, found.opt_out_unread))
 
 
 def test_opting_out_is_one_request_to_beta_read_back_recorded_and_exactly_taken_back(tenant: Stage) -> None:
@@ -529,11 +529,11 @@ def test_half_a_change_is_called_so_and_can_be_taken_back(tenant: Stage) -> None
 
 
 def test_the_page_says_what_microsoft_sets_by_itself_and_who_is_never_asked() -> None:
-    told = {state: " ".join(remarks({"state": state, OPT_OUT: True})) for state in rules.STATES}
+    told = {state: " ".join(meaning({"state": state, OPT_OUT: True})) for state in rules.STATES}
     assert "Microsoft managed" in told["default"]
     assert "whoever may set one up" in told["default"]
     assert "does not say" in told["default"]
-    assert "not known" in " ".join(remarks({"state": "enabled"}))
-    assert "three times" in " ".join(remarks({"state": "enabled", "enforceRegistrationAfterAllowedSnoozes": True}))
+    assert "not known" in " ".join(meaning({"state": "enabled"}))
+    assert "three times" in " ".join(meaning({"state": "enabled", "enforceRegistrationAfterAllowedSnoozes": True}))
     assert "switched on all the same" in told["disabled"]
     assert all(word in said for said in told.values() for word in ("guests", "Linux", "Android", "Conditional Access"))
