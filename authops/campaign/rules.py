@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from authops.graph.answer import flag, text
 from authops.methods.kinds import reported_phones
-from authops.methods.reported import SYSTEMS, meanings
+from authops.methods.reported import PLATFORM_PASSKEYS, SYSTEMS, meanings
 
 Known = bool | None
 Tests = list[tuple[Known, str]]
@@ -37,17 +37,9 @@ REASONS: Final = {
     "campaign off": "the campaign is switched off",
 }
 ASKED: Final = ("asked", "asked elsewhere")
-# What a Microsoft managed campaign asks for where keys are listed: iCloud Keychain, also managed; Google Password
-# Manager; then, bound to a device, Authenticator (iOS, Android) and the Entra passkey on Windows.
-_SYNCED: Final = frozenset(
-    ("fbfc3007-154e-4ecc-8c0b-6e020557d7bd", "dd4ec289-e01d-41c9-bb89-70fa845d4bf2",
-     "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4")
-)  # fmt: skip
-_BOUND: Final = frozenset(
-    ("90a3ccdf-635c-4729-a248-9b709135078f", "de1e552d-db1d-4423-a619-566b625cdc84",
-     "08987058-cadc-4b81-b6e1-30de50dcbe96", "9ddd1817-af5a-4672-a2b9-3e3dd95000a9",
-     "6028b017-b1d4-4c02-b4b3-afcdafc96bb2")
-)  # fmt: skip
+# What a Microsoft managed campaign asks for where keys are listed.
+_SYNCED: Final = frozenset(key for key, name in PLATFORM_PASSKEYS.items() if name == "passKeySynced")
+_BOUND: Final = frozenset(PLATFORM_PASSKEYS) - _SYNCED
 _NONE: Final = frozenset[str]()
 
 
@@ -209,9 +201,10 @@ def _reaches(person: Person) -> str:
 def _under(sort: str, held: frozenset[str]) -> str:
     """Of one profile: asked, asked elsewhere, has it, or unknown."""
     known = meanings()
-    if any(name not in known and name.casefold().startswith("passkey") for name in held):
-        return "unknown"
     has = [known[name] for name in held if name in known and (known[name].passkey or known[name].local)]
+    odd = any(name not in known and name.casefold().startswith("passkey") for name in held)
+    if odd or (sort != "open" and None in [meaning.synced for meaning in has]):
+        return "unknown"
     if sort == "open":
         own = has
     elif sort in ("synced", "bound"):

@@ -83,7 +83,9 @@ TABLE: list[tuple[Person, Campaign, str, str]] = [
     (person(may=()), ON, "not allowed", MODE),
     # Which passkey keeps whom from being asked.
     (person(f"{PHONE} {KEY}"), ON, "has it", PLATFORM),
-    (person("fido2"), ON, "has it", PLATFORM),
+    (person("fido2SecurityKey"), ON, "has it", PLATFORM),
+    (person("fido2"), ON, "asked elsewhere", f"{OURS}: of whatever type"),
+    (person("fido2", may=(SYNCED,)), ON, "unknown", f"{OURS}: of whatever type"),
     (person(f"{PHONE} {ICLOUD}"), ON, "asked elsewhere", PLATFORM),
     (person(f"{PHONE} {HELLO}"), ON, "asked elsewhere", PLATFORM),
     (person(f"{PHONE} {WINDOWS}"), AUTO, "asked elsewhere", PLATFORM),

@@ -68,7 +68,16 @@ def test_no_number_leaves_but_in_the_file_for_preview_and_preview_takes_the_file
         assert code == 0, said
         assert planned
         plan = pd.read_parquet(planned / "plan.parquet")
-        assert set(plan.loc[plan["action"].isin(("add", "update", "remove")), "action"]) == {action}
+        writes = plan[plan["action"].isin(("add", "update", "remove"))]
+        assert set(writes["action"]) == {action}
+        asked = pd.read_csv(folder / name, keep_default_na=False, dtype=str)
+        assert set(writes["user_principal_name"]) <= set(asked["UPN"])
+        held = set(plan.loc[plan["action"].isin(("blocked", "keep")), "user_principal_name"])
+        assert set(asked["UPN"]) == set(writes["user_principal_name"]) | held, "nobody is lost on the way"
+        if action == "add":
+            wanted = asked.set_index("UPN")["Email"]
+            addresses = writes[writes["method"] == "email"].set_index("user_principal_name")["after"]
+            assert addresses.to_dict() == wanted[addresses.index].to_dict()
 
 
 @pytest.mark.parametrize(
