@@ -89,8 +89,18 @@ def run(
             kept = outcome.given(run_dir, runbooks)
         limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
         parameters = runbook.effective(runbooks, files, _absolute(given), kept)
+        _beforehand(runbooks, parameters, run_dir)
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
+
+
+def _beforehand(runbooks: tuple[str, ...], parameters: dict[str, dict[str, Any]], folder: Path | None) -> None:
+    """What is wrong already is told at once, and leaves no run folder."""
+    from authops.run import beforehand
+
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
+    beforehand.check(runbooks, parameters, folder)
 
 
 @dataclass
@@ -318,7 +328,7 @@ def stop() -> None:
 def _named(connection: str) -> str:
     """A profile file as an absolute path, since the notebook runs in another folder."""
     path = Path(connection)
-    return str(path.resolve()) if path.suffix in (".yaml", ".yml") or path.exists() else connection
+    return str(path.resolve()) if path.suffix in (".yaml", ".yml") else connection
 
 
 def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -381,8 +391,6 @@ def _execute(
     from authops.run import folder as folders
     from authops.run.execute import execute
 
-    if folder is not None and not folder.is_dir():
-        raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
     folder = folder.resolve() if folder else folders.new_folder(runbooks)
     console.say(f"Run folder {folder}")
     telling = telling or _Telling()

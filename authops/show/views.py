@@ -184,17 +184,23 @@ def progress(
     started: float,
     now: float,
     label: str = "done",
+    ended: bool = False,
 ) -> View:
-    """One bar with rate and time left; `total` 0 means that it is not known."""
+    """One bar with rate and time left, or, once `ended`, the time it took; `total` 0 means that it is not known."""
     seconds = max(now - started, 0.0)
     rate = done / seconds if seconds else 0.0
     said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
     if rate:
         said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-        said.append(f"{_duration((total - done) / rate)} left" if done < total else f"in {_duration(seconds)}")
+        waiting = done < total and not ended
+        said.append(f"{_left((total - done) / rate)} left" if waiting else f"in {_duration(seconds)}")
     said += [f"{number(n)} {name.replace('_', ' ')}" for name, n in (counts or {}).items() if n]
     line = " · ".join(said)
     return View((track(done / total) if total else "") + note(line), line)
+
+
+def _left(seconds: float) -> str:
+    return _duration(seconds) if seconds >= 1 else "less than a second"
 
 
 def _duration(seconds: float) -> str:
@@ -224,7 +230,7 @@ class Progress:
     ) -> None:
         self.label, self.total, self._every, self._clock = label, total, every, clock
         self._started = self._logged = clock()
-        self._drawn = float("-inf")
+        self._drawn, self._ended = float("-inf"), False
         self._done, self._counts, self._current = 0, dict[str, int](), True
         self._display = display or _notebook_display()
         self._handle: Any = None
@@ -245,13 +251,14 @@ class Progress:
 
     def done(self) -> None:
         """The last figure, shown and logged."""
-        now = self._clock()
+        self._ended, now = True, self._clock()
         self._draw(now)
         _log.info("%s", self.view(now))
 
     def view(self, now: float) -> View:
         """The state as a picture."""
-        return progress(self._done, self.total, self._counts, started=self._started, now=now, label=self.label)
+        moved = {"started": self._started, "now": now}
+        return progress(self._done, self.total, self._counts, label=self.label, ended=self._ended, **moved)
 
     def _draw(self, now: float) -> None:
         self._drawn = now

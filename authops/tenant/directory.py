@@ -295,11 +295,12 @@ async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     return {str(c["id"]): c for c in found}
 
 
-async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
+async def defaults(graph: Graph, *, needed: bool = True, tick: Tick = _nothing) -> pd.DataFrame:
     """The report, for the default methods; empty when it is not `needed`, or, with a warning, not to be had."""
     if needed:
+        tick(0)
         try:
-            return await registrations(graph)
+            return await registrations(graph, tick=tick)
         except GraphError as error:
             if error.status not in NOT_FOR_US:
                 raise

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from authops.apply.journal import Journal
-from authops.plan import undo
-from authops.plan.plan import Plan
+from authops.plan import guards, undo
+from authops.plan.plan import REASONS, Plan
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from tests.apply.conftest import Stage, user_id
@@ -69,6 +69,16 @@ def test_everything_comes_back_as_it_was(stage: Stage, done: dict[str, dict[str,
     outcomes = stage.apply(made.writes, name="undo")
     assert set(outcomes["outcome"]) == {"applied"}
     assert stage.phones() == done
+
+
+def test_its_reasons_and_its_headline_are_an_undo_s(stage: Stage, done: dict[str, dict[str, str]]) -> None:
+    stage.people(**{**PEOPLE, "bob": {"mobile": B}})
+    made = planned(stage)
+    assert {undo.REASONS[code] for code in made.writes["reason"]} <= set(undo.REASONS.values()) - set(REASONS.values())
+    status, said = undo.ending(made, guards.breaches(made), "none")
+    assert status == "done"
+    assert said.startswith("to take back: ")
+    assert "cannot be taken back (1: the present value is not what the run wrote" in said
 
 
 def test_an_undo_can_be_undone(stage: Stage, done: dict[str, dict[str, str]]) -> None:
