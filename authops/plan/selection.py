@@ -93,6 +93,11 @@ class Selection:
             self.sorted_by, self.descending = "", False
         self._arrange()
 
+    def group_by(self, column: str) -> None:
+        """Rows with one value of a column together; none of COLUMNS: the plan's order."""
+        self.sorted_by, self.descending = (column if column in COLUMNS else ""), False
+        self._arrange()
+
     def _arrange(self) -> None:
         passes = np.ones(len(self.rows), bool)
         for name, values in self.filters.items():

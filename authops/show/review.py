@@ -96,6 +96,8 @@ class Review:
             self.selection.look_for(message.get("filters") or {}, str(message.get("words") or ""))
         elif do == "sort":
             self.selection.sort_by(str(message.get("column")))
+        elif do == "group":
+            self.selection.group_by(str(message.get("column")))
         elif do != "reveal" and (since := self._closed()):
             self.notice = ("update", f"{_since(since)}; {_READ_ONLY}")
         elif self._retired:
