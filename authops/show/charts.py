@@ -135,7 +135,7 @@ def _line(xs: Sequence[float], values: Sequence[float], name: str, colour: str, 
         for x, v in zip(xs, values, strict=True)
     )
     line = f'<polyline points="{points}" style="fill:none;stroke:var(--{colour});stroke-width:2.5"/>'
-    return f'<path class="casing" d="M{points.replace(' ', 'L')}"/>{line}{dots}'
+    return f'<path class="casing" d="M{points.replace(" ", "L")}"/>{line}{dots}'
 
 
 def _ends(series: Mapping[str, Sequence[float]], colours: Mapping[str, str], x: float, top: float) -> str:

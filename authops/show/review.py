@@ -256,16 +256,21 @@ def review_plan(
     reveal: bool = False,
     now: Callable[[], datetime] = plan_file.utc_now,
     reasons: Mapping[str, str] = REASONS,
+    saved: Callable[[str], object] = lambda _: None,
 ) -> Grid:
     """The review of a saved plan: saving writes `approval.json` into its folder; a broken guard refuses to save.
 
-    `users`: USERS, for their departments; `reasons`: code → what it means in this plan.
+    `users`: USERS, for their departments; `reasons`: code → what it means in this plan;
+    `saved` hears how many were approved.
     """
 
     def save(ids: list[str], excluded: list[dict[str, Any]], note: str) -> Path:
         if len(broken):
             raise GuardStop(_broken(broken), remedy="raise the limit or shrink the file")
-        return plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
+        path = plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
+        out = sum(len(entry["change_ids"]) for entry in excluded)
+        saved(f"{len(ids):,} by {by}" + (f", {out:,} excluded" if out else ""))
+        return path
 
     known = None if users is None else users.drop_duplicates("user_id").set_index("user_id")["department"]
     selection = Selection(plan.changes, plan.problems, known, reasons)

@@ -131,6 +131,12 @@ def pairs(mapping: Mapping[str, str]) -> str:
     return f'<div class="wide"><table><tbody>{body}</tbody></table></div>'
 
 
+def facts_of(told: Mapping[str, str]) -> View:
+    """A few facts, each a word and what it is."""
+    wide = max(map(len, told), default=0)
+    return View(pairs(told), "\n".join(f"{name.ljust(wide)}  {value}" for name, value in told.items()))
+
+
 def note(sentence: str) -> str:
     """A quiet line under a picture."""
     return f'<p class="note">{text(sentence)}</p>'

@@ -335,6 +335,15 @@ async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
     return _once_each(rows)
 
 
+async def tenant_name(graph: Graph) -> str:
+    """What the tenant calls itself, where that may be read (Organization.Read.All); "" elsewhere."""
+    try:
+        found = (await graph.page(requests.organization())).get("value") or [{}]
+    except GraphError:
+        return ""
+    return text(found[0], "displayName") if isinstance(found[0], dict) else ""
+
+
 async def licence_names(graph: Graph) -> dict[str, str]:
     """SKU id → part number; empty, with a warning, where names may not be read."""
     try:

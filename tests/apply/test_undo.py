@@ -72,7 +72,8 @@ def test_everything_comes_back_as_it_was(stage: Stage, done: dict[str, dict[str,
 
 
 def test_its_reasons_and_its_headline_are_an_undo_s(stage: Stage, done: dict[str, dict[str, str]]) -> None:
-    stage.people(**{**PEOPLE, "bob": {"mobile": B}})
+    bob = stage.world.tenant.find(user_id("bob"))
+    stage.world.tenant.change_phone(bob, "3179e48a-750b-4051-897c-87b9720928f7", None, "+31 611111111")
     made = planned(stage)
     assert {undo.REASONS[code] for code in made.writes["reason"]} <= set(undo.REASONS.values()) - set(REASONS.values())
     status, said = undo.ending(made, guards.breaches(made), "none")
