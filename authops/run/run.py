@@ -313,7 +313,7 @@ class Run:
             plan_file.close(self.folder, at=finished)
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
         look, waiting = self._to_look_at(outcomes, mode)
-        lines = {int(n) for n in [*plan.problems["line"], *look["line"]]}
+        lines = ends.why(plan.problems, look)
         source_facts = plan.header["source"]
         if not lines:
             left = f"{waiting:,} changes were left open, and go on with --resume" if waiting else "nothing to look at"

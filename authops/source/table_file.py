@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from authops.source.safe_csv import safe_csv
 from authops.source.table import Recognise, Table
 from authops.words.errors import SourceError
 
+WHY: Final = "Why"  # the column of failed.csv that tells; no source has a column of that name that is read
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 LARGEST: Final = 512 << 20
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -82,10 +84,21 @@ def header_below(table: Table, recognise: Recognise) -> int:
     return 0
 
 
-def write(table: Table, lines: set[int]) -> str:
-    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again."""
-    rows = (table.row(position) for position, line in enumerate(table.lines) if line in lines)
-    return safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
+def write(table: Table, lines: Mapping[int, str]) -> str:
+    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again.
+
+    `lines`: each with why it is picked, which stands in a column in front that the next reading ignores; where none
+    says why, there is no such column.
+    """
+    told = any(lines.values())
+    old = {at for at, name in enumerate(table.header) if told and name == WHY}
+    rows = (
+        ([lines[line]] if told else []) + [c for at, c in enumerate(table.row(position)) if at not in old]
+        for position, line in enumerate(table.lines)
+        if line in lines
+    )
+    header = ([WHY] if told else []) + [name for at, name in enumerate(table.header) if at not in old]
+    return safe_csv(header, rows, delimiter=table.facts.get("delimiter", ","))
 
 
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
