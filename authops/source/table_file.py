@@ -16,6 +16,7 @@ from authops.source.delimited import DELIMITERS
 from authops.source.safe_csv import safe_csv
 from authops.source.table import Recognise, Table
 from authops.words.errors import SourceError
+from authops.words.uncollected import uncollected
 
 WHY: Final = "Why"  # the column of failed.csv that tells; no source has a column of that name that is read
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
@@ -28,6 +29,7 @@ _UTF_32: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _ABOVE: Final = 20
 
 
+@uncollected()
 def read(
     path: Path,
     recognise: Recognise,
@@ -85,7 +87,8 @@ def header_below(table: Table, recognise: Recognise) -> int:
 
 
 def write(table: Table, lines: Mapping[int, str]) -> str:
-    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again.
+    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again: a row that was
+    cut off stays so.
 
     `lines`: each with why it is picked, which stands in a column in front that the next reading ignores; where none
     says why, there is no such column.
@@ -98,7 +101,8 @@ def write(table: Table, lines: Mapping[int, str]) -> str:
         if line in lines
     )
     header = ([WHY] if told else []) + [name for at, name in enumerate(table.header) if at not in old]
-    return safe_csv(header, rows, delimiter=table.facts.get("delimiter", ","))
+    text = safe_csv(header, rows, delimiter=table.facts.get("delimiter", ","))
+    return text.removesuffix("\n") if table.cut in lines else text
 
 
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:
