@@ -15,7 +15,7 @@ _HEAD: Final = (
     '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="'
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\"><meta name=\"viewport\" "
     'content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer"><title>{title}</title>'
-    "<style>:root{{color-scheme:light dark;--page:#fff;--page-ink:#1f2328;--page-rule:#d1d9e0;--page-link:#0969da}}"
+    "<style>:root{{color-scheme:light dark;--page:#fff;--page-ink:#1f2328;--page-rule:#d1d9e0;--page-link:#0757b8}}"
     "@media (prefers-color-scheme:dark){{:root{{--page:#15191f;--page-ink:#e6e9ed;--page-rule:#363d46;"
     "--page-link:#6cb0ff}}}}body{{margin:0 auto;padding:32px 24px 64px;max-width:1120px;background:var(--page);"
     "color:var(--page-ink);font:15px/1.55 system-ui,sans-serif}}h1{{font-size:28px;margin:0 0 .3em}}"

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from authops.plan import plan_file
+from tests.browser.axe import serious
 from tests.browser.lab import Watched
 from tests.running import FULL_NUMBER, ROOT
 
@@ -35,6 +36,7 @@ def ready(watched: Watched) -> Locator:
     watched.done()
     grid = watched.reach(".ao-grid")
     grid.locator(".row[data-at='0']").wait_for()
+    grid.locator(".body").scroll_into_view_if_needed()
     return grid
 
 
@@ -108,6 +110,7 @@ def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source
         grid.locator(f".chip.{kind}").click()
     expect(grid.locator(".row.keep")).to_have_count(0)
     grid.screenshot(path=str(images / "preview.png"))
+    assert serious(page, ".ao-grid") == []
 
 
 def turned(grid: Locator, row: int, state: str) -> None:
@@ -154,6 +157,7 @@ def test_everything_by_keyboard_in_the_dark(watched: Watched, source: str, image
     background = body.evaluate("node => getComputedStyle(node).backgroundColor")
     assert max(map(int, re.findall(r"\d+", background)[:3])) < 80
     grid.screenshot(path=str(images / "preview-dark.png"))
+    assert serious(page, ".ao-grid") == []
     assert cells(page) == before
 
 
