@@ -72,7 +72,8 @@ def _once(call: Call, rules: Mapping[str, Any], asked: Any) -> bool:
     """Return whether a pass serves once: a policy that says so makes every pass so."""
     if not isinstance(asked, bool):
         raise Refusal(400, "badRequest", "isUsableOnce must be true or false.")
-    if rules["isUsableOnce"] and not asked and call.tenant.assume["pass_once_by_policy"] == "refused":
+    by_policy = call.tenant.assume["pass_once_by_policy"]
+    if rules["isUsableOnce"] and not asked and by_policy != "made":
         raise Refusal(400, "badRequest", "isUsableOnce must be true, since the policy says so.")
     return bool(asked or rules["isUsableOnce"])
 
