@@ -24,6 +24,7 @@ from authops.source.starts import StartProblem
 from authops.source.table import names
 from authops.source.wanted import Source
 from authops.tenant import directory
+from authops.words import zones
 from authops.words.errors import ParameterError, SourceError
 from authops.words.frames import PROBLEMS, WANTED, frame
 from authops.words.redaction import mask_cell
@@ -87,7 +88,7 @@ class Rules:
     minutes: int | None = None
     once: bool = True
     recipient: str = ""
-    time_zone: str = starts.OWN_COUNTRY
+    time_zone: str = zones.OWN_COUNTRY
     replace: bool = False
     ticket: str = ""
     per_day: int | None = None
@@ -98,7 +99,7 @@ class Rules:
             raise ParameterError(f"by is {self.by!r}", remedy="write department, or nothing")
         if self.per_day is not None and self.per_day < 1:
             raise ParameterError(f"per_day is {self.per_day}", remedy="at least 1, or null for all at once")
-        starts.zones("", self.time_zone)
+        zones.zones("", self.time_zone)
 
     def facts(self) -> dict[str, Any]:
         """The rules as a plan keeps them."""
@@ -225,7 +226,7 @@ def needs_managers(asked: Asked, rules: Rules) -> bool:
 def _read(
     cells: Mapping[str, str], person: Mapping[Any, Any], limits: Limits, rules: Rules, now: datetime, manager: str
 ) -> Pass:
-    where = starts.zones(str(person.get("country", "")), rules.time_zone)
+    where = zones.zones(str(person.get("country", "")), rules.time_zone)
     start = starts.read(cells.get("start") or rules.start or NOW, now, where)
     minutes = _minutes(cells.get("minutes", ""), limits, rules)
     once = _once(cells.get("once", ""), limits, rules)
@@ -268,8 +269,8 @@ def _days(asked: Asked, people: Mapping[str, Mapping[Any, Any]], rules: Rules) -
 def _on_its_day(one: Pass, day: int, person: Mapping[Any, Any], rules: Rules, now: datetime) -> Pass:
     if rules.per_day is None:
         return one
-    where = starts.zones(str(person.get("country", "")), rules.time_zone) or [ZoneInfo("UTC")]
-    start = starts.later(one.start or now, day, starts.local_zone(where))
+    where = zones.zones(str(person.get("country", "")), rules.time_zone) or [ZoneInfo("UTC")]
+    start = starts.later(one.start or now, day, where[0])
     return one if start == one.start or (not day and one.start is None) else replace(one, start=start)
 
 

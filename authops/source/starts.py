@@ -7,18 +7,14 @@ is now is handed in. A time that a country's zones read in several ways is refus
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from importlib.resources import files
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from authops.words import durations
-from authops.words.errors import ParameterError, UsageError
+from authops.words.errors import UsageError
 
-OWN_COUNTRY: Final = "usageLocation"
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CLOCK: Final = re.compile(r"(?P<day>[A-Za-z]+) (?P<hour>\d{1,2}):(?P<minute>\d{2})")
 _WORKING: Final = 5
@@ -33,28 +29,6 @@ class StartProblem(Exception):
         self.rule = rule
 
 
-@cache
-def _zones() -> dict[str, list[str]]:
-    """Country → the names of its time zones (the tz database's zone.tab)."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for line in (files("tzdata.zoneinfo") / "zone.tab").read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            country, _, zone = line.split("\t")[:3]
-            found[country].append(zone)
-    return dict(found)
-
-
-def zones(country: str, time_zone: str) -> Sequence[ZoneInfo]:
-    """The zones a person's time may be of. `time_zone`: one, or `usageLocation`. Raises `ParameterError`."""
-    names = _zones().get(country.upper(), []) if time_zone == OWN_COUNTRY else [time_zone]
-    try:
-        return [ZoneInfo(name) for name in names]
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ParameterError(
-            f"time_zone {time_zone!r} is no time zone", remedy="write usageLocation, Europe/Amsterdam or UTC, say"
-        ) from error
-
-
 def read(text: str, now: datetime, where: Sequence[ZoneInfo]) -> datetime | None:
     """The moment (UTC) a start means; None for `now`. Raises `StartProblem`."""
     said = " ".join(text.split())
@@ -66,11 +40,6 @@ def read(text: str, now: datetime, where: Sequence[ZoneInfo]) -> datetime | None
     if found < now - _EARLY:
         raise StartProblem("start_past", f"{said} is over; write a time that is to come, or now")
     return found
-
-
-def local_zone(where: Sequence[ZoneInfo]) -> ZoneInfo:
-    """The zone to tell a time in: the only one, or the first of a country's."""
-    return where[0] if where else ZoneInfo("UTC")
 
 
 def _duration(said: str, now: datetime) -> datetime | None:

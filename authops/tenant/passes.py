@@ -22,6 +22,7 @@ from authops.tenant import directory
 from authops.tenant.unknown import said
 from authops.words import retirement
 from authops.words.errors import GraphError, GuardStop
+from authops.words.frames import HELD, frame
 
 _log = logging.getLogger(__name__)
 _ASK: Final = "ask for Policy.Read.AuthenticationMethod; nothing was planned, and nothing written"
@@ -62,7 +63,7 @@ async def policy(graph: Graph) -> PassPolicy:
 def external(users: pd.DataFrame) -> list[dict[str, str]]:
     """HELD rows of external users (USERS), to whom Graph gives no pass."""
     named = zip(users["user_id"], users["user_principal_name"], strict=True)
-    return [_row(user, "external_user") for user, name in named if retirement.is_external(name)]
+    return [_row(user, "external_user") for user, name in named if retirement.is_external(name) != "no"]
 
 
 async def at_risk(graph: Graph, users: pd.DataFrame) -> list[dict[str, str]]:
@@ -104,3 +105,12 @@ async def registered(
 def _lasts(known: Mapping[str, reported.Meaning], name: str) -> bool:
     meaning = known.get(name)
     return meaning is not None and meaning.factor and meaning.lasts
+
+
+def served(users: pd.DataFrame, registered: Mapping[str, list[str]], on_registered: str = "hold") -> pd.DataFrame:
+    """HELD rows of people (USERS) who need no pass, or of whom that is not known (`registered`); none with `allow`."""
+    if on_registered == "allow":
+        return frame(HELD, [])
+    ids = [user for user in users["user_id"] if user]
+    unread = [_row(user, "methods_unread") for user in ids if user not in registered]
+    return frame(HELD, [*unread, *(_row(user, "has_method") for user in ids if registered.get(user))])
