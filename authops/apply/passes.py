@@ -17,6 +17,7 @@ import pandas as pd
 from authops.apply.change import Change
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
+from authops.handover import opening
 from authops.handover.handover import Code, HandOver, Letter, Receipt
 from authops.methods import temporary_access_pass as passes
 from authops.methods.kinds import KINDS
@@ -154,3 +155,23 @@ async def delete(graph: Graph, there: Mapping[Change, str]) -> set[Change]:
 def said(given: Receipt) -> str:
     """A receipt as the journal keeps it: how, where, when. Never a code."""
     return f"handed over: {given.how}, {given.where}, {given.at.isoformat(timespec='seconds')}"
+
+
+def handing(
+    plan: Any, approved: pd.DataFrame, people: pd.DataFrame, hand_over: str, folder: str, *, language: str, **how: str
+) -> Handing | None:
+    """Where the codes of the passes among approved changes (CHANGES) go; None where there are none, or none is named.
+
+    `plan`: theirs. `how`: as `handover.open` has it. Raises `HandOverError`, `ParameterError`.
+    """
+    kinds = [name for name, kind in KINDS.items() if kind.secret]
+    if not hand_over or not (approved["method"].isin(kinds) & approved["action"].ne("remove")).any():
+        return None
+    rows = plan.header.get("rules", {}).get("rows", {})
+    opened = opening.open(hand_over, folder=folder, **how)
+    return Handing(opened, people, language, str(rows.get("time_zone", zones.OWN_COUNTRY)))
+
+
+def where_codes_go(given: Handing | None) -> dict[str, str]:
+    """For people."""
+    return {"codes of passes go": f"by {given.hand_over.name}" if given else "nowhere: no pass is made"}
