@@ -158,7 +158,7 @@ def said(given: Receipt) -> str:
 
 
 def handing(
-    plan: Any, approved: pd.DataFrame, people: pd.DataFrame, hand_over: str, folder: str, *, language: str, **how: str
+    plan: Any, approved: pd.DataFrame, people: pd.DataFrame, hand_over: str, folder: str, *, language: str, **how: Any
 ) -> Handing | None:
     """Where the codes of the passes among approved changes (CHANGES) go; None where there are none, or none is named.
 
