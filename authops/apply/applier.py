@@ -234,14 +234,15 @@ class Applier:
         """Write one change for each of some users; returns the users whose change Graph shows, and who was put off."""
         made: set[str] = set()
         late: list[Change] = []
-        waiting = await self._unheld(wave)
+        waiting = wave
         while waiting and self._may_write():
             count, sent_at = await self.graph.pace.turn([c.request for c in waiting])
             if not self._may_write():
                 self.graph.pace.give_back("writes", count)
                 break
             part, waiting = waiting[:count], waiting[count:]
-            ready, done, put_off = await self._still_as_planned(part, patience)
+            # Each time: a turn, and what is written again, can take minutes.
+            ready, done, put_off = await self._still_as_planned(await self._unheld(part), patience)
             stale = [c for c in ready if not self._reader.fresh([c])]
             ready = [c for c in ready if self._reader.fresh([c])]
             if not self._may_write():  # reading takes its time

@@ -140,7 +140,8 @@ def _same(before: pd.Series[str], wanted: pd.DataFrame, asked: Any) -> Any:
     value = wanted["value"]
     same = (before == value).to_numpy() & asked
     differ = np.flatnonzero(asked & ~same)
-    pairs = zip(wanted["method"].iloc[differ], before.iloc[differ], value.iloc[differ], strict=True)
+    columns_ = (wanted["method"], before, value)
+    pairs = zip(*(column.to_numpy(dtype=object)[differ] for column in columns_), strict=True)
     same[differ] = [KINDS[method].same(one, other) for method, one, other in pairs]
     return same
 
