@@ -92,12 +92,15 @@ def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
     if state is None or not state["known"]:
         return False
-    same, found = KINDS[row["method"]].same, str(state["value"])
-    return not (same(found, row["after"]) or same(found, row["before"]))
+    kind, found = KINDS[row["method"]], str(state["value"])
+    if kind.secret:  # only the very one that run made is its own
+        return bool(found) and not kind.same(found, row["found"] or row["after"])
+    return not (kind.same(found, row["after"]) or kind.same(found, row["before"]))
 
 
 def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
-    intent = "leave" if foreign else "set" if row["before"] else "remove"
+    gone = KINDS[row["method"]].secret  # what was replaced cannot be put back
+    intent = "leave" if foreign else "set" if row["before"] and not gone else "remove"
     who = {"line": row["line"], "user": row["user_id"], "method": row["method"]}
     value = row["before"] if intent == "set" else ""
     return who | {"intent": intent, "value": value, "overwrite": True, "note": "", "ticket": row["ticket"]}

@@ -16,7 +16,10 @@ from authops.words.errors import ParameterError, PlanError, SourceError
 
 _READ: Final = ("source", "scope_file", "prices")
 # Runbook → what it needs in its run folder, and which runbooks leave that there.
-_NEEDS: Final = {"apply": ("plan.json", ("preview", "undo")), "verify": ("journal.sqlite", ("apply",))}
+_NEEDS: Final = {
+    "apply": ("plan.json", ("preview", "undo", "passes", "cleanup")),
+    "verify": ("journal.sqlite", ("apply",)),
+}
 _FIRST: Final = {
     "apply": "run preview first: authops run preview apply …; or go on in its folder: --run-dir RUN",
     "verify": "apply first: authops run apply verify …; or go on in its folder: --run-dir RUN",

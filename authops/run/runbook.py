@@ -32,6 +32,7 @@ RUNBOOKS: Final = {
     "undo": "5_undo.ipynb",
     "campaign": "6_campaign.ipynb",
     "retirement": "7_retirement.ipynb",
+    "passes": "8_passes.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
