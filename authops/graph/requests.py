@@ -110,6 +110,22 @@ def user(name: str) -> Request:
     return Request("GET", _for_user(_user_path(), name))
 
 
+def manager(user_id: str) -> Request:
+    """A user's manager (Graph: list manager)."""
+    return Request("GET", _for_user(_manager_path(), user_id))
+
+
+def risky_users() -> Request:
+    """Who is at risk, or confirmed compromised (Graph: list riskyUsers); IdentityRiskyUser.Read.All, P2."""
+    from msgraph.generated.identity_protection.risky_users.risky_users_request_builder import (
+        RiskyUsersRequestBuilder as Builder,
+    )
+
+    said = "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'"
+    query = Builder.RiskyUsersRequestBuilderGetQueryParameters(filter=said, select=["id"], top=500)
+    return Request("GET", _path(_api().identity_protection.risky_users.to_get_request_information(_with(query))))
+
+
 def registrations(top: int | None = 999) -> Request:
     """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented.
 
@@ -273,6 +289,11 @@ def _user_path() -> str:
 
     query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
     return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _manager_path() -> str:
+    return _path(_api().users.by_user_id(_STAND_IN).manager.to_get_request_information())
 
 
 @cache

@@ -53,6 +53,19 @@ def _kinds(verb: str) -> tuple[Need, ...]:
 
 READS: Final = _kinds("read")
 WRITES: Final = _kinds("write")
+READ_PASSES: Final = Need("read Temporary Access Passes", KINDS["temporaryAccessPass"].reads)
+WRITE_PASSES: Final = Need(
+    "make Temporary Access Passes",
+    KINDS["temporaryAccessPass"].writes,
+    "a plan of passes is refused by Graph, pass by pass",
+    rarely=True,
+)
+RISK: Final = Need(
+    "see who is at risk",
+    ("IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"),
+    "nobody is held for being at risk",
+    rarely=True,
+)
 PEOPLE: Final = Need("read people", ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY))
 REPORT: Final = Need("read the registration report", ("AuditLog.Read.All",))
 ADMINS: Final = Need(
@@ -109,12 +122,17 @@ STANDING_METHODS: Final = Need(
 )
 STANDING_REPORT: Final = replace(REPORT, without="everybody is read one by one, and last sign-ins are not known")
 
+HOLDERS: Final = Need(
+    "see who has a method that lasts",
+    ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
+    "everybody is held, unless on_registered: allow",
+)
 _JUDGE: Final = (PEOPLE, *READS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "tour": (),
     "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
-    "apply": (PEOPLE, *WRITES, ADMINS, POLICY, GROUPS, DEFAULTS),
+    "apply": (PEOPLE, *WRITES, WRITE_PASSES, ADMINS, POLICY, GROUPS, DEFAULTS),
     "verify": (*READS, WITNESS),
     "undo": _JUDGE,
     "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),
@@ -127,6 +145,7 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
         STANDING_ADMINS,
         SHOW_LICENCES,
     ),
+    "passes": (PEOPLE, READ_PASSES, replace(POLICY, without=""), HOLDERS, ADMINS, GROUPS, RISK, LICENCES),
 }
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {
@@ -138,6 +157,9 @@ ROLE_IDS: Final = {
     "Policy.Read.AuthenticationMethod": "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
     "Policy.ReadWrite.AuthenticationMethod": "29c18626-4985-4dcd-85c0-193eef327366",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "IdentityRiskyUser.Read.All": "dc5007c0-2d7d-4c42-879c-2dab87571379",
+    "UserAuthMethod-TAP.Read.All": "bf82209c-b22b-4747-ac88-a68be99032cf",
+    "UserAuthMethod-TAP.ReadWrite.All": "627169a8-8c15-451c-861a-5b80e383de5c",
     "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
 }
 

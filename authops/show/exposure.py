@@ -17,21 +17,21 @@ from authops.words.figures import number
 from authops.words.retirement import LATER, Dates
 
 COLOURS: Final = {
-    "blocked": "remove",
-    "reset only": "update",
-    "nothing": "blocked",
-    "not known": "keep",
-    "disabled": "keep",
-    "covered": "add",
+    "covered": "best",
+    "reset only": "weak",
+    "blocked": "bad",
+    "nothing": "worst",
+    "not known": "dark",
+    "disabled": "few",
 }
 _TILES: Final = {
-    "blocked": ("blocked on {everybody}", "remove"),
-    "blocked later": ("blocked on {later}", "remove"),
-    "reset only": ("only password reset is lost", "update"),
-    "covered": ("covered", "add"),
-    "nothing": ("nothing registered", "blocked"),
-    "disabled": ("disabled", "keep"),
-    "not known": ("not known", "keep"),
+    "blocked": ("blocked on {everybody}", "bad"),
+    "blocked later": ("blocked on {later}", "bad"),
+    "reset only": ("only password reset is lost", "weak"),
+    "covered": ("covered", "best"),
+    "nothing": ("nothing registered", "worst"),
+    "disabled": ("disabled", "few"),
+    "not known": ("not known", "dark"),
 }
 _COLUMNS: Final = {
     "status": "status", "user_principal_name": "user", "department": "department", "admin": "admin",
@@ -47,7 +47,7 @@ _MOVES: Final = {
     "now known": "info",
     "left": "keep",
 }
-_TREND: Final = {"blocked": "remove", "reset only": "update", "not known": "keep", "covered": "add"}
+_TREND: Final = {"blocked": "bad", "reset only": "weak", "not known": "dark", "covered": "best"}
 _MOST: Final = 12
 # Letters that stay on one line: of a name, of any other cell.
 _NAME, _WORD = 36, 18

@@ -16,16 +16,15 @@ from authops.words.figures import number, percent
 from authops.words.redaction import mask
 
 COLOURS: Final = {
-    "passwordless": "add",
-    "app or key": "bar",
-    "phone only": "update",
-    "no lasting factor": "blocked",
-    "nothing": "remove",
-    "unknown": "keep",
+    "passwordless": "best",
+    "app or key": "good",
+    "phone only": "weak",
+    "no lasting factor": "bad",
+    "nothing": "worst",
+    "unknown": "dark",
 }
-_CSS: Final = {"bar": "info"}
 _CHANGE_CSS: Final = {
-    "became phone only": "update",
+    "became phone only": "weak",
     "weaker": "remove",
     "stronger": "add",
     "methods changed": "info",
@@ -44,17 +43,14 @@ _SETTINGS: Final = {
     _OPT_OUT: "opted out of the passkey migration (beta)",
 }
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
-_REASON_COLOURS: Final = ("bar", "add", "blocked", "update", "remove", "keep")
+_REASON_COLOURS: Final = ("bar", "few", "many")
 _MOST: Final = 12
 
 
 def standings(coverage: pd.DataFrame) -> View:
     """Big tiles: how many people stand where, what each word means, and the administrators to look at first."""
     found = coverage["standing"].value_counts()
-    parts = [
-        tile(name, int(found.get(name, 0)), _CSS.get(COLOURS[name], COLOURS[name]), percent(_share(found, name)))
-        for name in STANDINGS
-    ]
+    parts = [tile(name, int(found.get(name, 0)), COLOURS[name], percent(_share(found, name))) for name in STANDINGS]
     said, kind = _administrators(coverage)
     whole = charts.stacked([("everybody", _counts(found))], COLOURS, title="Where people stand")
     words = note("; ".join(f"{name}: {meaning}" for name, meaning in STANDINGS.items()))
@@ -120,7 +116,7 @@ def people(coverage: pd.DataFrame, *, limit: int = 100) -> View:
     keys = ["standing", "user_principal_name", "department", "country", "admin", "methods"]
     rows = _records(coverage.head(limit))
     lines = [[str(r[k]) for k in keys] for r in rows]
-    kinds = [_CSS.get(COLOURS[r["standing"]], COLOURS[r["standing"]]) for r in rows]
+    kinds = [COLOURS[r["standing"]] for r in rows]
     cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
     said = f"{number(len(rows))} of {number(len(coverage))} shown; all of them in the exported files"
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")

@@ -152,6 +152,18 @@ def batch_without_body(door):
     return door.batch({"id": "1", "method": "POST", "url": url}).status_code
 
 
+def pass_for_ada(door, **policy):
+    kind = "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration"
+    where = f"{POLICY}/authenticationMethodConfigurations/TemporaryAccessPass"
+    door.call("PATCH", where, json={"@odata.type": kind, **policy})
+    asked = {"isUsableOnce": False}
+    return door.call("POST", authentication(door, "Ada Empty", "temporaryAccessPassMethods"), json=asked).status_code
+
+
+def pass_outside(door):
+    return pass_for_ada(door, excludeTargets=[{"id": door.user("Ada Empty"), "targetType": "user"}])
+
+
 def status(path):
     return lambda door: door.call("GET", path).status_code
 
@@ -162,6 +174,9 @@ def plain_counts(door):
 
 # What is looked at, and what is seen with each value.
 SEEN = {
+    "pass_outside_policy": (pass_outside, {"given": 201, "refused": 400}),
+    "pass_policy_off": (lambda d: pass_for_ada(d, state="disabled"), {"refused": 400, "given": 201}),
+    "pass_once_by_policy": (lambda d: pass_for_ada(d, isUsableOnce=True), {"made": 201, "refused": 400}),
     "sms_taken_text": (
         lambda d: add(d, "Milo Wants", TAKEN).json()["error"]["message"],
         {"The phone number is already in use for SMS sign-in.": "The phone number is already in use for SMS sign-in."}

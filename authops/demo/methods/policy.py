@@ -12,7 +12,7 @@ from authops.demo.odata.query import canonical
 from authops.demo.world.tenant import Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Callable, Container, Set
 
     from authops.demo.odata.calls import Call
     from authops.demo.reports.audits import Audits
@@ -71,13 +71,24 @@ class Policies:
         """Rule `tenant`, and write changes down in `audits`."""
         self.tenant, self.audits = tenant, audits
         tenant.sms_sign_in_for = self.sms_sign_in_for
-        tenant.passes_allowed = lambda: self._of("TemporaryAccessPass")["state"] == "enabled"
+        tenant.passes_allowed = self.pass_for
+        self.members: Callable[[str], Container[str]] = lambda _group: ()
 
     @property
     def current(self) -> dict[str, Any]:
         """What is in force."""
         found: dict[str, Any] = self.tenant.meta.get("policy") or defaults(str(self.tenant.meta["seed"]))
         return found
+
+    def pass_for(self, user: User) -> bool:
+        """Return whether the policy lets a user use a temporary access pass."""
+        found = self._of("TemporaryAccessPass")
+        left_out = any(self._means(target, user) for target in found.get("excludeTargets", []))
+        meant = any(self._means(target, user) for target in found["includeTargets"])
+        return found["state"] == "enabled" and meant and not left_out
+
+    def _means(self, target: dict[str, Any], user: User) -> bool:
+        return target["id"] in (user.id, "all_users") or user.id in self.members(target["id"])
 
     def sms_sign_in_for(self, user: User) -> bool:
         """Return whether the policy lets a user sign in with a text message (never a guest)."""

@@ -57,6 +57,7 @@ class Wire:
         self.tenant, self.weather, self.root = tenant, weather, root
         self.reports, self.groups, self.audits = registration.Reports(), Groups(memberships), Audits(tenant)
         self.policies = Policies(tenant, self.audits)
+        self.policies.members = lambda group: memberships.deep(group) if group in memberships.groups else ()
         self.authority, self.memberships = Authority(tenant, memberships), memberships
         self.dice = random.Random(seed)
         # Asked anew each time: a test may hand the tenant another clock.

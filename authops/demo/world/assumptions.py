@@ -110,6 +110,16 @@ ALL = (
     Assumption(
         "qr_code_pin_in_v1", "yes", ("no",), "whether v1.0 has /authentication/qrCodePinMethod (a page says so)"
     ),
+    Assumption(
+        "pass_outside_policy",
+        "given",
+        ("refused",),
+        "a pass for somebody whom the pass policy leaves out (pages differ)",
+    ),
+    Assumption("pass_policy_off", "refused", ("given",), "a pass for anybody while the pass policy is off"),
+    Assumption(
+        "pass_once_by_policy", "made", ("refused",), "isUsableOnce false where the policy makes every pass one-time"
+    ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )
 _BY_NAME = {a.name: a for a in ALL}
