@@ -15,6 +15,13 @@ from authops.words.errors import ParameterError
 from authops.words.frames import CURRENT, OUTCOME_ROWS, PROBLEMS, WANTED, check, empty, frame
 
 _WRITTEN: Final = ("applied", "applied_with_note", "unknown")
+REASONS: Final = plan.REASONS | {
+    "no_method": "the run took it away; the value from before is put back",
+    "overwrite_allowed": "the run replaced it; the value from before is put back",
+    "blank_removes": "the run added it; nothing was there before",
+    "equal_number": "it is already as it was before the run",
+    "nothing_to_remove": "what the run added is gone already",
+}
 
 
 def written(recorded: pd.DataFrame, *, users: Iterable[str] = (), until: str = "") -> pd.DataFrame:
@@ -65,6 +72,16 @@ def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header:
     left = slots.isin(foreign) & (changes["reason"] != "current_unknown")
     changes.loc[left, ["action", "reason"]] = ["blocked", "not_as_written"]
     return Plan(changes, made.problems, made.header)
+
+
+def ending(made: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
+    """(status, headline) of an undo: what is taken back, and what cannot be."""
+    status, said = plan.ending(made, broken, approve)
+    stays = made.changes.loc[made.changes["action"].eq("blocked"), "reason"].value_counts()
+    why = ", ".join(f"{count:,}: {REASONS.get(str(code), str(code))}" for code, count in stays.items())
+    return status, said.replace("planned:", "to take back:", 1) + (
+        f"; {int(stays.sum()):,} cannot be taken back ({why})" if len(stays) else ""
+    )
 
 
 def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:

@@ -102,6 +102,17 @@ def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
     return Parameter(node.target.id, kind, ast.literal_eval(node.value), comment, choices)
 
 
+def explained(runbook: str) -> list[tuple[str, str]]:
+    """Each parameter with its meaning, and what it is when nothing is said; for the command line's help."""
+    told = []
+    usual = {**{n: p.default for n, p in declared(runbook).items()}, **effective([runbook])[runbook]}
+    for name, parameter in declared(runbook).items():
+        if name not in _SET_BY_RUNNER:
+            shown = json.dumps(usual[name], ensure_ascii=False) if usual[name] != "" else "empty"
+            told.append((name, f"{parameter.help or ' | '.join(parameter.choices)}  [{shown}]"))
+    return told
+
+
 def effective(
     runbooks: Sequence[str],
     files: Sequence[Path] = (),

@@ -292,7 +292,11 @@ async def group_users(graph: Graph, group: str) -> set[str]:
 
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     """The authentication methods policy's configurations by id; Policy.Read.AuthenticationMethod."""
-    policy = await graph.page(requests.methods_policy())
+    return configurations(await graph.page(requests.methods_policy()))
+
+
+def configurations(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The configurations of a policy by id. Raises `GraphError` for a list that is none, or not clear."""
     found = policy.get("authenticationMethodConfigurations")
     if not isinstance(found, list):
         raise GraphError("the policy came without its configurations, so it is not known", status=200)
@@ -309,11 +313,12 @@ async def managers(graph: Graph, user_ids: Iterable[str], *, tick: Tick = nothin
     return {user: name for user, name in found.items() if name}
 
 
-async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
+async def defaults(graph: Graph, *, needed: bool = True, tick: Tick = nothing) -> pd.DataFrame:
     """The report, for the default methods; empty when it is not `needed`, or, with a warning, not to be had."""
     if needed:
+        tick(0)
         try:
-            return await registrations(graph)
+            return await registrations(graph, tick=tick)
         except GraphError as error:
             if error.status not in NOT_FOR_US:
                 raise
@@ -346,6 +351,15 @@ async def people(graph: Graph, *, tick: Tick = nothing) -> pd.DataFrame:
         rows.add(user_row(user) | {"licences": " ".join(sorted(names.get(sku, sku) for sku in ids))})
         tick(len(rows))
     return _once_each(rows)
+
+
+async def tenant_name(graph: Graph) -> str:
+    """What the tenant calls itself, where that may be read (Organization.Read.All); "" elsewhere."""
+    try:
+        found = (await graph.page(requests.organization())).get("value") or [{}]
+    except GraphError:
+        return ""
+    return text(found[0], "displayName") if isinstance(found[0], dict) else ""
 
 
 async def licence_names(graph: Graph) -> dict[str, str]:
