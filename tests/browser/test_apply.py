@@ -13,12 +13,6 @@ from tests.running import FULL_NUMBER, ROOT
 
 MOVING = re.compile(r"\d+ of \d+ changes · [\d.,]+/s · .+ left · .*\d+ applied")
 
-# What a tab that comes back will find in the file.
-SAVED = """async ([name, token]) => {
-  const told = await fetch(`/api/contents/${name}?token=${token}`);
-  return (await told.text()).includes("widget-view");
-}"""
-
 
 def settled(run: Path) -> int:
     with sqlite3.connect(f"file:{run / 'journal.sqlite'}?mode=ro", uri=True) as journal:
@@ -38,7 +32,7 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     moving = watched.page.locator(".head .note", has_text=MOVING)
     moving.wait_for()  # it came into view, however far down Run All went
     watched.page.locator(".jp-Cell", has=moving).screenshot(path=str(images / "apply.png"))
-    watched.page.wait_for_function(SAVED, arg=[notebook, watched.lab.token])
+    watched.kept(notebook)
 
     # the tab is closed in the middle; another finds the apply, and stops it
     watched.page.close()
