@@ -99,12 +99,18 @@ SHOW_LICENCES: Final = replace(LICENCES, without="licences are shown by their id
 SHOW_ADMINS: Final = replace(ADMINS, without="the report alone says who is an administrator, not who is eligible")
 IN_SCOPE: Final = replace(READS[0], what="read the phones of a scope", without="no scope can be read", rarely=True)
 GROUP_IN_SCOPE: Final = replace(GROUPS, without="no scope can be a group", rarely=True)
-CAMPAIGN: Final = replace(POLICY, what="read the campaign", without="")
+CAMPAIGN: Final = replace(POLICY, what="read the campaign, and whether the tenant opted out (beta)", without="")
 WRITE_CAMPAIGN: Final = Need(
-    "change the campaign", ("Policy.ReadWrite.AuthenticationMethod",), "dry runs only; a change is refused"
+    "change the campaign, and opt out (beta)",
+    ("Policy.ReadWrite.AuthenticationMethod",),
+    "dry runs only; a change is refused",
 )
-CAMPAIGN_GROUPS: Final = replace(GROUPS, without="targets that are groups cannot be told person by person")
-STANDING_POLICY: Final = replace(POLICY, without="whom the policy lets use what, and the campaign, are not known")
+CAMPAIGN_GROUPS: Final = replace(
+    GROUPS, without="of whom a target means by a group, it is not known whether they are asked"
+)
+STANDING_POLICY: Final = replace(
+    POLICY, without="whom the policy lets use what, the campaign, and whether the tenant opted out are not known"
+)
 STANDING_GROUPS: Final = replace(GROUPS, without="of whom the policy means by a group, that is not known")
 STANDING_ADMINS: Final = replace(
     ADMINS, without="the report alone says who is an administrator, and nobody is known to be later than the others"

@@ -92,9 +92,14 @@ def _left(day: str, today: dt.date) -> str:
     return f"{count} past" if day and day < today.isoformat() else f"{count} until"
 
 
-def by_itself(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
-    """What Microsoft does without anybody asking: when, with whom, how many of these people that is, and the source."""
-    counts = _concerned(exposed)
+def by_itself(
+    exposed: pd.DataFrame, when: Dates, today: dt.date, opt_out: str = "not known", remarks: Sequence[str] = ()
+) -> View:
+    """What Microsoft does without anybody asking: when, with whom, how many of these people that is, and the source.
+
+    `opt_out`: whether the tenant opted out of the passkey migration; `remarks`: what the campaign does, for people.
+    """
+    counts = _concerned(exposed, opt_out)
     heads = ["date", "", "what", "whom", "here", "source"]
     rows = [{**row, "date": getattr(when, row["name"], row["date"]) or _UNNAMED} for row in when.rows]
     lines = [
@@ -103,15 +108,16 @@ def by_itself(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
         for row in rows
     ]  # fmt: skip
     cells = [("keep" if line[1] == "done" else "info", [tight(c) for c in line]) for line in lines]
-    return View(table(heads, cells), plain_table(heads, lines))
+    return View(table(heads, cells) + "".join(map(note, remarks)), "\n".join([plain_table(heads, lines), *remarks]))
 
 
-def _concerned(exposed: pd.DataFrame) -> dict[str, str]:
+def _concerned(exposed: pd.DataFrame, opt_out: str) -> dict[str, str]:
     inside = exposed["scope"].isin(("methods policy", "per-user MFA"))
     blocked, late = exposed["status"] == "blocked", exposed["cohort"].isin(LATER)
     asked, gone = exposed["campaign"] == "asked", exposed["reset"] == "profile only"
     return {
-        "passkeys": f"{number(int(inside.sum()))} may use SMS or voice; the campaign asks {number(int(asked.sum()))}",
+        "passkeys": f"{number(int(inside.sum()))} may use SMS or voice; the campaign asks {number(int(asked.sum()))}; "
+        f"the tenant's opt-out: {opt_out}",
         "reset": f"{number(int(gone.sum()))} have only what their profile says",
         "everybody": f"{number(int((blocked & ~late).sum()))} are stopped until they register a passkey",
         "later": f"{number(int((blocked & late).sum()))} are stopped until they register a passkey",

@@ -33,13 +33,16 @@ _CHANGE_CSS: Final = {
     "no longer in the report": "keep",
     "now in the report": "info",
 }
+_OPT_OUT: Final = "passkeyDynamicMigration"
 _SETTINGS: Final = {
     "state": "state",
     "snoozeDurationInDays": "days a person may put it off",
     "includeTargets": "asked",
     "excludeTargets": "not asked",
+    "enforceRegistrationAfterAllowedSnoozes": "after three times it is forced",
+    _OPT_OUT: "opted out of the passkey migration (beta)",
 }
-_ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info"}
+_ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
 _REASON_COLOURS: Final = ("bar", "few", "many", "some")
 _MOST: Final = 12
 
@@ -195,20 +198,27 @@ def _detail(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def settings(before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str]) -> View:
-    """Two campaigns side by side; what would change is coloured. `known`: names of users and groups by id."""
-    names = [name for name in _SETTINGS if name in before or name in after]
+def settings(
+    before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str], remarks: Sequence[str] = ()
+) -> View:
+    """Two campaigns side by side; what would change is coloured. `known`: names of users and groups by id; `remarks`:
+    what the settings to come mean.
+    """
+    names = [name for name in _SETTINGS if name in before or name in after or name == _OPT_OUT]
     names += sorted((set(before) | set(after)) - set(names))
     heads = ["setting", "now", "then"]
-    lines = [[_SETTINGS.get(n, n), _setting(before.get(n), known), _setting(after.get(n), known)] for n in names]
+    lines = [[_SETTINGS.get(n, n), _setting(n, before, known), _setting(n, after, known)] for n in names]
     cells = [("" if line[1] == line[2] else "update", [text(c) for c in line]) for line in lines]
-    return View(table(heads, cells), plain_table(heads, lines))
+    return View(table(heads, cells) + "".join(map(note, remarks)), "\n".join([plain_table(heads, lines), *remarks]))
 
 
-def _setting(value: Any, known: Mapping[str, str]) -> str:
+def _setting(name: str, settings: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    value = settings.get(name)
     if isinstance(value, list):
         return "; ".join(f"{t.get('targetType')} {known.get(t['id'], t['id'])}{_towards(t)}" for t in value) or "nobody"
-    return "not set" if value is None else str(value)
+    if value is None:
+        return "not known" if name == _OPT_OUT else "not set"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _towards(target: Mapping[str, Any]) -> str:

@@ -292,7 +292,11 @@ async def group_users(graph: Graph, group: str) -> set[str]:
 
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     """The authentication methods policy's configurations by id; Policy.Read.AuthenticationMethod."""
-    policy = await graph.page(requests.methods_policy())
+    return configurations(await graph.page(requests.methods_policy()))
+
+
+def configurations(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The configurations of a policy by id. Raises `GraphError` for a list that is none, or not clear."""
     found = policy.get("authenticationMethodConfigurations")
     if not isinstance(found, list):
         raise GraphError("the policy came without its configurations, so it is not known", status=200)

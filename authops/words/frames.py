@@ -189,7 +189,7 @@ NUDGES: Final = _shape(
     standing=("text", "as in COVERAGE"),
     before=("text", "one of campaign.REASONS under the present settings"),
     after=("text", "the same under the settings to come"),
-    change=("text", "newly asked, no longer asked, still asked, or empty"),
+    change=("text", "newly asked, no longer asked, still asked, not known, or empty"),
 )
 DIFFERENCES: Final = _shape(
     user_id=("text", "object id"),

@@ -11,6 +11,7 @@ DETAILS = "/reports/authenticationMethods/userRegistrationDetails"
 POLICY = "/policies/authenticationMethodsPolicy"
 CAMPAIGN = "authenticationMethodsRegistrationCampaign"
 PASSKEY = [{"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": "fido2"}]
+OPTED = {"passkeyDynamicMigration": False}
 TAKEN = "+31 612340013"
 
 # Seen without HTTP, where time can be turned.
@@ -122,6 +123,13 @@ def campaign(door, **part):
     return door.call("PATCH", POLICY, json=body).status_code
 
 
+def opt_out_read(door):
+    """What beta shows of the opt-out, asked for by name and with all of the policy."""
+    beta = f"{door.root}/beta{POLICY}"
+    answers = [door.call("GET", beta + more) for more in ("?$select=optOutSettings", "")]
+    return [a.json().get("optOutSettings", "none") if a.status_code == 200 else a.status_code for a in answers]
+
+
 def masked(door):
     weather(door, masked=True)
     return door.phones("Ben Mobile")["mobile"]
@@ -218,6 +226,11 @@ SEEN = {
     "campaign_enforce": (
         lambda d: campaign(d, enforceRegistrationAfterAllowedSnoozes=True),
         {"refused": 400, "accepted": 200},
+    ),
+    "opt_out_read": (
+        opt_out_read,
+        {"selected": [OPTED, "none"], "shown": [OPTED, OPTED], "absent": ["none", "none"]}
+        | {"null": [None, None], "refused": [400, "none"]},
     ),
     "qr_code_pin_in_v1": (
         lambda d: d.call("GET", authentication(d, "Ada Empty", "qrCodePinMethod")).status_code,

@@ -11,7 +11,7 @@ import pytest
 
 from authops.__main__ import main
 from authops.audit import coverage, exposure_trend, quality, retirement, trend
-from authops.campaign import registration
+from authops.campaign import rules
 from authops.demo.directory.groups import Groups
 from authops.demo.faults import weather
 from authops.demo.methods.policy import Policies
@@ -70,7 +70,7 @@ def table(heading: str) -> set[str]:
         ("Problem rules", set(wanted.RULES)),
         ("Problem rules of passes", set(passes.RULES)),
         ("Standings", set(coverage.STANDINGS)),
-        ("Who a campaign asks", set(registration.REASONS)),
+        ("Who a campaign asks", set(rules.REASONS)),
         ("Statuses of the retirement", set(retirement.STATUSES)),
         ("Cohorts of the retirement", set(COHORTS)),
         ("Next steps", set(retirement.STEPS)),

@@ -96,6 +96,12 @@ ALL = (
         "campaign_enforce", "refused", ("accepted",), "enforceRegistrationAfterAllowedSnoozes on v1.0 (an Entra sample)"
     ),
     Assumption(
+        "opt_out_read",
+        "selected",
+        ("shown", "absent", "null", "refused"),
+        "when GET of beta's policy shows optOutSettings: asked for by name, always, never, empty, or 400 by name",
+    ),
+    Assumption(
         "batch_write_without_body", "refused", ("accepted",), "a POST without a body in a batch (refused in practice)"
     ),
     Assumption(
