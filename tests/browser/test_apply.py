@@ -25,7 +25,7 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     assert code == 0, said
     assert run
     tenant.knob("log", "DELETE")
-    tenant.knob("weather", "PUT", {"latency": 0.9})
+    tenant.knob("weather", "PUT", {"latency": 4.0})
     notebook = watched.lab.notebook("3_apply", mode="apply")
     watched.open(notebook)
     watched.run_all()
@@ -42,6 +42,7 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     head = page.locator(".head")
     head.locator(".note", has_text=MOVING).wait_for()
     page.locator(".ao-stop").click()
+    tenant.knob("weather", "PUT", {"latency": 0.9})
     expect(head).to_contain_text("stopping: what is in flight is settled first")
     watched.done()
     expect(head).to_contain_text("stopped (asked to stop)")
@@ -53,6 +54,7 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     assert 0 < first < 118
     assert len(tenant.writes()) == first
 
+    tenant.knob("weather", "PUT", {"latency": 2.0})
     watched.restart_and_run_all()
     head.locator(".note", has_text=MOVING).wait_for()
     watched.reach(f"text=/{first:,} changes settled/")

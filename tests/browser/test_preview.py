@@ -109,6 +109,7 @@ def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source
     for kind in ("add", "update", "remove"):
         grid.locator(f".chip.{kind}").click()
     expect(grid.locator(".row.keep")).to_have_count(0)
+    page.add_style_tag(content=".Toastify { display: none }")  # JupyterLab asks about news, and stands in the picture
     grid.screenshot(path=str(images / "preview.png"))
     assert serious(page, ".ao-grid") == []
 
@@ -156,6 +157,7 @@ def test_everything_by_keyboard_in_the_dark(watched: Watched, source: str, image
     expect(grid.locator(".row.is-excluded")).to_have_count(4)
     background = body.evaluate("node => getComputedStyle(node).backgroundColor")
     assert max(map(int, re.findall(r"\d+", background)[:3])) < 80
+    page.add_style_tag(content=".Toastify { display: none }")  # JupyterLab asks about news, and stands in the picture
     grid.screenshot(path=str(images / "preview-dark.png"))
     assert serious(page, ".ao-grid") == []
     assert cells(page) == before
