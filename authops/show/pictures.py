@@ -43,16 +43,16 @@ _SETTINGS: Final = {
     _OPT_OUT: "opted out of the passkey migration (beta)",
 }
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
-_REASON_COLOURS: Final = ("bar", "few", "many")
+_REASON_COLOURS: Final = ("bar", "few", "many", "some")
 _MOST: Final = 12
 
 
-def standings(coverage: pd.DataFrame) -> View:
+def standings(coverage: pd.DataFrame, label: str = "everybody") -> View:
     """Big tiles: how many people stand where, what each word means, and the administrators to look at first."""
     found = coverage["standing"].value_counts()
     parts = [tile(name, int(found.get(name, 0)), COLOURS[name], percent(_share(found, name))) for name in STANDINGS]
     said, kind = _administrators(coverage)
-    whole = charts.stacked([("everybody", _counts(found))], COLOURS, title="Where people stand")
+    whole = charts.stacked([(label, _counts(found))], COLOURS, title="Where people stand")
     words = note("; ".join(f"{name}: {meaning}" for name, meaning in STANDINGS.items()))
     html = tiles(parts) + whole + box(said, kind) + words
     plain = " · ".join(f"{number(n)} {name}" for name, n in _counts(found).items())

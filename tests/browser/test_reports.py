@@ -17,6 +17,7 @@ from tests.running import FULL_NUMBER, ROOT, Tenant
 
 HARM = "<img src=x onerror=document.title='owned'>"
 HARMFUL = ("milo.wants@contoso.example", "elin.eligible@contoso.example")  # one to write to, one to look at
+PICTURES = {"1_audit": "audit.png", "7_retirement": "retirement.png"}
 PAGES = ("0_tour", "1_audit", "2_preview", "3_apply", "4_verify", "5_undo", "6_campaign", "7_retirement")
 
 
@@ -125,15 +126,15 @@ def test_charts_are_drawn_and_say_their_figures_in_both_themes(
         page, _, said = page_of(browser, written[0][name], color_scheme=theme)
         parts = page.locator("svg[role=img] rect")
         assert parts.count() > 5
-        assert parts.first.bounding_box()["width"] > 20
+        assert max(parts.evaluate_all("all => all.map(part => part.getBoundingClientRect().width)")) > 20
         colours = parts.evaluate_all("all => [...new Set(all.map(part => getComputedStyle(part).fill))]")
         assert len(colours) > 3
         assert re.search(r"\d+ of \d+", page.locator("svg[role=img] g > title").first.text_content())
         assert said == []
-        if (name, theme) == ("1_audit", "light"):
+        if name in PICTURES and theme == "light":
             below = page.locator("h2", has_text="About this page").bounding_box()
             page.screenshot(
-                path=str(images / "audit.png"),
+                path=str(images / PICTURES[name]),
                 full_page=True,
                 clip={"x": 60, "y": 0, "width": 1160, "height": below["y"]},
             )
@@ -173,10 +174,10 @@ def test_every_page_leads_to_the_others_of_its_run_and_says_tenant_and_day(
     browser: Browser, written: tuple[dict[str, Path], set[str]]
 ) -> None:
     page, _, _ = page_of(browser, written[0]["3_apply"], viewport={"width": 1024, "height": 768})
-    for words in ("Contoso", "UTC", "118 changes, by"):
+    for words in ("Contoso", "UTC", re.compile(r"\d+ changes, by")):
         assert page.locator("main").get_by_text(words).first.bounding_box()["y"] < 700
     page.locator("nav.pages a", has_text="this run").click()
-    page.get_by_role("link", name="audit").click()
+    page.get_by_role("link", name="audit", exact=True).click()
     assert page.locator("h1").inner_text().startswith("Audit")
     page.locator("details.contents").click()
     page.locator("details.contents a").last.click()
