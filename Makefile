@@ -48,7 +48,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos passes month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \

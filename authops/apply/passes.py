@@ -168,8 +168,14 @@ def handing(
     if not hand_over or not (approved["method"].isin(kinds) & approved["action"].ne("remove")).any():
         return None
     rows = plan.header.get("rules", {}).get("rows", {})
-    opened = opening.open(hand_over, folder=folder, **how)
+    opened = opening.open(hand_over, folder=folder, **{name: value for name, value in how.items() if value})
     return Handing(opened, people, language, str(rows.get("time_zone", zones.OWN_COUNTRY)))
+
+
+def let_go(given: Handing | None) -> None:
+    """The hand-over lets go of what it holds: a board on the screen, say."""
+    if given is not None:
+        given.hand_over.close()
 
 
 def where_codes_go(given: Handing | None) -> dict[str, str]:
