@@ -70,7 +70,7 @@ _COVERAGE: Final = _Lens(
     coverage.DIMENSIONS, "standing", coverage.STANDINGS,
     ("nothing", "no lasting factor", "phone only", "unknown", "app or key", "passwordless"),
     coverage.by, coverage.members,
-    pictures.dimension, pictures.standings, pictures.people,
+    pictures.worst_first, pictures.standings, pictures.people,
 )  # fmt: skip
 _EXPOSURE: Final = _Lens(
     retirement.DIMENSIONS, "status", retirement.STATUSES,
@@ -95,7 +95,9 @@ class DrillDown:
         self.cross = widgets.Dropdown(options=[_NOT, *self.lens.dimensions], description="and by")
         self.standing = widgets.Dropdown(options=[_ANY, *self.lens.states], description=self.lens.column)
         self.search = widgets.Text(placeholder="part of a name", description="name")
-        self.export = widgets.Button(description="Export what is shown", disabled=folder is None)
+        self.export = widgets.Button(
+            description="Export what is shown", disabled=folder is None, layout={"width": "auto"}
+        )
         self._chart, self._list, self._said = Clicks(), widgets.HTML(), widgets.HTML()
         picks = [self.dimension, self.value, self.cross, self.standing, self.search, self.export]
         controls = widgets.HBox(picks)

@@ -77,9 +77,17 @@ def _share(found: pd.Series[int], name: str) -> float:
     return float(found.get(name, 0)) / float(found.sum()) if len(found) else float("nan")
 
 
-def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST) -> View:
-    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest first, the rest together."""
+def worst_first(coverage: pd.DataFrame, name: str) -> View:
+    """The same as `dimension`, by the share of people who have a phone only, or less."""
+    return dimension(coverage, name, worst=True)
+
+
+def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST, worst: bool = False) -> View:
+    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest (or `worst`) first, the rest together."""
     counted = by(coverage, name)
+    if worst:
+        share = counted[list(WEAK)].sum(axis=1) / counted["users"]
+        counted = counted.loc[share.sort_values(ascending=False, kind="stable").index]
     rows = [(str(r["value"]), _counts(r)) for r in _records(counted.head(most))]
     if len(counted) > most:
         rest = counted.iloc[most:][list(STANDINGS)].sum()

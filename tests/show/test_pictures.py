@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from authops.audit import quality, trend
+from authops.audit import coverage, quality, trend
 from authops.audit.coverage import STANDINGS
 from authops.show import charts, explore, pictures
 from authops.words.frames import COVERAGE, DETAILS, DIFFERENCES, NUDGES, empty, frame
@@ -163,6 +163,10 @@ def test_drilling_down_says_what_it_shows_worst_first_and_writes_just_that(
     worst = {standing: place for place, standing in enumerate(explore.DrillDown.lens.worst)}
     places = [worst[standing] for standing in it.chosen["standing"]]
     assert places == sorted(places)
+    counted = coverage.by(covered, "department").set_index("value")
+    weak = counted[list(coverage.WEAK)].sum(axis=1) / counted["users"]
+    shown = [weak[row] for row in re.findall(r'data-row="(Department [^"]+)"', it._chart.html)]
+    assert shown == sorted(shown, reverse=True)
     it.value.value = "Department 1"
     assert ">Department 1<" in it._chart.html
     assert ">everybody<" not in it._chart.html
