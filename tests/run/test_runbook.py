@@ -42,6 +42,13 @@ def test_what_is_not_declared_or_does_not_fit_is_refused(pair: tuple[str, str], 
         runbook.effective(["preview"], [], [pair])
 
 
+@pytest.mark.parametrize("written", ["[country: NO]", '["country: NO"]', "{country: NO}"])
+def test_a_list_where_one_text_is_wanted_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"scope: {written}\n")
+    with pytest.raises(ParameterError, match="scope must be str, not"):
+        runbook.effective(["audit"], [tmp_path / "mine.yaml"])
+
+
 def test_null_must_be_written_to_lift_a_limit() -> None:
     assert runbook.effective(["preview"], [], [("max_changes", "null")])["preview"]["max_changes"] is None
 
