@@ -16,8 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import yaml
-
 from authops.words import limits, yaml_file
 from authops.words.errors import ParameterError, UsageError
 from authops.words.places import project
@@ -184,12 +182,7 @@ def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) ->
 def _of_kind(text: str, kind: str) -> Any:
     if kind == "list[str]":
         return [part.strip() for part in text.split(",") if part.strip()]
-    if kind == "str":
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+    return text if kind == "str" else yaml_file.of_text(text)
 
 
 def _checked(
