@@ -7,7 +7,8 @@
 Cosmic Ray makes the mutants (it is put beside the tests when it is missing). A process that has loaded everything but
 authops forks for each of them: there the module says what the mutant says, in a copy of the project, and the tests that
 run through the mutated statement (as coverage.py tells; for a constant of the module all that run through the module)
-are asked, the quickest first. A mutant is killed when one fails, or takes far longer than usual. Survivors are printed.
+are asked, the quickest first, and the slow ones of them only where all others pass. A mutant is killed when one fails,
+or takes far longer than usual. Survivors are printed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -44,8 +46,23 @@ MODULES: Final = (
 )
 TESTS: Final = ("tests/apply", "tests/plan", "tests/tenant", "tests/run/test_run.py")
 # Tests that ask other processes, which know nothing of a mutant.
-_PYTEST: Final = ("--deselect=tests/apply/test_kills.py", "-pno:cacheprovider", "-pno:xdist", "-q", "-Wignore::pytest.PytestAssertRewriteWarning")
-_HEAVY: Final = ("pandas", "pyarrow.parquet", "hypothesis", "httpx", "msgraph", "azure.identity", "openpyxl", "kiota_http")
+_PYTEST: Final = (
+    "--deselect=tests/apply/test_kills.py",
+    "-pno:cacheprovider",
+    "-pno:xdist",
+    "-q",
+    "-Wignore::pytest.PytestAssertRewriteWarning",
+)
+_HEAVY: Final = (
+    "pandas",
+    "pyarrow.parquet",
+    "hypothesis",
+    "httpx",
+    "msgraph",
+    "azure.identity",
+    "openpyxl",
+    "kiota_http",
+)
 _SWAPS: Final = ("Comparison", "AndWithOr", "OrWithAnd", "TrueWithFalse", "FalseWithTrue", "NumberReplacer", "AddNot")
 # Of texts and small numbers, which are what is compared here, identity says the same as equality.
 _SAME: Final = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
@@ -168,7 +185,7 @@ def _measure(place: Path, notes: Path) -> int:
     coverage = Coverage(data_file=str(place / "coverage.db"), source=["authops"], config_file=False)
     contexts = Contexts(coverage)
     coverage.start()
-    ended = pytest.main([*_PYTEST, *TESTS], plugins=[contexts])
+    ended = pytest.main([*_PYTEST, "-mnot slow", *TESTS], plugins=[contexts])
     coverage.stop()
     coverage.save()
     through = {module: _through(place / "coverage.db", module) for module in MODULES}
@@ -195,7 +212,7 @@ def _at(place: Path) -> None:
     os.setsid()
     os.chdir(place)
     sys.path.insert(0, str(place))
-    null = os.open(os.environ.get("MUT_LOG", os.devnull), os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
 
@@ -208,26 +225,25 @@ class Altered(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.path = str(place / "authops" / f"{mutant.module}.py")
 
     def find_spec(self, fullname: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
-        return importlib.util.spec_from_file_location(fullname, self.path, loader=self) if fullname == self.name else None
+        return (
+            importlib.util.spec_from_file_location(fullname, self.path, loader=self) if fullname == self.name else None
+        )
 
     def exec_module(self, module: ModuleType) -> None:
         exec(compile(self.code, self.path, "exec"), module.__dict__)
 
 
-def killed(mutant: Mutant, place: Path, judges: Judges) -> bool:
-    """Whether a test notices, each asked in a process of its own."""
+def killed(mutant: Mutant, place: Path, judges: Judges, which: str) -> bool:
+    """Whether a test of which (as pytest's -m says) notices, asked in a process of its own."""
     if life := os.fork():
         _, status = os.waitpid(life, 0)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(life, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        return status != 0
+        return status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED << 8)
     _at(place)
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / str(os.getpid()))
     sys.meta_path.insert(0, Altered(mutant, place))
-    ended = pytest.main([*_PYTEST, "-x", *judges.of(mutant)], plugins=[Patience(judges.took)])
-    os._exit(1 if int(ended) else 0)
+    os._exit(pytest.main([*_PYTEST, "-x", f"-m{which}", *judges.of(mutant)], plugins=[Patience(judges.took)]))
 
 
 def survivors(chosen: Sequence[Mutant], place: Path, judges: Judges) -> Iterator[Mutant]:
@@ -236,7 +252,7 @@ def survivors(chosen: Sequence[Mutant], place: Path, judges: Judges) -> Iterator
     for part in range(2):
         if not os.fork():
             for number in range(part, len(chosen), 2):
-                if not killed(chosen[number], place, judges):
+                if not any(killed(chosen[number], place, judges, which) for which in ("not slow", "slow")):
                     os.write(writes, number.to_bytes(4, "big"))
             os._exit(0)
     os.close(writes)

@@ -175,8 +175,9 @@ class Limits:
         """
         seen: dict[str, Any] = {"held": protection.held, "unread": protection.unread, "tenant_size": tenant_size}
         found = breaches(plan, certificate_days=certificate_days, **asdict(self), **seen, **more)
-        before = {guard: self._before(guard, plan.header.get("rules", {})) for guard in found["guard"]}
-        found["message"] = [f"{said}{before[guard]}" for guard, said in zip(found["guard"], found["message"], strict=True)]
+        rules = plan.header.get("rules", {})
+        rows = zip(found["guard"], found["message"], strict=True)
+        found["message"] = [f"{said}{self._before(guard, rules)}" for guard, said in rows]
         return found
 
     def _before(self, guard: str, rules: Mapping[str, Any]) -> str:

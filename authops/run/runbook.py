@@ -128,9 +128,9 @@ def effective(
 
 
 def refuse_wrong(runbook: str, given: Mapping[str, Any]) -> None:
-    """What a person changed in a notebook's own cell of parameters is looked at like any other, before anything is read.
+    """What a person changed in a notebook's own cell of parameters, looked at like any other before anything is read.
 
-    Nothing is, where not all of them are there: it is another notebook's. Raises one `ParameterError`.
+    Nothing is where not all of them are there: the cell is another notebook's. Raises one `ParameterError`.
     """
     known = {name: p for name, p in declared(runbook).items() if name not in _SET_BY_RUNNER}
     wrong: list[str] = []

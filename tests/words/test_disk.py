@@ -76,9 +76,9 @@ def test_a_folder_that_others_may_write_is_refused(folder: Path, mode: int) -> N
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives folders away")
 def test_a_folder_of_somebody_else_is_refused(folder: Path) -> None:
-    for owner, said in ((12345, "belongs to uid 12345, and this runs as root"), (1, r"belongs to daemon \(uid 1\)")):
+    for owner, words in ((12345, "belongs to uid 12345, and this runs as root"), (1, r"belongs to daemon \(uid 1\)")):
         os.chown(folder, owner, -1)
-        with pytest.raises(UsageError, match=said) as raised, running(folder):
+        with pytest.raises(UsageError, match=words) as raised, running(folder):
             raise AssertionError("it began")
         assert f"chown -R 0 {folder}" in raised.value.remedy
 

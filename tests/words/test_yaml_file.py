@@ -53,6 +53,6 @@ def test_tenants_that_share_their_parameters_by_an_alias_are_read(tmp_path: Path
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_parameter_on_the_command_line_is_no_bomb_either(bomb: str) -> None:
     began = time.monotonic()
-    with pytest.raises(AuthopsError, match="max_changes (holds|must be)"):
+    with pytest.raises(AuthopsError, match=r"max_changes (holds|must be)"):
         runbook.effective(["preview"], [], [("max_changes", BOMBS[bomb])])
     assert time.monotonic() - began < 5
