@@ -85,7 +85,7 @@ def transport(ca_bundle: str) -> Any:
         def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
             return super().proxy_manager_for(*args, **options, ssl_context=trusted)
 
-    class Once(RequestsTransport):
+    class Once(RequestsTransport):  # type: ignore[misc]
         """azure-core tries everything three times but what says that nobody could be signed in."""
 
         def send(self, request: Any, **options: Any) -> Any:
