@@ -21,8 +21,6 @@ with sockets.folder() as folder:
     print(folder, flush=True)
     time.sleep(60)
 """
-    "import time; from authops.words import sockets\nwith sockets.folder() as f:\n print(f, flush=True); time.sleep(60)"
-)
 
 
 @pytest.fixture(autouse=True)
