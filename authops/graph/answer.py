@@ -31,12 +31,16 @@ _UNLICENSED: Final = "the tenant needs Entra ID P1 or P2 for this; no permission
 
 @dataclass(frozen=True)
 class Request:
-    """One request, relative to the API version: `path` starts with a slash and is already encoded."""
+    """One request, relative to the API version: `path` starts with a slash and is already encoded.
+
+    `beta`: of Graph's beta, for what v1.0 does not have; it may change at any time.
+    """
 
     method: str
     path: str
     body: str = ""
     advanced: bool = False
+    beta: bool = False
 
     @property
     def headers(self) -> dict[str, str]:

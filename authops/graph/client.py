@@ -97,10 +97,8 @@ class Graph:
         adapter.base_url = root
         return cls(adapter, client, root, **options)
 
-    @property
-    def beta(self) -> str:
-        """The root of beta, for what v1.0 does not tell; it may change at any time."""
-        return f"{self.root.removesuffix('/v1.0')}/beta"
+    def _root(self, request: Request) -> str:
+        return f"{self.root.removesuffix('/v1.0')}/beta" if request.beta else self.root
 
     async def __aenter__(self) -> Self:
         return self
@@ -172,7 +170,7 @@ class Graph:
     async def pages(self, request: Request, link: str = "") -> AsyncIterator[dict[str, Any]]:
         """Every item of a collection, page after page, on the same host only; from `link` on. Raises `GraphError`."""
         course = Course(self.root, str(request))
-        url = course.here(link) or self.root + request.path
+        url = course.here(link) or self._root(request) + request.path
         while url:
             page = await self._page(request, url)
             if (items := collection(page)) is None:
@@ -192,7 +190,7 @@ class Graph:
 
     async def page(self, request: Request) -> dict[str, Any]:
         """The first page of a collection, or one entity. Raises `GraphError`, also for what is neither."""
-        found = await self._page(request, self.root + request.path)
+        found = await self._page(request, self._root(request) + request.path)
         if not found:
             raise GraphError("the answer is no entity, so nothing is known", status=200, request=str(request))
         return found
@@ -254,7 +252,8 @@ class Graph:
     async def _once(self, requests: Sequence[Request], sent_at: float) -> list[Answer]:
         by_id = {str(number): request for number, request in enumerate(requests)}
         names = {number: str(uuid.uuid4()) for number in by_id}
-        outer = await self._outer(batch(by_id, names), f"{self.root}/$batch")
+        (root,) = {self._root(request) for request in requests}
+        outer = await self._outer(batch(by_id, names), f"{root}/$batch")
         answers = batch_answers(outer, by_id, names)
         if not isinstance(outer.error, GraphNotSent):
             self._heard(outer, answers, sent_at)
@@ -353,10 +352,15 @@ def _adapter(tokens: Any, client: httpx.AsyncClient) -> Any:
 
 
 def _chunks(requests: Iterable[Request]) -> Any:
-    """Lists of up to twenty; two writes of one user in one go have no order, and are a fault of the caller."""
+    """Lists of up to twenty, of one version; two writes of one user in one go have no order, and are a fault of the
+    caller.
+    """
     chunk: list[Request] = []
     writing: set[str] = set()
     for request in requests:
+        if chunk and chunk[0].beta != request.beta:
+            yield chunk
+            chunk = []
         if request.method != READ:
             user = request.path.split("/")[2]
             if user in writing:

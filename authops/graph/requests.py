@@ -226,7 +226,7 @@ SIGN_INS_PAGE: Final = 999
 
 
 def sign_ins(since: str, until: str, top: int | None = SIGN_INS_PAGE) -> Request:
-    """Interactive sign-ins of a window (UTC, ISO 8601; Graph, beta: list signIns); send it to `Graph.beta`.
+    """Interactive sign-ins of a window (UTC, ISO 8601; Graph, beta: list signIns).
 
     Five requests in ten seconds are allowed, so pages are large. `top` None: as many as Graph itself likes.
     """
@@ -234,7 +234,7 @@ def sign_ins(since: str, until: str, top: int | None = SIGN_INS_PAGE) -> Request
 
     clause = f"createdDateTime ge {since} and createdDateTime le {until}"
     query = Builder.SignInsRequestBuilderGetQueryParameters(filter=clause, top=top)
-    return Request("GET", _path(_api().audit_logs.sign_ins.to_get_request_information(_with(query))))
+    return Request("GET", _path(_api().audit_logs.sign_ins.to_get_request_information(_with(query))), beta=True)
 
 
 def authentication_methods(user_id: str) -> Request:

@@ -78,7 +78,7 @@ async def _records(graph: Graph, since: str, until: str) -> Any:
     for top in (requests.SIGN_INS_PAGE, None):
         request = requests.sign_ins(since, until, top)
         try:
-            async for record in graph.pages(request, graph.beta + request.path):
+            async for record in graph.pages(request):
                 begun = True
                 yield record
             return

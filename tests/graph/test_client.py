@@ -116,6 +116,14 @@ def test_two_writes_of_one_user_never_travel_together() -> None:
     assert standin.seen == []
 
 
+def test_what_is_betas_never_travels_with_what_is_not() -> None:
+    standin = Standin(lambda part, _: (200, {}, {}))
+    paths = [f"/users/{n}/x" for n in range(4)]
+    send(standin, [Request("GET", path, beta=n > 1) for n, path in enumerate(paths)])
+    carried = {str(b.url): [part["url"] for part in json.loads(b.content)["requests"]] for b in standin.batches}
+    assert carried == {f"{HERE}/v1.0/$batch": paths[:2], f"{HERE}/beta/$batch": paths[2:]}
+
+
 def test_an_error_keeps_graphs_code_message_and_request_id() -> None:
     body = {
         "error": {"code": "accessDenied", "message": "Request Authorization failed", "innerError": {"request-id": "r1"}}

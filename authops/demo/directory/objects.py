@@ -105,13 +105,14 @@ class Objects:
             raise Refusal(501, "notImplemented", f"The demo tenant does not implement the type {cast} in {call.path}.")
         if advanced and cast:
             need_header(call)
-        present = [key for key in ids if (kind := self.kind(call, key)) and wanted in (None, kind)]
+        # Whoever is a member or holds a role is there: both follow from the living.
+        present = ids if wanted is None else [key for key in ids if self.kind(call, key) == wanted]
         if {"$filter", "$search", "$orderby"} & set(options):
             need_header(call)
             present = self._asked(call, options, present, wanted)
         return paged(call, present, "directoryObjects", lambda key: self.one(call, key, typed=not cast), _SIZES)
 
-    def _asked(self, call: Call, options: dict[str, str], keys: list[str], kind: str | None) -> list[str]:
+    def _asked(self, call: Call, options: dict[str, str], keys: Sequence[str], kind: str | None) -> list[str]:
         """Return those that an advanced query finds, in its order."""
         rows = [self.row(call, key) for key in keys]
         if "$filter" in options:

@@ -48,13 +48,14 @@ class Memberships:
         self._active: list[dict[str, Any]] = []
         self._eligible: list[dict[str, Any]] = []
         self._roles: dict[str, list[str]] = {}
+        self._deep: dict[str, list[str]] = {}
 
     def _derive(self) -> None:
         tenant = self.tenant
         if self._made == tenant.staff_version:
             return
         self._made, space, living = tenant.staff_version, str(tenant.meta["seed"]), tenant.living()
-        self._groups = _groups(space, living)
+        self._groups, self._deep = _groups(space, living), {}
         operators = self._groups[new_id(space, "group/role-operators")]
         self._active = list(_assignments(space, living, set(operators.members)))
         self._active.append(_assignment(space, operators.id, "Helpdesk Administrator"))
@@ -91,14 +92,17 @@ class Memberships:
         return tuple(self._roles.get(user_id, ()))
 
     def deep(self, group_id: str) -> list[str]:
-        """Return the ids of a group's members at any depth."""
+        """Return the ids of a group's members at any depth, found once."""
+        self._derive()
+        if group_id in self._deep:
+            return self._deep[group_id]
         found: dict[str, None] = {}
         waiting = [self._groups[group_id]]
         while waiting:
             group = waiting.pop(0)
             found |= dict.fromkeys([*group.members, *group.groups])
             waiting += [self._groups[inner] for inner in group.groups]
-        return list(found)
+        return self._deep.setdefault(group_id, list(found))
 
     def of(self, member_id: str, *, deep: bool = False) -> list[Group]:
         """Return the groups that a user or group is in; `deep`: also those that these are in."""
