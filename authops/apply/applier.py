@@ -247,7 +247,8 @@ class Applier:
         try:
             held = await self._hearing(self.watch(wave))
         except GraphError as error:
-            held = self._end(f"who must not be touched could not be read again: {error.message}")
+            held = None
+            self._end(f"who must not be touched could not be read again: {error.message}")
         if held is None:
             self._leave(wave, self._stopped_before())
             return []
