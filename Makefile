@@ -5,12 +5,13 @@ READY := .venv/.ready
 # More than cores: a test often waits for a kernel, a browser or the other side. Neighbours share what a module set up.
 WORKERS := -n 4 --dist worksteal
 
-.PHONY: help setup demo lab test quick check bench chromium images lock clean
+.PHONY: help setup demo lab test quick worlds check bench chromium images lock clean
 help:
 	@echo "make demo   the whole job on a demo tenant, headless, with reports"
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make quick  the tests that start no kernel and no browser, while writing"
+	@echo "make worlds SEEDS=1-500   simulated worlds, judged by the tenant's own history; one alone: SEEDS=17"
 	@echo "make check  lint, format, types, clean notebooks"
 	@echo "make bench  measure, side by side (an hour and a quarter; one alone: .venv/bin/python -m bench.reads)"
 	@echo "make chromium  the browser of the browser tests, when it is missing (Debian, Ubuntu)"
@@ -35,6 +36,8 @@ test: setup
 	$(BIN)/python -m pytest $(WORKERS)
 quick: setup
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
+worlds: setup
+	$(BIN)/python -m tests.worlds $(or $(SEEDS),1-500) --shrink
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

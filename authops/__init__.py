@@ -14,6 +14,7 @@ __all__ = [
     "audit",
     "campaign",
     "graph",
+    "handover",
     "methods",
     "phone",
     "plan",

@@ -202,10 +202,7 @@ class Applier:
         queue.clear()
 
     async def _rehearse(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
-        if not self._may_write():
-            self._leave(wave, f"stopped ({self.stopped})")
-            return set(), []
-        seen = await self._hearing(self._still_as_planned(wave, patience))
+        seen = await self._hearing(self._still_as_planned(wave, patience)) if self._may_write() else None
         if seen is None:
             self._leave(wave, f"stopped ({self.stopped})")
             return set(), []
@@ -217,13 +214,15 @@ class Applier:
         """Write one change for each of some users; returns the users whose change Graph shows, and who was put off."""
         made: set[str] = set()
         late: list[Change] = []
-        waiting = await self._unheld(wave)
+        waiting = wave
         while waiting and self._may_write():
             turn = await self._hearing(self.graph.pace.turn([c.request for c in waiting]))
             if turn is None:
                 break
             count, sent_at = turn
             part, waiting = waiting[:count], waiting[count:]
+            # Each time: a turn, and what is written again, can take minutes.
+            part = await self._unheld(part) if self._may_write() else part
             seen = await self._hearing(self._still_as_planned(part, patience)) if self._may_write() else None
             if seen is None:  # somebody asked to stop
                 self.graph.pace.give_back("writes", count)

@@ -45,7 +45,7 @@ class Change:
     @property
     def request(self) -> Request:
         """The one request that makes it: POST, PATCH or DELETE, never a DELETE with a POST."""
-        return KINDS[self.method].writing(self.action, self.user_id, self.after)
+        return KINDS[self.method].writing(self.action, self.user_id, self.after, self.before)
 
     @property
     def reading(self) -> Request:

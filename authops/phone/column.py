@@ -7,13 +7,13 @@ lost its + or has a zero in front, as numbers do where they are written as at ho
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import phonenumbers
 
-from authops.phone import readings
+from authops.phone import ordinary, readings
 from authops.phone.number import Number, read, taken
 from authops.phone.readings import TwoReadings
 from authops.phone.spelling import PhoneProblem, plain
@@ -26,7 +26,7 @@ Look = tuple[str, int, int, bool]
 
 def read_all(texts: Sequence[str], regions: Sequence[str], *, method: str, joined: bool = False) -> Iterator[Found]:
     """What each cell holds, in order: a number, or why it is none (see `number.read`)."""
-    found = [_one(text, region, method, joined) for text, region in zip(texts, regions, strict=True)]
+    found = _each(texts, regions, method, joined)
     unsure = {
         n: look for n, f in enumerate(found) if isinstance(f, TwoReadings) and (look := _look(texts[n], f.literal))
     }
@@ -38,11 +38,23 @@ def read_all(texts: Sequence[str], regions: Sequence[str], *, method: str, joine
     yield from found
 
 
+def _each(texts: Sequence[str], regions: Sequence[str], method: str, joined: bool) -> list[Found]:
+    """What each cell holds by itself: the ordinary ones of a country all at once."""
+    known: dict[int, Number] = {}
+    places: dict[str, list[int]] = defaultdict(list)
+    for position, region in enumerate(regions if not joined else ()):
+        places[region].append(position)
+    for region, some in places.items():
+        read_ = ordinary.read([texts[n] for n in some], region, method)
+        known |= {n: number for n, number in zip(some, read_, strict=True) if number}
+    return [known.get(n) or _one(text, regions[n], method, joined) for n, text in enumerate(texts)]
+
+
 def _one(text: str, region: str, method: str, joined: bool) -> Found:
     try:
         return read(text, region=region, method=method, joined=joined)
     except PhoneProblem as problem:
-        return problem
+        return problem.with_traceback(None)
 
 
 def _one_way(texts: Sequence[str], found: Sequence[Found], unsure: int) -> bool:

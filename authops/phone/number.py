@@ -7,9 +7,8 @@ It may store what other tools wrote without the space, so values are compared fo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberType
@@ -36,12 +35,11 @@ _ODD: Final = {
     PhoneNumberType.PAGER: "a pager",
     PhoneNumberType.VOICEMAIL: "a voicemail access number",
 }
-_LANDLINE: Final = "a landline: it can be called, but gets no text message"
+LANDLINE: Final = "a landline: it can be called, but gets no text message"
 _DOUBTED: Final = "not a number that its country is known to give out"
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number as Graph spells it, and what a person should look at (`note`, or "")."""
 
     value: str
@@ -77,7 +75,7 @@ def _ordinary(text: str, region: str, method: str) -> Number | None:
         return None
     kind = numbering.kind(code, national)
     return (
-        Number(f"+{code} {national}", _LANDLINE if kind == numbering.FIXED and method != "office" else "")
+        Number(f"+{code} {national}", LANDLINE if kind == numbering.FIXED and method != "office" else "")
         if kind
         else None
     )
@@ -176,7 +174,7 @@ def _note(number: PhoneNumber, method: str) -> str:
         return _DOUBTED
     if method == "office":
         return ""
-    return _LANDLINE if kind == PhoneNumberType.FIXED_LINE else _ODD.get(kind, "")
+    return LANDLINE if kind == PhoneNumberType.FIXED_LINE else _ODD.get(kind, "")
 
 
 def shown_whole(value: str) -> bool:
@@ -191,8 +189,8 @@ def same(one: str, other: str) -> bool:
     """Whether two spellings are of one value. Another digit at the end is another number, which is soon seen."""
     if one == other:
         return True
-    ends = one[-1:], other[-1:]
-    return (ends[0] == ends[1] or not all(end in _ASCII for end in ends)) and fold(one) == fold(other)
+    end, another = one[-1:], other[-1:]
+    return (end == another or not (end in _ASCII and another in _ASCII)) and fold(one) == fold(other)
 
 
 def fold(value: str) -> str:

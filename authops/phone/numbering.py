@@ -23,8 +23,8 @@ _UNUSUAL: Final = (
 )  # fmt: skip
 _ORDINARY: Final = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE)
 _LONGEST_OWN_ZERO: Final = 10
-_NEVER: Final = re.compile(r"(?!)")
-_CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+NEVER: Final = re.compile(r"(?!)")
+CODES: Final = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class _Plan:
 def split(digits: str) -> tuple[str, str]:
     """Country code and the rest of an international number's digits; ("", digits) when no country has that code."""
     for size in (2, 1, 3):
-        if digits[:size] in _CODES:
+        if digits[:size] in CODES:
             return digits[:size], digits[size:]
     return "", digits
 
 
 def kind(code: str, national: str) -> str:
     """MOBILE, FIXED or EITHER for a valid ordinary number; "" when the library has to be asked."""
-    plan = _plan(code, len(national))
+    plan = plan_of(code, len(national))
     if plan is None or plan.unclear.match(national):
         return ""
     for region in plan.regions:
@@ -122,7 +122,7 @@ def _never(code: str, length: int) -> re.Pattern[str]:
     names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code), ())
     known = [m for name in names if (m := PhoneMetadata.metadata_for_region(name, None)) is not None]
     if len(known) < max(len(names), 1):
-        return _NEVER
+        return NEVER
     prefixes = [m.national_prefix_for_parsing for m in known if m.national_prefix_for_parsing]
     general = [_compiled(length, m.general_desc).pattern for m in known]
     return re.compile("".join(f"(?!{p})" for p in prefixes) + "".join(f"(?!(?:{g})$)" for g in general))
@@ -135,7 +135,7 @@ def calling_code(region: str) -> str:
 
 
 @cache
-def _plan(code: str, length: int) -> _Plan | None:
+def plan_of(code: str, length: int) -> _Plan | None:
     """None when the country has no numbers of that length."""
     names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(code or 0), ())
     known = [m for m in (PhoneMetadata.metadata_for_region(name, None) for name in names) if m is not None]
@@ -145,7 +145,7 @@ def _plan(code: str, length: int) -> _Plan | None:
     prefix = known[0].national_prefix_for_parsing
     unclear = "|".join(f"(?:{p})" for p in [*leading, *([prefix] if prefix else [])])
     regions = tuple(_region(m, length) for m in known if m.leading_digits is None)
-    return _Plan(re.compile(unclear) if unclear else _NEVER, regions)
+    return _Plan(re.compile(unclear) if unclear else NEVER, regions)
 
 
 def _region(metadata: Any, length: int) -> _Region:
@@ -165,4 +165,4 @@ def _compiled(length: int, *descriptions: Any) -> re.Pattern[str]:
         for d in descriptions
         if d is not None and d.national_number_pattern and (not d.possible_length or length in d.possible_length)
     ]
-    return re.compile("|".join(f"(?:{part})" for part in parts)) if parts else _NEVER
+    return re.compile("|".join(f"(?:{part})" for part in parts)) if parts else NEVER

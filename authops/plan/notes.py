@@ -76,7 +76,7 @@ def _twice(changes: pd.DataFrame, current: pd.DataFrame, pair: tuple[str, str]) 
     one, other = pair
     ends = {method: _ends(changes, current, method) for method in pair}
     both = pd.concat(ends, axis="columns", join="inner")
-    pairs = zip(both[one].tolist(), both[other].tolist(), strict=True)
+    pairs = zip(both[one].to_numpy(dtype=object), both[other].to_numpy(dtype=object), strict=True)
     equal = both.index[[bool(a) and same(a, b) for a, b in pairs]]
     return changes["user_id"].isin(equal)
 

@@ -5,7 +5,7 @@ Pure: no clock, no network, no files (those are in `plan_file`).
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +16,7 @@ import pandas as pd
 from authops.plan.judge import judge
 from authops.words.frames import CURRENT, PROBLEMS, USERS, WANTED, WRITES, check, frame
 from authops.words.redaction import mask_cell
+from authops.words.uncollected import uncollected
 
 HOLDS: Final = {
     "administrator": "holds a directory role, active or eligible; allow_admins lets it pass",
@@ -37,6 +38,9 @@ REASONS: Final = {
     "overwrite_allowed": "a different value, and ForcedUpdate is set",
     "overwrite_not_allowed": "a different value, and ForcedUpdate is not set",
     "equal_number": "already there, however it is spelled",
+    "pass_is_over": "the pass that is there is used up or has expired; a new one takes its place",
+    "pass_replaced": "a valid pass is there; the new one takes its place, and the old code ends",
+    "has_pass": "a valid pass is there already; on_existing: replace lets a new one take its place",
     "blank_removes": "blank, and ForcedRemoval is set",
     "blank_left_alone": "blank, and ForcedRemoval is not set",
     "nothing_to_remove": "blank, and there is nothing to remove",
@@ -96,6 +100,7 @@ class Plan:
         return {str(k): int(v) for k, v in self.problems["rule"].value_counts().items()}
 
 
+@uncollected()
 def make(
     wanted: pd.DataFrame,
     current: pd.DataFrame,
@@ -129,18 +134,18 @@ def _resolved(
     """
     codes, uniques = pd.factorize(wanted["user"])
     names = list(map(str, uniques.tolist()))
-    at = {str(name).casefold(): position for position, name in enumerate(users["asked"].tolist())}
-    found = np.array([at.get(name.casefold(), -1) for name in names], dtype=np.int64)
+    at = {name.casefold(): position for position, name in enumerate(users["asked"].to_numpy(dtype=object))}
+    places = {name: at.get(name.casefold(), -1) for name in [*names, *problems["user"].unique()]}
+    found = np.fromiter((places[name] for name in names), np.int64, len(names))
     ids = users["user_id"].to_numpy(dtype=object)
+    times = Counter(ids[[position for position in places.values() if position >= 0]])
     named: dict[str, list[str]] = defaultdict(list)
-    for name in dict.fromkeys([*names, *map(str, problems["user"])]):
-        position = at.get(name.casefold(), -1)
-        if position >= 0 and ids[position]:
-            named[ids[position]].append(name)
+    for name, position in places.items() if times and max(times.values()) > 1 else ():
+        named[ids[position] if position >= 0 else ""].append(name)
     lines = wanted["line"].to_numpy()[np.unique(codes, return_index=True)[1]]
     more = []
     for number, position in enumerate(found.tolist()):
-        if position < 0 or len(named[ids[position]]) != 1:
+        if position < 0 or not ids[position] or times[ids[position]] > 1:
             rule, message = _why_not(users, position, named)
             shown = mask_cell(names[number])
             row = {"line": int(lines[number]), "user": shown, "column": column, "value": shown}

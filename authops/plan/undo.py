@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.methods.kinds import KINDS
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS, values
 from authops.plan import plan
 from authops.plan.plan import Plan
 from authops.words.errors import ParameterError
@@ -39,7 +38,8 @@ def beside(methods: Iterable[str]) -> tuple[str, ...]:
     """What has to be read to judge these methods: second factors depend on each other, the rest on nothing."""
     wanted = set(methods)
     factors = any(kind.factor for name, kind in KINDS.items() if name in wanted)
-    return tuple(name for name, kind in KINDS.items() if name in wanted or (kind.factor and factors))
+    others = {name for name in values() if KINDS[name].factor and factors}
+    return tuple(name for name in KINDS if name in wanted | others)
 
 
 def _moment(text: str) -> pd.Timestamp:
@@ -73,8 +73,10 @@ def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
-    found = fold(str(state["value"])) if state is not None and state["known"] else None
-    return found is not None and found not in (fold(row["after"]), fold(row["before"]))
+    if state is None or not state["known"]:
+        return False
+    same, found = KINDS[row["method"]].same, str(state["value"])
+    return not (same(found, row["after"]) or same(found, row["before"]))
 
 
 def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from authops.methods.kinds import KINDS
+from authops.methods.kinds import KINDS, values
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def _kinds(verb: str) -> tuple[Need, ...]:
     the others.
     """
     found = {}
-    for kind in KINDS.values():
+    for kind in (KINDS[name] for name in values()):
         less = (
             f"a column {kind.name.capitalize()} cannot be judged"
             if verb == "read"

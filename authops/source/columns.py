@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from authops.methods.kinds import KINDS
+from authops.methods.kinds import KINDS, values
 from authops.source import table as tables
 from authops.source.mapping import Export, folded
 from authops.source.rows import Rows
@@ -36,7 +36,7 @@ _LETTERS_OF_A_ROOM: Final = 4
 
 def aliases() -> dict[str, tuple[str, ...]]:
     """Field → the columns (folded) that mean it."""
-    return {"user": _ALIASES["user"]} | {name: kind.columns for name, kind in KINDS.items()} | _ALIASES
+    return {"user": _ALIASES["user"]} | {name: kind.columns for name, kind in KINDS.items() if kind.columns} | _ALIASES
 
 
 def known(header: Sequence[str]) -> int:
@@ -67,7 +67,7 @@ def plain(table: Table, path: Path) -> Rows:
             f"{path} has no method column" + "".join(f"; {said}" for said in unread),
             remedy="add Mobile, AlternateMobile, OfficePhone or Email",
         )
-    cells = {"user": user} | {at: list(map(bare, table.columns[n])) for at, n in chosen.items()}
+    cells = {"user": user} | {at: _bare(table.columns[n]) for at, n in chosen.items()}
     names = {"user": _user_name(table)} | {at: table.header[n] for at, n in chosen.items()}
     return Rows(
         table.lines,
@@ -111,6 +111,12 @@ def bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", text) if unicodedata.category(c) != "Cf").strip()
 
 
+def _bare(texts: Sequence[str]) -> list[str]:
+    """A column, each cell `bare`."""
+    ascii_ = "".join(texts).isascii()
+    return [text.strip() for text in texts] if ascii_ else list(map(bare, texts))
+
+
 def refuse_data(table: Table, path: Path) -> None:
     """Raise `SourceError` for a first line that is a row like any other; nothing of it is repeated."""
     if known(table.header) < 2 and tables.is_data(table.header):
@@ -146,7 +152,7 @@ def _people(table: Table, places: list[int], path: Path) -> tuple[list[str], lis
     names = [n for n in places if n not in ids]
     ids, _ = _one(table, "user", ids, path, [])
     names, _ = _one(table, "user", names, path, [])
-    columns = {n: list(map(bare, table.columns[n])) for n in (*ids, *names)}
+    columns = {n: _bare(table.columns[n]) for n in (*ids, *names)}
     if not ids or not names:
         return columns[(ids or names)[0]], [], []
     if not any(map(_ID.fullmatch, columns[ids[0]])):
@@ -171,7 +177,7 @@ def _one(table: Table, at: str, columns: list[int], path: Path, users: list[str]
             columns = [other for other in columns if other != n]
     first, *more = columns or [-1]
     for n in more:
-        if not any(table.columns[n]) or list(map(bare, table.columns[n])) != list(map(bare, table.columns[first])):
+        if not any(table.columns[n]) or _bare(table.columns[n]) != _bare(table.columns[first]):
             raise SourceError(
                 f"{path}: columns {table.header[first]!r} and {table.header[n]!r} both mean {at}",
                 remedy="rename or delete one",
@@ -182,7 +188,7 @@ def _one(table: Table, at: str, columns: list[int], path: Path, users: list[str]
 
 def _not_meant(table: Table, at: str, n: int, users: list[str]) -> str:
     """Why a column of that name does not hold what the field wants; "" when it may."""
-    filled = [cell for cell in map(bare, table.columns[n]) if cell]
+    filled = [cell for cell in _bare(table.columns[n]) if cell]
     if at == "office" and folded(table.header[n]) == "office" and filled and all(map(_is_room, filled)):
         return f"holds rooms or places, no phone numbers ({len(filled):,} cells)"
     if at in KINDS and KINDS[at].address and filled and users:
@@ -213,11 +219,17 @@ def _quoted(table: Table) -> frozenset[int]:
 
 
 def _seen(table: Table, chosen: dict[str, Any]) -> dict[str, Any]:
-    """Of the columns that are read: which cells are not what a person sees, and which were calculated."""
+    """Of the columns that are read: which rows end before them, which cells are not what a person sees, and which were
+    calculated.
+    """
     places = {at: [n] if isinstance(n, int) else n for at, n in chosen.items()}
     doubts = {at: {k: why for n in ns for k, why in table.doubts.get(n, {}).items()} for at, ns in places.items()}
     formulas = {at: set[int]().union(*(table.formulas.get(n, set()) for n in ns)) for at, ns in places.items()}
+    last = max((n for ns in places.values() for n in ns), default=0)
+    short = {line: (size, len(table.header)) for line, size in table.short.items() if size <= last}
     return {
+        "short": short,
+        "cut": table.cut if table.cut in short else 0,
         "doubts": {at: found for at, found in doubts.items() if found},
         "formulas": {at: found for at, found in formulas.items() if found},
     }
@@ -227,22 +239,22 @@ def _rows_of_methods(table: Table, user: list[str], by_row: tuple[int, int], cho
     """A file with a row for each method: each row speaks of one, and of no other."""
     kind, number = by_row
     kinds = [_kind(cell) for cell in table.columns[kind]]
-    said = list(map(bare, table.columns[number]))
-    cells: dict[str, list[str]] = {"user": user, "kind": list(map(bare, table.columns[kind]))}
-    cells |= {at: list(map(bare, table.columns[n])) for at, n in chosen.items()}
+    said = _bare(table.columns[number])
+    cells: dict[str, list[str]] = {"user": user, "kind": _bare(table.columns[kind])}
+    cells |= {at: _bare(table.columns[n]) for at, n in chosen.items()}
     present = [m for m in KINDS if m in kinds]
     cells |= {m: [text if k == m else "" for k, text in zip(kinds, said, strict=True)] for m in present}
     names = {"user": _user_name(table), "kind": table.header[kind]} | {at: table.header[n] for at, n in chosen.items()}
     names |= dict.fromkeys(present, table.header[number])
     places = chosen | dict.fromkeys(present, number)
     seen = _seen(table, places)
-    return Rows(table.lines, cells, names, frozenset(table.beyond), _quoted(table), kinds, **seen)
+    return Rows(table.lines, cells, names, frozenset(table.beyond), _quoted(table), kinds=kinds, **seen)
 
 
 def _kind(cell: str) -> str:
     """Which method a row speaks of; "" for none that is known."""
     name = folded(cell)
-    return next((m for m, kind in KINDS.items() if name in (folded(m), *kind.columns)), "")
+    return next((m for m in values() if name in (folded(m), *KINDS[m].columns)), "")
 
 
 def used(names: Iterable[str]) -> set[str]:

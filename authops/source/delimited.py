@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +38,16 @@ def read(text: str, path: Path, recognise: Recognise, delimiter: str, facts: dic
     _, names = next(rows, (0, []))
     if not names:
         raise SourceError(f"{path} is empty", remedy="export it again")
-    return gathered(names, rows, facts | {"delimiter": delimiter}, path)
+    table = gathered(names, rows, facts | {"delimiter": delimiter}, path)
+    return replace(table, cut=table.lines[-1]) if _cut(table, text, delimiter) else table
+
+
+def _cut(table: Table, text: str, delimiter: str) -> bool:
+    """Whether the text ends in the middle of a row: it has fewer cells than the header, and others have more."""
+    begun = text[max(text.rfind("\n"), text.rfind("\r")) + 1 :]
+    if not begun.strip().strip(delimiter) or not table.lines or table.lines[-1] not in table.short:
+        return False
+    return len(table.lines) == 1 or len(table.short) < len(table.lines) or len(set(table.short.values())) > 1
 
 
 def header(line: str, delimiter: str) -> list[str]:
@@ -89,7 +99,7 @@ def _rows(lines: Iterable[str], start: int, delimiter: str, path: Path) -> Itera
     line = start
     try:
         for cells in reader:
-            if any(cell and not cell.isspace() for cell in cells):
+            if "".join(cells).strip():
                 yield line, cells
             line = start + reader.line_num
     except csv.Error as error:

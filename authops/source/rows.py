@@ -19,10 +19,12 @@ class Rows:
     """What a source says, before it is judged: field → one text per row.
 
     `names`: field → what the source calls it. `ragged`: lines with more cells than the header; `quoted`: lines that
-    are one quoted cell. The field `region`, where there is one, tells the country that a row's national numbers are
-    read in. `kinds`: the one method that each row speaks of, where a file has a row for each. `beside`: the name that
-    stands beside an object id. `doubts`: field → line → why its cell is not what a person sees; `formulas`: field →
-    lines whose cell was calculated. `unread`: what the source holds, and is not read, and why.
+    are one quoted cell; `short`: lines that end before a column that is read → (how many cells, of how many), `cut`:
+    the one of them in which the file ends. The field `region`, where there is one, tells the country that a row's
+    national numbers are read in. `kinds`: the one method that each row speaks of, where a file has a row for each.
+    `beside`: the name that stands beside an object id. `doubts`: field → line → why its cell is not what a person
+    sees; `formulas`: field → lines whose cell was calculated. `unread`: what the source holds, and is not read, and
+    why.
     """
 
     lines: Sequence[int]
@@ -30,6 +32,8 @@ class Rows:
     names: Mapping[str, str]
     ragged: frozenset[int] = frozenset()
     quoted: frozenset[int] = frozenset()
+    short: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    cut: int = 0
     kinds: Sequence[str] = ()
     beside: Mapping[str, str] = field(default_factory=dict)
     doubts: Mapping[str, Mapping[int, str]] = field(default_factory=dict)

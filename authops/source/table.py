@@ -17,6 +17,7 @@ from authops.words.redaction import mask_cell
 MOST_CELLS: Final = 60_000_000
 # Where text begins that a spreadsheet would take for a formula.
 DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_WRAPPED: Final = frozenset("=' ")
 _FORMULA_TEXT: Final = re.compile(r'="([^"]*)"')
 _DIGITS: Final = tuple("0123456789")
 _DATA: Final = re.compile(r"@|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}|(?:\d\W{0,2}){5}", re.IGNORECASE)
@@ -31,7 +32,8 @@ Row = tuple[int, list[str]]
 class Table:
     """What a file holds. `lines`: where each row stands, blank rows left out; `columns`: one list of cells per name.
 
-    `beyond`: line → the cells that stand outside the header. `facts`: encoding and delimiter, sheet, or format.
+    `beyond`: line → the cells that stand outside the header; `short`: line → how many cells, where the header has more;
+    `cut`: the line that the text ends in the middle of, 0 for none. `facts`: encoding and delimiter, sheet, or format.
     `doubts`: position of a column → line → why its cell is not what a person sees; `formulas`: position of a column →
     the lines whose cell is what a formula gave when the workbook was last saved.
     """
@@ -41,12 +43,16 @@ class Table:
     columns: list[list[str]]
     beyond: dict[int, list[str]]
     facts: dict[str, Any]
+    short: dict[int, int] = field(default_factory=dict)
+    cut: int = 0
     doubts: dict[int, dict[int, str]] = field(default_factory=dict)
     formulas: dict[int, set[int]] = field(default_factory=dict)
 
     def row(self, position: int) -> list[str]:
-        """The cells of one row, also those outside the header."""
-        return [column[position] for column in self.columns] + self.beyond.get(self.lines[position], [])
+        """The cells of one row as they are: also those outside the header, and none that it does not have."""
+        line = self.lines[position]
+        cells = [column[position] for column in self.columns[: self.short.get(line)]]
+        return cells + self.beyond.get(line, [])
 
 
 def gathered(header: Sequence[str], rows: Iterable[Row], facts: dict[str, Any], path: Path) -> Table:
@@ -56,16 +62,31 @@ def gathered(header: Sequence[str], rows: Iterable[Row], facts: dict[str, Any], 
     lines: list[int] = []
     columns: list[list[str]] = [[] for _ in names]
     beyond: dict[int, list[str]] = {}
+    short: dict[int, int] = {}
     known: dict[str, str] = {}
     rows = iter(rows)
     while chunk := list(islice(rows, min(_CHUNK, MOST_CELLS // max(wide, 1) + 1))):
         lines += [line for line, _ in chunk]
         refuse_beyond(len(lines) * wide, path)
-        beyond |= {line: cells[wide:] for line, cells in chunk if any(cell.strip() for cell in cells[wide:])}
-        even = (cells[:wide] + [""] * (wide - len(cells)) for _, cells in chunk)
-        for column, cells in zip(columns, zip(*even, strict=True), strict=True):
-            column += [clean(cell) if len(cell) > _FLAG_LIKE else known.setdefault(cell, clean(cell)) for cell in cells]
-    return Table(names, lines, columns, beyond, facts)
+        short |= {line: len(cells) for line, cells in chunk if len(cells) < wide}
+        even = [cells if len(cells) == wide else _even(line, cells, wide, beyond) for line, cells in chunk]
+        for column, texts in zip(columns, zip(*even, strict=True), strict=True):
+            column.extend(_cleaned(texts, known))
+    return Table(names, lines, columns, beyond, facts, short)
+
+
+def _even(line: int, cells: list[str], wide: int, beyond: dict[int, list[str]]) -> list[str]:
+    """A row as wide as the header; what stands outside it is noted."""
+    if any(cell.strip() for cell in cells[wide:]):
+        beyond[line] = cells[wide:]
+    return cells[:wide] + [""] * (wide - len(cells))
+
+
+def _cleaned(texts: Sequence[str], known: dict[str, str]) -> Iterable[str]:
+    """Some cells of a column, clean; flags and the like are kept once."""
+    if not _WRAPPED.isdisjoint([text[:1] for text in texts]):
+        texts = [clean(text) for text in texts]
+    return [text if len(text) > _FLAG_LIKE else known.setdefault(text, text) for text in texts]
 
 
 def refuse_beyond(cells: int, path: Path) -> None:
@@ -78,7 +99,7 @@ def refuse_beyond(cells: int, path: Path) -> None:
 
 def clean(cell: str) -> str:
     """A cell without what spreadsheets put around text: `="+31…"`, a leading apostrophe."""
-    if cell[:1] not in ("=", "'", " "):
+    if cell[:1] not in _WRAPPED:
         return cell
     formula = _FORMULA_TEXT.fullmatch(cell.strip())
     text = formula[1] if formula else cell

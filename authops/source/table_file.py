@@ -15,6 +15,7 @@ from authops.source.delimited import DELIMITERS
 from authops.source.safe_csv import safe_csv
 from authops.source.table import Recognise, Table
 from authops.words.errors import SourceError
+from authops.words.uncollected import uncollected
 
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 LARGEST: Final = 512 << 20
@@ -26,6 +27,7 @@ _UTF_32: Final = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _ABOVE: Final = 20
 
 
+@uncollected()
 def read(
     path: Path,
     recognise: Recognise,
@@ -83,9 +85,12 @@ def header_below(table: Table, recognise: Recognise) -> int:
 
 
 def write(table: Table, lines: set[int]) -> str:
-    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again."""
+    """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again: a row that was
+    cut off stays so.
+    """
     rows = (table.row(position) for position, line in enumerate(table.lines) if line in lines)
-    return safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
+    text = safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
+    return text.removesuffix("\n") if table.cut in lines else text
 
 
 def _decode(data: bytes, path: Path, encoding: str) -> tuple[str, str]:

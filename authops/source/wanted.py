@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.methods.kinds import KINDS, numbers
+from authops.methods.kinds import KINDS, numbers, values
 from authops.phone.column import AS_ITS_COLUMN
 from authops.phone.numbering import calling_code
 from authops.phone.spelling import PhoneProblem
@@ -20,6 +20,7 @@ from authops.source import countries
 from authops.source.rows import Faults, Rows
 from authops.words.errors import ParameterError
 from authops.words.frames import USERS, WANTED, columns, empty
+from authops.words.uncollected import uncollected
 
 RULES: Final = {
     "bad_flag": "a flag is neither TRUE/FALSE, 1/0 nor yes/no",
@@ -27,6 +28,7 @@ RULES: Final = {
     "duplicate_user": "the user stands in more than one row, and the rows differ",
     "duplicate_row": "the user stands in more than one row, and the rows say the same",
     "ragged_row": "the row has more cells than the header",
+    "short_row": "the row ends before its columns: the file was cut off in it, or what is missing would be removed",
     "quoted_row": "the whole line is one quoted cell",
     "shown_otherwise": "the sheet shows another value than the cell holds",
     "calculated": "the cell was calculated by a formula, and `formulas` refuses those",
@@ -55,6 +57,7 @@ _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": Fals
 _SHARED: Final = "the same number for several users of this source"
 _NO_COUNTRY: Final = "no country that is known, so the row's national number cannot be read; write its two letters"
 _QUOTED: Final = "the whole line is one quoted cell; take away the quotes around it"
+_COMPLETE: Final = "complete the line, or export the file again"
 _CALCULATED: Final = "calculated by a formula, and nobody can tell whether it still gives that; write the value as text"
 
 
@@ -89,6 +92,7 @@ class Source:
         return bool(self.wanted["intent"].eq("remove").any())
 
 
+@uncollected()
 def to_wanted(
     rows: Rows,
     *,
@@ -108,6 +112,7 @@ def to_wanted(
     _judge_cells(rows, formulas, faults)
     overwrite = _flags(rows, "overwrite", on_existing == "update", faults)
     remove = _flags(rows, "remove", on_blank == "remove", faults)
+    _judge_short(rows, remove, faults)
     regions = _regions(rows, default_region)
     read_ = {m: _values(rows, m, regions, faults) for m in rows.methods}
     _judge_kinds(rows, faults)
@@ -154,7 +159,7 @@ def _repeated(texts: Sequence[str], good: Any, times: int) -> Any:
 
 
 def _judge_lines(rows: Rows, faults: Faults) -> None:
-    for position, line in enumerate(rows.lines):
+    for position, line in enumerate(rows.lines if rows.quoted or rows.ragged else ()):
         if line in rows.quoted:
             faults.add(position, "", "quoted_row", _QUOTED)
         if line in rows.ragged:
@@ -162,16 +167,35 @@ def _judge_lines(rows: Rows, faults: Faults) -> None:
             faults.add(position, "", "ragged_row", message)
 
 
+def _judge_short(rows: Rows, remove: Sequence[bool], faults: Faults) -> None:
+    """Rows that end before their columns: what is missing is no blank that removes, and half a number is none."""
+    places = {line: position for position, line in enumerate(rows.lines)} if rows.short else {}
+    for line, (size, wide) in rows.short.items():
+        position = places.get(line, -1)
+        if position >= 0 and line == rows.cut:
+            faults.add(position, "", "short_row", f"has {size} of {wide} cells, and the file ends in it; {_COMPLETE}")
+        elif position >= 0 and remove[position] and _says_less(rows, position):
+            said = f"has {size} of {wide} cells, and what is missing is no blank that removes; {_COMPLETE}"
+            faults.add(position, "", "short_row", said)
+
+
+def _says_less(rows: Rows, position: int) -> bool:
+    """Whether any method that a row speaks of is blank in it."""
+    spoken_of = rows.kinds[position : position + 1] if rows.kinds else rows.methods
+    return not all(rows.cells[method][position] for method in spoken_of if method)
+
+
 def _judge_people(rows: Rows, faults: Faults) -> None:
-    places: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for position, user in enumerate(rows.cells["user"]):
-        if user:
-            places[user.casefold(), rows.kinds[position] if rows.kinds else ""].append(position)
-        else:
+    first: dict[Any, int] = {}
+    twins: dict[int, list[int]] = defaultdict(list)
+    names = [user.casefold() for user in rows.cells["user"]]
+    for position, user in enumerate(zip(names, rows.kinds, strict=True) if rows.kinds else names):
+        if not names[position]:
             faults.add(position, "user", "no_user", "the row names no user; fill the column or delete the row")
-    for same in places.values():
-        if len(same) > 1:
-            _judge_twins(rows, same, faults)
+        elif (seen := first.setdefault(user, position)) != position:
+            twins[seen].append(position)
+    for seen, others in twins.items():
+        _judge_twins(rows, [seen, *others], faults)
 
 
 def _judge_cells(rows: Rows, formulas: str, faults: Faults) -> None:
@@ -187,7 +211,7 @@ def _judge_kinds(rows: Rows, faults: Faults) -> None:
     """Of a file with a row for each method: a row that is wrong holds the other rows of its person, too."""
     for position, kind in enumerate(rows.kinds):
         if not kind:
-            said = f"names no method; write one of {', '.join(KINDS)}"
+            said = f"names no method; write one of {', '.join(values())}"
             faults.add(position, "kind", "unknown_method", said)
     wrong = {rows.cells["user"][n].casefold(): rows.lines[n] for n in sorted(faults.found, reverse=True)}
     for position, user in enumerate(rows.cells["user"] if rows.kinds else ()):

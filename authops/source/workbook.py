@@ -259,6 +259,7 @@ def _table(sheet: _Sheet, facts: dict[str, Any], path: Path, recognise: Recognis
         rows = [row for row in rows if row[0] not in sheet.hidden_rows]
         header = ["" if n in dark else name for n, name in enumerate(header)]
     table = gathered(header, rows, facts, path)
+    table.short.clear()  # a sheet has all its cells: a row that says no more is blank
     table.doubts.update(sheet.doubts)
     table.formulas.update(sheet.formulas)
     return table

@@ -157,7 +157,7 @@ async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[
         items = await graph.items(answer)
     except GraphError as error:
         return {}, str(error)
-    if any(map(_nameless, items)):
+    if any(_nameless(item, kinds) for item in items):
         return {}, "the answer holds a method without its id, which may be any"
     return _shown(items, kinds), ""
 
@@ -167,10 +167,15 @@ def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[st
     found: dict[str, str] = {}
     for item in items:
         for kind in kinds:
-            if kind.is_in(item) or _claims(item) == kind.name:
-                clear = kind.name not in found and kind.is_in(item) and _claims(item) in ("", kind.name)
+            if (here := _is_here(kind, item)) or _claims(item) == kind.name:
+                clear = kind.name not in found and here and _claims(item) in ("", kind.name)
                 found[kind.name] = (kind.value(item) if clear else "") or UNSHOWN
     return found
+
+
+def _is_here(kind: Kind, item: Mapping[str, Any]) -> bool:
+    """Whether an item of the kind's own collection is of it; one whose ids are its own is not told apart there."""
+    return kind.is_in(item) or not (kind.method_id or text(item, "@odata.type"))
 
 
 def _claims(item: Mapping[str, Any]) -> str:
@@ -179,8 +184,10 @@ def _claims(item: Mapping[str, Any]) -> str:
     return said if KINDS.get(said) else ""
 
 
-def _nameless(item: Mapping[str, Any]) -> bool:
+def _nameless(item: Mapping[str, Any], kinds: Sequence[Kind]) -> bool:
     """No kind's id, and no type of its own either: it may be any."""
+    if not all(kind.method_id for kind in kinds):
+        return not text(item, "id")
     return not text(item, "phoneType") and text(item, "id").casefold() not in by_id()
 
 

@@ -57,10 +57,10 @@ class Targets:
     graph: Graph
     _groups: dict[str, frozenset[str] | None] = field(default_factory=dict)
 
-    async def usable(self, policy: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Reach]]:
-        """Kind → the reaches of which one has to be for a user; without a kind that no configuration rules."""
+    async def usable(self, policy: Mapping[str, Mapping[str, Any]], methods: Iterable[str]) -> dict[str, list[Reach]]:
+        """Of these kinds: the reaches of which one has to be for a user; without one that no configuration rules."""
         found = {name.casefold(): configuration for name, configuration in policy.items()}
-        return {name: await self._of_kind(found, kind) for name, kind in KINDS.items() if kind.policies}
+        return {name: await self._of_kind(found, KINDS[name]) for name in methods if KINDS[name].policies}
 
     async def _of_kind(self, policy: Mapping[str, Mapping[str, Any]], kind: Kind) -> list[Reach]:
         return [await self._allowed(policy, one) for one in kind.policies]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
+from authops.methods.kinds import values
 from authops.phone.number import fold
 from authops.tenant import directory, policy, roles, sign_in
 from authops.tenant.sign_in import Taken
@@ -65,8 +66,10 @@ class Protection:
         return {u: retirement.cohort(external=retirement.is_external(name), global_admin=rank[u]) for u, name in named}
 
 
-async def read(graph: Graph, users: pd.DataFrame, rules: Rules, *, sealed: bool = False) -> Protection:
-    """Judge these users (USERS plus `asked`) by the rules.
+async def read(
+    graph: Graph, users: pd.DataFrame, rules: Rules, *, sealed: bool = False, methods: Iterable[str] = ()
+) -> Protection:
+    """Judge these users (USERS plus `asked`) by the rules, and which of these methods (else values) they may use.
 
     Who could not be read just now has no `user_id`, and is held under the name that was asked for. `sealed`: the rules
     are an earlier plan's, for which everybody in `protect_users` was found.
@@ -77,7 +80,7 @@ async def read(graph: Graph, users: pd.DataFrame, rules: Rules, *, sealed: bool 
         _named(graph, users, rules.protect_users, unknown, sealed=sealed),
         roles.read(graph),
         _members(graph, rules.protect_groups, unknown),
-        _by_policy(graph, known, unknown, needed=not rules.allow_unusable),
+        _by_policy(graph, known, unknown, list(methods) or values(), needed=not rules.allow_unusable),
     )
     rows = _of_account(known, rules, unknown)
     rows += [_row(user, "", "protected_user") for user in named]
@@ -102,7 +105,7 @@ async def again(graph: Graph, people: pd.DataFrame, changes: pd.DataFrame, rules
     to hold: apply says so of each.
     """
     missing = sorted(set(changes["user_id"]) - set(people["asked"]))
-    found = await read(graph, people, rules, sealed=True)
+    found = await read(graph, people, rules, sealed=True, methods=changes["method"].unique())
     others = await numbers_of_others(graph, changes, found)
     shared = changes[changes["after"].map(fold).isin(others.numbers) & changes["user_id"].isin(_signing(found))]
     shared = shared[shared["method"].isin(sign_in.methods())]
@@ -205,7 +208,7 @@ async def _members(graph: Graph, names: Iterable[str], unknown: Unknown) -> set[
 
 
 async def _by_policy(
-    graph: Graph, users: pd.DataFrame, unknown: Unknown, *, needed: bool
+    graph: Graph, users: pd.DataFrame, unknown: Unknown, methods: Iterable[str], *, needed: bool
 ) -> tuple[list[dict[str, str]], policy.Reach]:
     """Methods that the policy does not let a user use (where `needed`), and whom it lets sign in by SMS."""
     ids, targets = list(users["user_id"]), policy.Targets(graph)
@@ -216,7 +219,7 @@ async def _by_policy(
             unknown.of_error("allow_unusable", "the authentication methods policy", error)
         return [], policy.UNKNOWN
     rows: list[dict[str, str]] = []
-    for method, reaches in (await targets.usable(configured) if needed else {}).items():
+    for method, reaches in (await targets.usable(configured, methods) if needed else {}).items():
         allowed = {user: policy.any_of(reaches, user) for user in ids}
         unknown.of([user for user, may in allowed.items() if may is None], "allow_unusable", method)
         rows += [_row(user, method, "unusable_method") for user, may in allowed.items() if may is False]

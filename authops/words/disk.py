@@ -42,6 +42,33 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
+def keep(path: Path, data: bytes) -> None:
+    """Put the bytes there at once, for their owner only, so that no power cut takes them back. Raises OSError, and then
+    what was there is still there.
+    """
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        with os.fdopen(fresh(new), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+    _sync_names(path.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    if os.name != "posix":
+        return  # Windows syncs names with their file
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 def fresh(path: Path) -> int:
     """A new file for its owner only, open for writing; what stood there, a link as well, is taken away first.
 

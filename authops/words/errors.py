@@ -13,7 +13,8 @@ AuthopsError            exit code 1, the runbook broke
 │   └── GraphNameError     exit code 2, what a parameter names is not there, or twice
 ├── FrameError          a frame lacks a declared column: a fault of ours
 ├── JournalError        the journal cannot be written or read
-└── GuardStop           exit code 4, a guard stopped the plan before any write
+├── GuardStop           exit code 4, a guard stopped the plan before any write
+└── HandOverError       exit code 4, a pass's code cannot be handed over, so no pass is made
 """
 
 from __future__ import annotations
@@ -123,6 +124,12 @@ class JournalError(AuthopsError):
 
 class GuardStop(AuthopsError):
     """A guard stopped the plan; nothing was written."""
+
+    exit_code = 4
+
+
+class HandOverError(AuthopsError):
+    """A pass's code cannot be handed over, or it is not known whether it was; no code is in the text."""
 
     exit_code = 4
 

@@ -26,6 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "apply": {"words", "phone", "graph", "methods", "tenant"},
     "audit": {"words", "phone", "graph", "methods", "tenant", "source"},
     "campaign": {"words", "graph", "methods", "tenant"},
+    "handover": {"words"},
     "show": {"words", "audit", "plan"},
     "run": {"words", "graph", "methods", "tenant", "plan", "source", "apply", "show"},
     "demo": set(),

@@ -57,6 +57,49 @@ def test_a_bad_row_is_named_and_its_whole_user_left_alone(tmp_path: Path, row: s
     assert set(got.wanted["user"]) == {"good@contoso.com"}
 
 
+@pytest.mark.parametrize("flag", [{}, {"on_blank": "remove"}])
+def test_a_file_that_ends_in_the_middle_of_a_row_removes_nothing_and_writes_no_half_number(
+    tmp_path: Path, flag: dict[str, str]
+) -> None:
+    whole = HEADER + "good@contoso.com,+31612345679,,,,\nfrida@contoso.com,+49301234567,+31687654321,,TRUE,TRUE\n"
+    for end in range(whole.index("frida") + len("frida@contoso.com,+4930123"), whole.index(",TRUE,TRUE")):
+        got = read(tmp_path, whole[:end], **flag)
+        assert list(got.problems[["line", "rule"]].itertuples(index=False, name=None)) == [(3, "short_row")], whole[
+            :end
+        ]
+        assert set(got.wanted["user"]) == {"good@contoso.com"}
+    assert "3 of 6 cells, and the file ends in it" in got.problems["message"].iat[0]
+
+
+def test_a_row_that_ends_early_is_no_blank_that_removes(tmp_path: Path) -> None:
+    rows = "a@contoso.com,+31612345679\nb@contoso.com,+31612345678,,,,\n"
+    assert set(read(tmp_path, HEADER + rows).wanted["user"]) == {"a@contoso.com", "b@contoso.com"}
+    got = read(tmp_path, HEADER + rows, on_blank="remove")
+    assert list(got.problems[["line", "rule"]].itertuples(index=False, name=None)) == [(2, "short_row")]
+    assert "2 of 6 cells" in got.problems["message"].iat[0]
+    assert set(got.wanted["user"]) == {"b@contoso.com"}
+
+
+def test_rows_that_lack_only_what_is_not_read_are_whole(tmp_path: Path) -> None:
+    text = "UPN,Mobile,AlternateMobile,Remark,More\na@contoso.com,+31612345679,\nb@contoso.com,,,x,y\nc@contoso.com,,"
+    got = read(tmp_path, text, on_blank="remove")
+    assert got.problems.empty
+    assert list(got.wanted["intent"]) == ["set", "remove"] + ["remove"] * 4
+
+
+def test_rows_that_all_end_alike_are_read(tmp_path: Path) -> None:
+    got = read(tmp_path, HEADER + "a@contoso.com,+31612345679\nb@contoso.com,+31612345678")
+    assert got.problems.empty
+    assert set(got.wanted["user"]) == {"a@contoso.com", "b@contoso.com"}
+
+
+def test_the_rest_of_a_cut_row_stays_cut_in_the_next_input(tmp_path: Path) -> None:
+    got = read(tmp_path, HEADER + "a@contoso.com,+31612345679,,,,\nb@contoso.com,+4930123456")
+    picked = wanted_file.pick(tmp_path / "wanted.csv", list(got.problems["line"]), got.facts)
+    again = read(tmp_path, picked)
+    assert list(again.problems["rule"]) == ["short_row"]
+
+
 def test_a_problem_shows_no_full_number(tmp_path: Path) -> None:
     got = read(tmp_path, HEADER + "frida@contoso.com,+31612345678x5,,,,\n")
     assert "612345" not in got.problems.to_csv()

@@ -42,6 +42,7 @@ FINAL = {
     "PlanError",
     "GraphNameError",
     "GuardStop",
+    "HandOverError",
 }
 
 
