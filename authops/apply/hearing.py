@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+# Seconds for which what was written is still read back once somebody asked to stop: longer than reads lag.
+SETTLING: Final = 20.0
 # Seconds after which whoever waits looks up.
 _EVERY: Final = 0.5
 

@@ -30,6 +30,7 @@ RUNBOOKS: Final = {
     "undo": "5_undo.ipynb",
     "campaign": "6_campaign.ipynb",
     "retirement": "7_retirement.ipynb",
+    "passes": "8_passes.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
@@ -97,6 +98,17 @@ def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
     choices = tuple(words) if len(words) > 1 and all(re.fullmatch(r"[\w-]+", w) for w in words) else ()
     kind = ast.unparse(node.annotation).strip("'\"")
     return Parameter(node.target.id, kind, ast.literal_eval(node.value), comment, choices)
+
+
+def explained(runbook: str) -> list[tuple[str, str]]:
+    """Each parameter with its meaning, and what it is when nothing is said; for the command line's help."""
+    told = []
+    usual = {**{n: p.default for n, p in declared(runbook).items()}, **effective([runbook])[runbook]}
+    for name, parameter in declared(runbook).items():
+        if name not in _SET_BY_RUNNER:
+            shown = json.dumps(usual[name], ensure_ascii=False) if usual[name] != "" else "empty"
+            told.append((name, f"{parameter.help or ' | '.join(parameter.choices)}  [{shown}]"))
+    return told
 
 
 def effective(

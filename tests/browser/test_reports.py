@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from authops.demo import ensure, stop
+from tests.browser.axe import serious
 from tests.homes import furnished
 from tests.running import FULL_NUMBER, ROOT, Tenant
 
@@ -43,7 +44,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str
             code, said, folder = tenant.run(*words)
             assert code == 0, said
             assert folder
-            pages |= {page.stem: page for page in folder.glob("*.html")}
+            pages |= {page.stem: page for page in folder.glob("[0-9]*.html")} | {"index": folder / "index.html"}
             numbers |= digits(tenant)
         yield pages, numbers
     finally:
@@ -76,7 +77,7 @@ def page_of(browser: Browser, path: Path, **options: Any) -> tuple[Any, list[str
 
 
 def test_there_is_a_page_for_every_notebook(written: tuple[dict[str, Path], set[str]]) -> None:
-    assert set(written[0]) == set(PAGES)
+    assert set(written[0]) == {*PAGES, "index"}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -153,6 +154,33 @@ def test_it_prints_on_paper_with_nothing_cut_off(
     ink = page.locator("h1").evaluate("e => getComputedStyle(e).color")
     assert ink == "rgb(0, 0, 0)"
     assert page.pdf(format="A4").startswith(b"%PDF")
+    page.context.close()
+
+
+@pytest.mark.parametrize("theme", ("light", "dark"))
+def test_axe_finds_nothing_serious_on_any_page(
+    browser: Browser, written: tuple[dict[str, Path], set[str]], theme: str
+) -> None:
+    found = {}
+    for name, path in written[0].items():
+        page, _, _ = page_of(browser, path, color_scheme=theme)
+        found[name] = serious(page)
+        page.context.close()
+    assert found == {name: [] for name in written[0]}
+
+
+def test_every_page_leads_to_the_others_of_its_run_and_says_tenant_and_day(
+    browser: Browser, written: tuple[dict[str, Path], set[str]]
+) -> None:
+    page, _, _ = page_of(browser, written[0]["3_apply"], viewport={"width": 1024, "height": 768})
+    for words in ("Contoso", "UTC", "118 changes, by"):
+        assert page.locator("main").get_by_text(words).first.bounding_box()["y"] < 700
+    page.locator("nav.pages a", has_text="this run").click()
+    page.get_by_role("link", name="audit").click()
+    assert page.locator("h1").inner_text().startswith("Audit")
+    page.locator("details.contents").click()
+    page.locator("details.contents a").last.click()
+    assert "#" in page.url
     page.context.close()
 
 
