@@ -206,3 +206,34 @@ def test_a_resume_without_knowing_what_it_was_given_is_refused(tmp_path: Path, t
     (tmp_path / "parameters.json").write_text(text)
     with pytest.raises(ParameterError, match="is not known"):
         outcome.given(tmp_path, ["apply"])
+
+
+def of_cell(name: str, **changed: object) -> dict[str, object]:
+    """What the cells of a notebook have named once its parameters stand there, and more that they named."""
+    return {p.name: p.default for p in runbook.declared(name).values()} | {"plan": object(), "run_dir": "x"} | changed
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("preview", {"on_retiring": "stop"}, "on_retiring must be one of note, hold, allow"),
+        ("preview", {"max_share": float("nan")}, "max_share"),
+        ("preview", {"protect_users": "anna@contoso.example"}, r"protect_users must be list\[str\], not str"),
+        ("apply", {"mode": "write"}, "mode must be one of"),
+        ("apply", {"max_removals": "0"}, "max_removals must be"),
+        ("undo", {"users": ["+31 612345678"]}, "looks like a phone number"),
+        ("retirement", {"sign_in_days": True}, "sign_in_days must be int"),
+    ],
+)
+def test_what_a_person_wrote_into_the_cell_of_parameters_is_looked_at_before_anything_is_read(
+    name: str, changed: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ParameterError, match=said) as refused:
+        runbook.refuse_wrong(name, of_cell(name, **changed))
+    assert "nothing was read" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", list(runbook.RUNBOOKS))
+def test_the_cells_as_they_are_committed_and_another_notebooks_are_fine(name: str) -> None:
+    runbook.refuse_wrong(name, of_cell(name))
+    runbook.refuse_wrong(name, {"run": object(), "users": 7})
