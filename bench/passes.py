@@ -52,6 +52,17 @@ LENGTH = 8
 
 
 @dataclass
+class Result:
+    """What was left: everything in `bad` should be empty. `searched`: how many codes were searched for."""
+
+    killed: Counter[str]
+    seconds: float
+    outcomes: dict[str, int]
+    searched: int
+    bad: dict[str, list[str]]
+
+
+@dataclass
 class Places:
     """Where this bench's files are, and who can open the letters."""
 
@@ -158,8 +169,8 @@ def holding(folder: Path, codes: set[str]) -> list[str]:
     return sorted(set(found))
 
 
-def chaos(stand: Stand, count: int, kills: int, seed: int) -> dict[str, object]:
-    """Kill and go on until it is done; what is wrong afterwards, by name, and empty where it is right."""
+def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
+    """Kill and go on until it is done; then ask recipients, tenant and files."""
     places = Places.made(stand.folder / "bench")
     changes = planned(stand, count)
     strangers = _passes(stand) - set(changes["user_id"])
@@ -188,10 +199,8 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> dict[str, object]:
     wrong = [user for user, name in names.items() if len(letters.get(name, [])) != 1]
     refused = [user for user, name in names.items() if name in letters and not _lets_in(stand, user, letters[name][0])]
     others = _passes(stand) - set(names) - strangers
-    return {
-        "killed": dict(killed), "seconds": seconds, "outcomes": outcomes, "codes searched for": len(every),
-        "bad": {"not one letter": wrong, "does not work": refused, "others": sorted(others), "files with a code": held},
-    }  # fmt: skip
+    bad = {"not one letter": wrong, "does not work": refused, "others": sorted(others), "files with a code": held}
+    return Result(killed, seconds, outcomes, len(every), bad)
 
 
 def _passes(stand: Stand) -> set[str]:
@@ -234,14 +243,13 @@ def rate(count: int, latency: float = 0.2) -> None:
 def main(count: int, kills: int, seed: int = 1) -> None:
     with tenant(count + count // 4) as stand:
         got = chaos(stand, count, kills, seed)
-    bad = dict(got["bad"])  # type: ignore[call-overload]
-    print(f"{count:,} passes, killed {sum(got['killed'].values())} times in {got['seconds']:,.0f} s: {got['outcomes']}")  # type: ignore[attr-defined]
-    print(f"  {got['killed']}; {got['codes searched for']:,} codes searched for")
-    print(f"  { ({name: len(found) for name, found in bad.items()}) }", flush=True)
-    for name, found in bad.items():
+    print(f"{count:,} passes, killed {got.killed.total()} times in {got.seconds:,.0f} s: {got.outcomes}")
+    print(f"  {dict(got.killed)}; {got.searched:,} codes searched for")
+    print(f"  { ({name: len(found) for name, found in got.bad.items()}) }", flush=True)
+    for name, found in got.bad.items():
         if found:
             print(f"  {name}: {found[:5]}")
-    sys.exit(any(bad.values()))
+    sys.exit(any(got.bad.values()))
 
 
 if __name__ == "__main__":

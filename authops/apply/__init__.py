@@ -12,7 +12,7 @@ __getattr__ = offered(
         "ends": "ending tally",
         "breaker": "Breaker",
         "pass_standing": "keep_standing standing",
-        "passes": "Handing handing where_codes_go",
+        "passes": "Handing handing let_go where_codes_go",
         "verification": "verified_ending verify witnessed",
         "watch": "Watch",
     },

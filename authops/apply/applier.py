@@ -21,8 +21,9 @@ import pandas as pd
 
 from authops.apply.breaker import Breaker
 from authops.apply.change import GROUP, Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
-from authops.apply.ends import REHEARSED
+from authops.apply.ends import REHEARSED, Report, silent
 from authops.apply.freshness import BOUND, Clocks
+from authops.apply.hearing import SETTLING, T, to_the_end, unless
 from authops.apply.journal import Journal
 from authops.apply.making import Making
 from authops.apply.passes import Handing, begun
@@ -45,15 +46,10 @@ _TOGETHER: Final = 4
 # Readings in a row that were too old when they came, after which a change is left open.
 _READINGS: Final = 20
 
-Report = Callable[[int, Counter[str]], None]
 # Changes of some users → who of them must not be written now, and why.
 Watch = Callable[[Sequence[Change]], Awaitable[Mapping[str, str]]]
 # Changes about to be written, seconds of patience → of those that must not be: why, or None where nobody can tell yet.
 Conditions = Callable[[Sequence[Change], float], Awaitable[Mapping[str, str | None]]]
-
-
-def _silent(_done: int, _counts: Counter[str]) -> None:
-    return None
 
 
 async def _nobody(_changes: Sequence[Change]) -> Mapping[str, str]:
@@ -77,7 +73,7 @@ class Applier:
     journal: Journal
     now: Callable[[], datetime]
     mode: str = "dry-run"
-    report: Report = _silent
+    report: Report = silent
     stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
@@ -120,7 +116,7 @@ class Applier:
         left = [c for c in changes if c.change_id not in settled]
         size, self._lanes = await begun(self.handing, left, self.mode) or (GROUP, _GROUPS)
         groups = in_groups(left, size)
-        await self._to_the_end(asyncio.ensure_future(self._ever_more(groups)))
+        await to_the_end(asyncio.ensure_future(self._ever_more(groups)), lambda: self._end("interrupted"))
         if self._fault:
             raise self._fault
         return self._outcomes(changes)
@@ -143,17 +139,6 @@ class Applier:
         self._settle(
             [(c, "applied_with_note" if c.done_by(found) else "unknown", said, found, None) for c, found in shown]
         )
-
-    async def _to_the_end(self, work: asyncio.Future[Any]) -> None:
-        while not work.done():
-            try:
-                await asyncio.shield(work)
-            except asyncio.CancelledError:
-                if work.cancelled():
-                    raise
-                self._end("interrupted")
-                if task := asyncio.current_task():
-                    task.uncancel()
 
     async def _ever_more(self, groups: Iterator[list[list[Change]]]) -> None:
         """One group first, then twice as many each time: what goes wrong goes wrong for a few.
@@ -178,6 +163,10 @@ class Applier:
         except Exception as error:  # the other groups settle what they wrote before it is raised
             self._fault = self._fault or error
             self._end("an error")
+
+    async def _hearing(self, work: Awaitable[T], grace: float = 0.0) -> T | None:
+        """What may be given up when somebody asks to stop: then None, `grace` seconds later."""
+        return await unless(work, self._may_write, self.graph.clock, grace)
 
     def _end(self, why: str) -> None:
         self.stopped = self.stopped or why
@@ -217,7 +206,7 @@ class Applier:
         away = [queue for queue in slow if self.graph.pace.away(queue[0].reading) > _PATIENCE]
         self._aside |= {asyncio.ensure_future(self._safely(self._some([queue], _TOGETHER))) for queue in away}
         if soon := [queue for queue in slow if queue not in away]:
-            await self.sleep(max(_PATIENCE, self.graph.pace.held(soon[0][0].reading)))
+            await self._hearing(self.sleep(max(_PATIENCE, self.graph.pace.held(soon[0][0].reading))))
             await self._some(soon, tries + 1)
 
     def _after_failure(self, queue: list[Change]) -> None:
@@ -231,10 +220,11 @@ class Applier:
         queue.clear()
 
     async def _rehearse(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
-        if not self._may_write():
+        seen = await self._hearing(self._still_as_planned(wave, patience)) if self._may_write() else None
+        if seen is None:
             self._leave(wave, f"stopped ({self.stopped})")
             return set(), []
-        ready, _, late = await self._still_as_planned(wave, patience)
+        ready, _, late = seen
         self._settle([(c, "skipped", REHEARSED, c.before, None) for c in ready])
         return {c.user_id for c in ready}, late
 
@@ -244,13 +234,19 @@ class Applier:
         late: list[Change] = []
         waiting = wave
         while waiting and self._may_write():
-            count, sent_at = await self.graph.pace.turn([c.request for c in waiting])
-            if not self._may_write():
-                self.graph.pace.give_back("writes", count)
+            turn = await self._hearing(self.graph.pace.turn([c.request for c in waiting]))
+            if turn is None:
                 break
+            count, sent_at = turn
             part, waiting = waiting[:count], waiting[count:]
             # Each time: a turn, and what is written again, can take minutes.
-            ready, done, put_off = await self._still_as_planned(await self._unheld(part), patience)
+            part = await self._unheld(part) if self._may_write() else part
+            seen = await self._hearing(self._still_as_planned(part, patience)) if self._may_write() else None
+            if seen is None:  # somebody asked to stop
+                self.graph.pace.give_back("writes", count)
+                waiting = part + waiting
+                break
+            ready, done, put_off = seen
             stale = [c for c in ready if not self._reader.fresh([c])]
             ready = [c for c in ready if self._reader.fresh([c])]
             if not self._may_write():  # reading takes its time
@@ -266,9 +262,11 @@ class Applier:
     async def _unheld(self, wave: list[Change]) -> list[Change]:
         """Those who may still be touched. Who must not is settled; when that cannot be told, the apply stops."""
         try:
-            held = await self.watch(wave)
+            held = await self._hearing(self.watch(wave))
         except GraphError as error:
+            held = None
             self._end(f"who must not be touched could not be read again: {error.message}")
+        if held is None:
             self._leave(wave, self._stopped_before())
             return []
         stopped = [c for c in wave if c.user_id in held]
@@ -293,7 +291,10 @@ class Applier:
         if self.handing and ready[0].secret:  # a wave of these holds nothing else
             return await self._making.once(self.handing, ready, sent_at)
         answers = await self._send(ready, sent_at)
-        now = await self._read_back(ready, answers)
+        now = await self._hearing(self._read_back(ready, answers), SETTLING)
+        if now is None:
+            self._leave(ready, f"stopped ({self.stopped}) before the value could be read back")
+            return [], set()
         again: list[Change] = []
         rows: list[Row] = []
         for change in ready:
@@ -312,7 +313,7 @@ class Applier:
     async def _wait_for(self, answers: Sequence[Answer]) -> None:
         waits = [retry_after(answer.headers) or 1.0 for answer in answers]
         if waits and self._may_write():
-            await self.sleep(min(max(waits), 60.0))
+            await self._hearing(self.sleep(min(max(waits), 60.0)))
 
     async def _still_as_planned(
         self, changes: list[Change], patience: float

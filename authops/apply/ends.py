@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import pandas as pd
@@ -11,6 +13,13 @@ from authops.words.redaction import mask_numbers
 
 # What a dry run says of a change that would be written.
 REHEARSED: Final = "dry run: nothing was written"
+
+# How far an apply is: how many are settled, and as what.
+Report = Callable[[int, Counter[str]], None]
+
+
+def silent(_done: int, _counts: Counter[str]) -> None:
+    """Tell nobody."""
 
 
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:

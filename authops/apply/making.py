@@ -14,6 +14,7 @@ from authops.apply.reading import Now, Reader
 from authops.apply.settled import Row
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
+from authops.handover.handover import Receipt
 from authops.words.errors import HandOverError
 
 NOBODY_HAS = "a pass that nobody has may be there: go on with the run, which replaces it, or undo it"
@@ -44,25 +45,29 @@ class Making:
             answers = await self.send(ready, sent_at)
             self.uncertain |= {c.change_id for c in ready if answers[c.change_id].happened in ("done", "unknown")}
             made = taken(ready, answers)
-            if not await self._handed(handing, ready, made, answers, before):
-                return [], set()
+            receipts = await self._handed(handing, ready, made)
+        if receipts is None:
+            return [], set()
+        self._settle_made(made, receipts, answers, before)
         rest = [c for c in ready if c not in {one.change for one in made}]
         again = await self._not_made(rest, answers)
         await self.wait([answers[c.change_id] for c in again])
         return again, {one.change.user_id for one in made}
 
-    async def _handed(
-        self, handing: Handing, ready: list[Change], made: list[Made], answers: Mapping[str, Answer], before: set[str]
-    ) -> bool:
-        """Whether these arrived, settled at once; else their passes are deleted, and the run ends."""
+    async def _handed(self, handing: Handing, ready: list[Change], made: list[Made]) -> dict[str, Receipt] | None:
+        """The receipts of these; None when they did not arrive: their passes are deleted, and the run ends."""
         try:
-            receipts = await handing.give(made) if made else {}
+            return await handing.give(made) if made else {}
         except HandOverError as error:
             self.end(f"the hand-over failed: {error.message}")
             gone = await delete(self.graph, {one.change: one.value for one in made})
             self.leave([c for c in ready if c in gone], "its code could not be handed over, and its pass was deleted")
             self.leave([c for c in ready if c not in gone], NOBODY_HAS)
-            return False
+            return None
+
+    def _settle_made(
+        self, made: list[Made], receipts: Mapping[str, Receipt], answers: Mapping[str, Answer], before: set[str]
+    ) -> None:
         rows: list[Row] = []
         for one in made:
             again = one.change.change_id in before
@@ -70,7 +75,6 @@ class Making:
             detail = said(receipts[one.change.change_id]) + (f"; {REPLACED}" if again else "")
             rows.append((one.change, outcome, detail, one.value, answers[one.change.change_id]))
         self.settle(rows)
-        return True
 
     async def _not_made(self, rest: list[Change], answers: Mapping[str, Answer]) -> list[Change]:
         """What was not made, or made without its code: what may be made again; the others are settled."""

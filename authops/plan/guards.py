@@ -173,9 +173,20 @@ class Limits:
     def broken(
         self, plan: Plan, protection: Protected, tenant_size: int | None, certificate_days: float | None, **more: Any
     ) -> pd.DataFrame:
-        """`breaches` of a plan of people whom `protection` looked at."""
+        """`breaches` of a plan of people whom `protection` looked at; a limit that was another one at its preview is
+        told with that.
+        """
         seen: dict[str, Any] = {"held": protection.held, "unread": protection.unread, "tenant_size": tenant_size}
-        return breaches(plan, certificate_days=certificate_days, **asdict(self), **seen, **more)
+        found = breaches(plan, certificate_days=certificate_days, **asdict(self), **seen, **more)
+        rules = plan.header.get("rules", {})
+        rows = zip(found["guard"], found["message"], strict=True)
+        found["message"] = [f"{said}{self._before(guard, rules)}" for guard, said in rows]
+        return found
+
+    def _before(self, guard: str, rules: Mapping[str, Any]) -> str:
+        if guard not in rules or guard not in self.facts() or rules[guard] == self.facts()[guard]:
+            return ""
+        return f"; the preview allowed {'any number' if rules[guard] is None else rules[guard]}"
 
 
 def breaches(

@@ -50,6 +50,8 @@ def _connection(name: str) -> None:
 def _file(name: str, text: str) -> None:
     if not text or not runbook.is_file(name, text):
         return
+    if Path(text).is_dir():
+        return  # which file of it was meant, the runbook's own words ask
     try:
         with open(text, "rb"):
             return

@@ -11,7 +11,7 @@ import signal
 import threading
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -50,6 +50,12 @@ def on_failed_cell(tell: Callable[[], None]) -> None:
             run()
 
     shell.events.register("post_run_cell", over)
+
+
+def names() -> Mapping[str, Any]:
+    """What the cells of this notebook have named so far; nothing outside of one."""
+    shell = notebook_shell()
+    return {} if shell is None else shell.user_ns
 
 
 def errors_in_boxes() -> None:

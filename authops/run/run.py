@@ -22,6 +22,7 @@ from authops.plan import plan_file
 from authops.plan.plan import Plan
 from authops.run import answer, kernel, outcome, permissions, seen
 from authops.run.folder import find, new_folder
+from authops.run.runbook import refuse_wrong
 from authops.run.runlog import log_to
 from authops.run.written import Earlier, earlier, latest_of
 from authops.show import head
@@ -381,6 +382,7 @@ def _applied(finished: str, done: pd.DataFrame) -> str:
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
     kernel.errors_in_boxes()
+    refuse_wrong(runbook, kernel.names())
     seen.hear()
     profile = connections.load(connection)
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))

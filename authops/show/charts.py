@@ -59,7 +59,9 @@ def _stack(y: int, label: str, parts: Mapping[str, int], colours: Mapping[str, s
             drawn.append(_part(x, y, wide, name, count, total, colours[name]))
         x += wide
     return (
-        f'<text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">{text(_short(label))}</text>{"".join(drawn)}'
+        f'<g data-row="{text(label)}"><text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">'
+        f"{text(_short(label))}</text>"
+        f"{''.join(drawn)}</g>"
         f'<text x="{_LEFT + _LONG + 10}" y="{y + 15}" class="dim">{number(total)}</text>'
     )
 
@@ -71,7 +73,8 @@ def _part(x: float, y: int, wide: float, name: str, count: int, total: int, colo
     middle = f'x="{x + wide / 2:.1f}" y="{y + 15}" text-anchor="middle"'
     label = f'<text class="{palette.ink(colour)}" {middle}>{inside.strip()}</text>' if inside else ""
     return (
-        f'<g><title>{text(words)}</title><rect class="part" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="22" '
+        f'<g data-pick="{text(name)}"><title>{text(words)}</title>'
+        f'<rect class="part" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="22" '
         f'style="fill:var(--{colour})"/>{label}</g>'
     )
 

@@ -124,11 +124,11 @@ def _concerned(exposed: pd.DataFrame, opt_out: str) -> dict[str, str]:
     }
 
 
-def exposure(exposed: pd.DataFrame) -> View:
+def exposure(exposed: pd.DataFrame, label: str = "people") -> View:
     """One line for each status, and how many of them."""
     found = exposed["status"].value_counts()
     counted = {name: int(found.get(name, 0)) for name in COLOURS}
-    chart = charts.legend(COLOURS) + charts.stacked([("people", counted)], COLOURS, title="Who is hit")
+    chart = charts.legend(COLOURS) + charts.stacked([(label, counted)], COLOURS, title="Who is hit")
     return View(chart, " · ".join(f"{number(n)} {name}" for name, n in counted.items()))
 
 

@@ -15,9 +15,9 @@ STANDS: Final = {
 # What happens to a change, and what is merely told.
 DOES: Final = {
     "add": "#2da44e", "update": "#d4a017", "remove": "#e5484d", "keep": "#8b949e", "blocked": "#8e5cd9",
-    "bar": "#3b82f6", "many": "#7a8ca5", "few": "#b9c4d3",
+    "bar": "#3b82f6", "many": "#7a8ca5", "few": "#b9c4d3", "some": "#52627a",
 }  # fmt: skip
-_LIGHT_INK: Final = ("bad", "worst")
+_LIGHT_INK: Final = ("bad", "worst", "some")
 MARKS: Final = {
     "passwordless": "P", "app or key": "A", "phone only": "T", "no lasting factor": "E", "nothing": "0", "unknown": "?",
     "covered": "C", "reset only": "R", "blocked": "B", "not known": "?", "disabled": "D",

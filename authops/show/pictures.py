@@ -43,16 +43,16 @@ _SETTINGS: Final = {
     _OPT_OUT: "opted out of the passkey migration (beta)",
 }
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
-_REASON_COLOURS: Final = ("bar", "few", "many")
+_REASON_COLOURS: Final = ("bar", "few", "many", "some")
 _MOST: Final = 12
 
 
-def standings(coverage: pd.DataFrame) -> View:
+def standings(coverage: pd.DataFrame, label: str = "everybody") -> View:
     """Big tiles: how many people stand where, what each word means, and the administrators to look at first."""
     found = coverage["standing"].value_counts()
     parts = [tile(name, int(found.get(name, 0)), COLOURS[name], percent(_share(found, name))) for name in STANDINGS]
     said, kind = _administrators(coverage)
-    whole = charts.stacked([("everybody", _counts(found))], COLOURS, title="Where people stand")
+    whole = charts.stacked([(label, _counts(found))], COLOURS, title="Where people stand")
     words = note("; ".join(f"{name}: {meaning}" for name, meaning in STANDINGS.items()))
     html = tiles(parts) + whole + box(said, kind) + words
     plain = " · ".join(f"{number(n)} {name}" for name, n in _counts(found).items())
@@ -77,9 +77,17 @@ def _share(found: pd.Series[int], name: str) -> float:
     return float(found.get(name, 0)) / float(found.sum()) if len(found) else float("nan")
 
 
-def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST) -> View:
-    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest first, the rest together."""
+def worst_first(coverage: pd.DataFrame, name: str) -> View:
+    """The same as `dimension`, by the share of people who have a phone only, or less."""
+    return dimension(coverage, name, worst=True)
+
+
+def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST, worst: bool = False) -> View:
+    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest (or `worst`) first, the rest together."""
     counted = by(coverage, name)
+    if worst:
+        share = counted[list(WEAK)].sum(axis=1) / counted["users"]
+        counted = counted.loc[share.sort_values(ascending=False, kind="stable").index]
     rows = [(str(r["value"]), _counts(r)) for r in _records(counted.head(most))]
     if len(counted) > most:
         rest = counted.iloc[most:][list(STANDINGS)].sum()

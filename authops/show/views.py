@@ -103,7 +103,7 @@ def tile(label: str, count: int, kind: str, note: str = "") -> str:
     """One big number with its word; `kind` is the colour's class."""
     css = f"tile {kind}" + ("" if count else " zero")
     more = f"<small>{text(note)}</small>" if note else ""
-    return f'<div class="{css}"><b>{number(count)}</b>{text(label)}{more}</div>'
+    return f'<div class="{css}" data-pick="{text(label)}"><b>{number(count)}</b>{text(label)}{more}</div>'
 
 
 def tiles(parts: Iterable[str]) -> str:

@@ -81,7 +81,7 @@ def planned(
             served = passes.served(users, registered, more.get("on_registered", "hold"))
             header = {"tenant_id": "t", "rules": {"protect": protect.facts()}}
             found = plan.make(wanted.wanted, current, users, wanted.problems, header)
-            return guards.hold(guards.hold(found, served), held.held)
+            return guards.hold(guards.hold(found, held.held), served)
 
     return asyncio.run(made())
 

@@ -51,7 +51,12 @@ def left_out(stage: Stage) -> None:
     policy(excludeTargets=[{"id": user_id("anna"), "targetType": "user"}])(stage)
 
 
+def risky(stage: Stage) -> None:
+    stage.world.tenant.meta["risky"] = {user_id("anna"): "confirmedCompromised", user_id("bert"): "dismissed"}
+
+
 HELD = {
+    "at_risk": (risky, Protect(hold_risky=True)),
     "administrator": (admin, Protect()),
     "guest": (profile(userType="Guest"), Protect()),
     "disabled_account": (profile(accountEnabled=False), Protect()),
@@ -72,6 +77,15 @@ def test_who_must_not_be_given_a_pass_is_held(stage: Stage, reason: str) -> None
     assert list(made.held["reason"]) == [reason]
     give(stage, made.writes, Kept())
     assert set(held(stage)) == {"bert@contoso.example"}
+
+
+def test_where_risk_cannot_be_read_it_is_said_and_holds_nobody(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.people(anna={})
+    risky(stage)
+    stage.world.tenant.assume.change({"tenant_licence": "p1"})
+    made = planned(stage, f"{ANNA},,60,TRUE,\n", protect=Protect(hold_risky=True))
+    assert len(made.writes) == 1
+    assert "who is at risk cannot be read" in caplog.text
 
 
 def test_who_became_an_administrator_since_the_plan_is_not_given_one(stage: Stage) -> None:

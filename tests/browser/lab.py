@@ -33,6 +33,11 @@ WAITING = "How it ended stands here once all cells have run."
 ENDED = r"""([error, waiting]) => document.querySelector(error) || (
   [...document.querySelectorAll('.head:not([data-old]) .box')].some((box) => !box.textContent.includes(waiting)) &&
   ![...document.querySelectorAll('.ao-stop')].some((stop) => !stop.hidden))"""
+# What a tab that comes back will find in the file.
+KEPT = """async ([name, token]) => {
+  const told = await fetch(`/api/contents/${name}?token=${token}`);
+  return (await told.text()).includes("widget-view");
+}"""
 # One step down the notebook's list of cells, of which only those near the sight are on the page.
 STEP = r"""async (outer, far) => {
   outer.scrollTo({ top: far });
@@ -185,6 +190,10 @@ class Watched:
         self.page.locator(".lm-Menu-itemLabel").get_by_text("Theme", exact=True).hover()
         self.page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
         self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+
+    def kept(self, notebook: str) -> None:
+        """Wait until the notebook's file holds what its cells showed."""
+        self.page.wait_for_function(KEPT, arg=[notebook, self.lab.token])
 
     def reach(self, what: str) -> Locator:
         """Scroll through the notebook until something stands on the page, as a person does."""

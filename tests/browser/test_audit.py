@@ -21,13 +21,20 @@ def test_an_analyst_drills_down_to_one_person(watched: Watched) -> None:
     watched.reach(".widget-dropdown")
     page.get_by_label("only").select_option(HARM)
     heading = page.locator("h4", has_text="people:")
-    expect(heading).to_have_text(f"1 people: {HARM}, wherever they stand")
+    expect(heading).to_have_text(f"1 people: department {HARM}, wherever they stand")
     page.get_by_label("standing").select_option("nothing")
     expect(heading).to_contain_text("0 people")
     page.get_by_label("standing").select_option("phone only")
     listed = page.locator(".jp-OutputArea", has=heading)
     expect(listed.locator("tbody tr", has_text="elin.eligible@contoso.example")).to_be_visible()
     page.get_by_label("by", exact=True).select_option("country")
-    expect(heading).to_contain_text("people: everybody, phone only")
+    expect(heading).to_contain_text("people: everybody, by country, phone only")
+    page.get_by_label("name", exact=True).press_sequentially("elin.elig")  # while it is typed
+    expect(heading).to_have_text("1 people: everybody, by country, phone only")
+    page.locator("svg [data-row] text", has_text="NL").first.click()
+    expect(page.get_by_label("only")).to_have_value("NL")
+    page.get_by_role("button", name="Export what is shown").click()
+    expect(page.locator(".jp-OutputArea").get_by_text("shown-standing.csv")).to_be_visible()
+    assert (watched.lab.run() / "shown-standing.csv").exists()
     assert page.locator(".jp-Notebook img[src='x']").count() == 0
     assert page.title() != "owned"

@@ -109,6 +109,7 @@ def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source
     for kind in ("add", "update", "remove"):
         grid.locator(f".chip.{kind}").click()
     expect(grid.locator(".row.keep")).to_have_count(0)
+    page.add_style_tag(content=".Toastify { display: none }")  # JupyterLab asks about news, and stands in the picture
     grid.screenshot(path=str(images / "preview.png"))
     assert serious(page, ".ao-grid") == []
 
@@ -156,6 +157,7 @@ def test_everything_by_keyboard_in_the_dark(watched: Watched, source: str, image
     expect(grid.locator(".row.is-excluded")).to_have_count(4)
     background = body.evaluate("node => getComputedStyle(node).backgroundColor")
     assert max(map(int, re.findall(r"\d+", background)[:3])) < 80
+    page.add_style_tag(content=".Toastify { display: none }")  # JupyterLab asks about news, and stands in the picture
     grid.screenshot(path=str(images / "preview-dark.png"))
     assert serious(page, ".ao-grid") == []
     assert cells(page) == before
@@ -198,6 +200,52 @@ def test_a_restarted_kernel_loses_no_decision(watched: Watched, source: str) -> 
     grid.get_by_role("button", name="Save approval").click()
     expect(grid.locator(".saved")).to_contain_text("✓ saved: 1 approved, 1 excluded")
     assert watched.lab.run() != before
+    assert len(approval(watched)["change_ids"]) == 1
+
+
+def test_a_reload_loses_nothing_and_nothing_unsaved_is_passed_over_and_a_closed_plan_stays_closed(
+    watched: Watched, source: str
+) -> None:
+    notebook = watched.lab.notebook("2_preview", source=source)
+    watched.open(notebook)
+    watched.run_all()
+    grid = ready(watched)
+    grid.locator(".row[data-at='1'] .c.decision").click()
+    turned(grid, 1, "approved")
+    grid.locator(".row[data-at='2'] .c.decision").click()
+    grid.locator(".row[data-at='2'] .c.user").click()
+    grid.get_by_label("note of an exclusion").fill("on leave")
+    grid.get_by_label("note of an exclusion").press("Enter")
+    turned(grid, 2, "excluded")
+    grid.get_by_label("note of the approval").fill("CHG-9")
+    grid.get_by_role("button", name="Save approval").click()
+    expect(grid.locator(".saved")).to_contain_text("✓ saved: 1 approved, 1 excluded")
+    watched.menu("File", "Save Notebook")
+    watched.kept(notebook)
+
+    watched.page.reload()
+    watched.connected()
+    grid = watched.reach(".ao-grid")
+    turned(grid, 1, "approved")
+    expect(grid.locator(".row[data-at='2']")).to_contain_text("on leave")
+    expect(grid.get_by_label("note of the approval")).to_have_value("CHG-9")
+
+    run = watched.lab.run()
+    told = json.loads((run / "outcome.json").read_text())["runbooks"]["preview"]["headline"]
+    assert "approved: 1 by ann@contoso.example, 1 excluded" in told
+    grid.locator(".row[data-at='3'] .c.decision").click()
+    turned(grid, 3, "approved")
+    apply = ("apply", "--run-dir", str(run), "-p", "mode", "apply")
+    code, said, _ = watched.lab.tenant.run(*apply)
+    assert code == 4
+    assert "are not saved" in said
+    grid.get_by_role("button", name="Take back").click()
+    turned(grid, 3, "open")
+    code, said, _ = watched.lab.tenant.run(*apply)
+    assert code == 0, said
+    grid.locator(".row[data-at='3'] .c.decision").click()
+    expect(grid.locator(".saved")).to_contain_text("this plan was applied, and is closed since")
+    expect(grid.get_by_role("button", name="Save approval")).to_be_disabled()
     assert len(approval(watched)["change_ids"]) == 1
 
 

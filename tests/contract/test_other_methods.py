@@ -137,6 +137,18 @@ def test_an_external_guest_is_given_no_pass(door) -> None:
     assert "external guest" in refused.json()["error"]["message"]
 
 
+def test_who_is_at_risk_is_listed_where_the_tenant_has_p2(door) -> None:
+    risky = "/identityProtection/riskyUsers"
+    body = {"risk": {"ada.empty@contoso.example": "atRisk", "ben.mobile@contoso.example": "remediated"}}
+    assert door.call("POST", "/_demo/staff", json=body).status_code == 200
+    assert len(door.call("GET", risky).json()["value"]) == 2
+    asked = "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'"
+    (one,) = door.call("GET", f"{risky}?$filter={asked}&$select=id").json()["value"]
+    assert one == {"id": door.user("Ada Empty")}
+    door.call("PUT", "/_demo/assumptions", json={"tenant_licence": "p1"})
+    assert door.call("GET", risky).status_code == 403
+
+
 def test_every_collection_has_its_narrower_permission(inside_door, world) -> None:
     from authops.demo.login.permissions import of_family
     from authops.demo.methods.kinds import KINDS

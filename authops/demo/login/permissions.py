@@ -12,6 +12,7 @@ DEFAULT = (
     "LicenseAssignment.Read.All",
     "Policy.ReadWrite.AuthenticationMethod",
     "Policy.Read.ConditionalAccess",
+    "IdentityRiskyUser.Read.All",
 )
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})
@@ -46,6 +47,7 @@ ASSIGNMENT_SCHEDULES = (ROLES - DIRECTORY) | {
     "RoleAssignmentSchedule.Read.Directory", "RoleAssignmentSchedule.ReadWrite.Directory",
 }  # fmt: skip
 METHODS_WRITE = _METHOD_WRITE
+RISK = frozenset({"IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"})
 
 
 def of_family(family: str) -> tuple[frozenset[str], frozenset[str]]:
