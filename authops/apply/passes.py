@@ -7,6 +7,7 @@ failed means: a pass may exist that nobody has. It is replaced by the next try, 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from authops.handover.handover import Code, HandOver, Letter, Receipt
 from authops.methods import temporary_access_pass as passes
 from authops.methods.kinds import KINDS
 from authops.words import zones
-from authops.words.errors import GuardStop, HandOverError
+from authops.words.errors import GuardStop, HandOverError, ParameterError
 from authops.words.frames import USERS, check
 
 _log = logging.getLogger(__name__)
@@ -158,18 +159,39 @@ def said(given: Receipt) -> str:
 
 
 def handing(
-    plan: Any, approved: pd.DataFrame, people: pd.DataFrame, hand_over: str, folder: str, *, language: str, **how: Any
+    plan: Any,
+    approved: pd.DataFrame,
+    people: pd.DataFrame,
+    hand_over: str,
+    folder: str,
+    settings: Iterable[str] = (),
+    *,
+    language: str,
+    **how: Any,
 ) -> Handing | None:
     """Where the codes of the passes among approved changes (CHANGES) go; None where there are none, or none is named.
 
-    `plan`: theirs. `how`: as `handover.open` has it. Raises `HandOverError`, `ParameterError`.
+    `plan`: theirs. `settings` (`NAME VALUE`), `how`: as `handover.open` has them. Raises `HandOverError`,
+    `ParameterError`.
     """
     kinds = [name for name, kind in KINDS.items() if kind.secret]
     if not hand_over or not (approved["method"].isin(kinds) & approved["action"].ne("remove")).any():
         return None
     rows = plan.header.get("rules", {}).get("rows", {})
-    opened = opening.open(hand_over, folder=folder, **{name: value for name, value in how.items() if value})
+    given = {name: value for name, value in how.items() if value} | _settings(settings)
+    opened = opening.open(hand_over, folder=folder, **given)
     return Handing(opened, people, language, str(rows.get("time_zone", zones.OWN_COUNTRY)))
+
+
+def _settings(said: Iterable[str]) -> dict[str, Any]:
+    """What further settings say. Raises `ParameterError` for one that no hand-over has."""
+    found = {name: value.strip() for name, _, value in (one.strip().partition(" ") for one in said)}
+    known = set(inspect.signature(opening.open).parameters) - {"kind", "folder", "now"}
+    if strange := sorted(set(found) - known):
+        raise ParameterError(
+            f"hand_over_settings: {strange[0][:40]!r} is no setting", remedy=f"there is {', '.join(sorted(known))}"
+        )
+    return found
 
 
 def let_go(given: Handing | None) -> None:

@@ -64,11 +64,11 @@ async def reasons(
     people = check(coverage, COVERAGE)
     scope = await _scope(policy, settings, targets or policy.targets or Targets(graph))
     rows = zip(*(people[name] for name in ("user_id", "account", "user_type", "standing", "methods")), strict=True)
-    persons = [_person(scope, *row) for row in rows]
-    state = text(settings, "state")
-    campaign = rules.Campaign(state, settings.get(OPT_OUT), _passkeys(persons))
     # People are many, kinds of them few.
-    judged = {person: rules.reason(person, campaign) for person in set(persons)}
+    kinds: dict[rules.Person, rules.Person] = {}
+    persons = [kinds.setdefault(person, person) for person in (_person(scope, *row) for row in rows)]
+    campaign = rules.Campaign(text(settings, "state"), settings.get(OPT_OUT), _passkeys(kinds))
+    judged = {person: rules.reason(person, campaign) for person in kinds}
     return pd.Series([judged[person] for person in persons], index=coverage.index, dtype="str")
 
 
@@ -137,6 +137,6 @@ def _passkeys(persons: Iterable[rules.Person]) -> rules.Known:
     """Whether somebody whom the campaign includes may set up a passkey."""
     return rules.either(
         rules.both(person.passkeys, person.wanted)
-        for person in set(persons)
+        for person in persons
         if not (person.guest or person.excluded or person.account == "disabled")
     )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from authops.apply.journal import Journal
+from authops.apply.passes import handing
 from authops.handover.handover import Letter
 from authops.methods import temporary_access_pass as a_pass
-from authops.words.errors import GuardStop, HandOverError
+from authops.words.errors import GuardStop, HandOverError, ParameterError
+from authops.words.frames import USERS
 from tests.apply.conftest import Stage, user_id
 from tests.apply.passing import KIND, Kept, give, held, leaves, planned, works
 
@@ -188,6 +192,16 @@ def test_a_valid_pass_is_replaced_only_where_that_is_said(stage: Stage) -> None:
     hand = Kept()
     give(stage, replaced.writes, hand)
     assert works(stage, user_id("anna"), hand.codes["anna@contoso.example"])[0]
+
+
+def test_a_setting_that_no_hand_over_has_is_refused(stage: Stage, tmp_path: Path) -> None:
+    stage.people(anna={})
+    made = planned(stage, rows(["anna"]))
+    users = pd.DataFrame(columns=list(USERS))
+    with pytest.raises(ParameterError, match="is no setting"):
+        handing(made, made.writes, users, "files", str(tmp_path), ["passwort x"], language="en")
+    assert handing(made, made.writes, users, "", "", language="en") is None
+    assert handing(made, made.writes.iloc[:0], users, "files", "", language="en") is None
 
 
 def test_a_dry_run_tries_the_hand_over_and_makes_nothing(stage: Stage) -> None:

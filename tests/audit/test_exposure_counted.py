@@ -19,6 +19,7 @@ from authops.demo.wire.build import World, build
 from authops.demo.world.tenant import Method, User
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
+from authops.source import passes as asked_for_passes
 from authops.tenant import holders
 from authops.words.retirement import dates
 from tests.apply.conftest import ROOT, Token, no_pause
@@ -241,6 +242,9 @@ def test_every_file_names_whom_the_frame_names(seen: Any, tmp_path: Path) -> Non
     assert list(passes.columns) == ["UPN", "Start", "LifetimeMinutes", "Once", "Recipient"]
     assert set(passes["UPN"]) == set(exposed.loc[exposed["next_step"] == "pass", "user_principal_name"])
     assert not set(passes["UPN"]) & set(exposed.loc[exposed["admin"] != "no", "user_principal_name"])
+    taken = asked_for_passes.read(tmp_path / action_list.PASSES)
+    assert set(taken.wanted["user"]) == set(passes["UPN"]), "8_passes takes the file as it is"
+    assert taken.problems.empty
     group = (tmp_path / action_list.CAMPAIGN).read_text().splitlines()
     assert group[0] == "version:v1.0"
     assert set(group[2:]) <= set(exposed.loc[exposed["status"] == "blocked", "user_id"])

@@ -124,6 +124,12 @@ def test_numbers_and_secrets_are_refused_wherever_they_stand_and_never_repeated(
     assert not any(part in str(refused.value) for part in (value, value[-9:], "hunter2"))
 
 
+@pytest.mark.parametrize(("name", "value"), [("password_env", "hunter2"), ("password", "DESK_PASSWORD"), ("token", "")])
+def test_a_password_is_refused_and_the_name_of_a_variable_is_none(name: str, value: str) -> None:
+    assert "looks like a secret" in runbook.forbidden(name, value)
+    assert runbook.forbidden("password_env", "DESK_PASSWORD") == runbook.forbidden("password_env", "") == ""
+
+
 def test_a_number_that_yaml_made_an_integer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("max_changes: +31612345678\n")
     with pytest.raises(ParameterError, match="max_changes looks like a phone number"):
