@@ -5,12 +5,13 @@ READY := .venv/.ready
 # More than cores: a test often waits for a kernel, a browser or the other side. Neighbours share what a module set up.
 WORKERS := -n 4 --dist worksteal
 
-.PHONY: help setup demo lab test quick check bench chromium images lock clean
+.PHONY: help setup demo lab test quick worlds check bench chromium images lock clean
 help:
 	@echo "make demo   the whole job on a demo tenant, headless, with reports"
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make quick  the tests that start no kernel and no browser, while writing"
+	@echo "make worlds SEEDS=1-500   simulated worlds, judged by the tenant's own history; one alone: SEEDS=17"
 	@echo "make check  lint, format, types, clean notebooks"
 	@echo "make bench  measure, side by side (an hour and a quarter; one alone: .venv/bin/python -m bench.reads)"
 	@echo "make chromium  the browser of the browser tests, when it is missing (Debian, Ubuntu)"
@@ -21,9 +22,12 @@ setup: $(READY)
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "authops needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
-	@echo "Setting up .venv from requirements.lock (about 150 packages; one to three minutes, once) …"
+	@echo "Setting up .venv, once; one to three minutes in all."
+	@echo "  1 of 3  a Python of its own …"
 	@$(PYTHON) -m venv .venv
+	@echo "  2 of 3  fetching about 150 packages, each checked by its hash; this is most of the time …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "  3 of 3  authops itself …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
@@ -35,6 +39,8 @@ test: setup
 	$(BIN)/python -m pytest $(WORKERS)
 quick: setup
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
+worlds: setup
+	$(BIN)/python -m tests.worlds $(or $(SEEDS),1-500) --shrink
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,7 +48,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos passes month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \

@@ -9,9 +9,10 @@ from typing import Any, cast
 import pandas as pd
 
 from authops.apply.ends import not_made
-from authops.apply.reading import NOT_HERE, gone
+from authops.apply.reading import gone
+from authops.apply.settled import NOT_HERE
 from authops.graph.client import Graph
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS
 from authops.tenant import audit_log, directory
 from authops.words.errors import GraphError
 from authops.words.frames import AUDITS, OUTCOME_ROWS, empty, frame
@@ -47,13 +48,15 @@ def _of_somebody_gone(row: dict[str, Any]) -> dict[str, Any]:
 def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     if not state["known"]:
         return row | {"as_recorded": False, "detail": f"could not be read: {state['error']}"}
-    found = state["value"]
-    shows_after = fold(found) == fold(row["after"])
-    if row["outcome"] == "unknown" and shows_after:
+    found, same = state["value"], KINDS[row["method"]].same
+    # What is told once is there when it is the very one that was handed over, not one like it.
+    secret = KINDS[row["method"]].secret and row["action"] != "remove"
+    shows_after = same(found, row["found"] if secret and row["found"] else row["after"])
+    if row["outcome"] == "unknown" and shows_after and not secret:
         return row | {"outcome": "applied", "found": found, "as_recorded": True}
     # What was skipped was not looked at then: it stands as the plan saw it.
     then = row["before"] if row["outcome"] == "skipped" else row["found"]
-    expected = shows_after if row["outcome"].startswith("applied") else fold(found) == fold(then)
+    expected = shows_after if row["outcome"].startswith("applied") else same(found, then)
     return row | {"found": found, "as_recorded": bool(expected) and row["outcome"] != "unknown"}
 
 

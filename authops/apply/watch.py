@@ -32,6 +32,7 @@ class Watch:
     rules: protection.Rules
     users: Iterable[str]
     now: Callable[[], datetime]
+    _methods: set[str] = field(default_factory=set)
     _held: dict[tuple[str, str], str] = field(default_factory=dict)
     _failed: tuple[Moment, GraphError] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -46,6 +47,7 @@ class Watch:
         """User id → the reason to hold them, of those whose change must not be written now."""
         user_ids = [change.user_id for change in changes]
         async with self._one_at_a_time:
+            self._methods |= {change.method for change in changes}
             if not all(self._lately(user) for user in user_ids):
                 await self._judged(self._with_those_ahead(user_ids))
         return {change.user_id: why for change in changes if (why := self._why(change))}
@@ -74,7 +76,7 @@ class Watch:
     async def _judge(self, user_ids: Sequence[str]) -> None:
         began = self._clocks.now()
         people = await directory.find_users(self.graph, user_ids)
-        found = await protection.read(self.graph, people, self.rules, sealed=True)
+        found = await protection.read(self.graph, people, self.rules, sealed=True, methods=sorted(self._methods))
         if found.unread:
             raise GraphError("; ".join(f"{guard}: {why}" for guard, why in found.unread.items()), status=200)
         hidden = await protection.still_there(self.graph, sorted(set(user_ids) - set(people["asked"])))

@@ -41,6 +41,10 @@ class Order:
         return {"add": self.add, "update": self.update, "remove": self.remove}
 
 
+def _never(_value: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of method.
@@ -57,6 +61,10 @@ class Kind:
     `report`: its name in the registration report, `defaults`: the report's names of it as default method.
     `factor`: satisfies MFA. `retires`: Microsoft stops delivering it (message centre MC1426371). `resists`: phishing.
     `signs_in`: the policy may make it a first factor, and then it must be nobody else's.
+    `family`: one of FAMILIES. `undone`: what is taken away can be put back exactly. `secret`: a code that Graph tells
+    once, so whoever sees that it is there does not have it.
+    `key`: a value → Graph's id of it, for a kind whose `method_id` is "". `equal`: whether two values are one;
+    `spent`: whether a value serves nobody any more, so that another may take its place.
     `address`: an e-mail address, else a phone number; `landline`: that is as good for it as a mobile.
     `reads`, `writes`: application permissions of which any one opens it, least first.
     """
@@ -92,26 +100,31 @@ class Kind:
     undone: bool = True
     secret: bool = False
     version: str = "v1.0"
+    key: Callable[[str], str] = str
+    equal: Callable[[str, str], bool] = same
+    spent: Callable[[str], bool] = _never
 
     def reading(self, user_id: str) -> Request:
         """GET of what a person has of it, and of the kinds that stand beside it."""
         return Request("GET", self._collection(user_id))
 
-    def writing(self, action: str, user_id: str, value: str) -> Request:
-        """The one request of an add (POST), update (PATCH) or remove (DELETE)."""
-        path, body = self._collection(user_id), json.dumps(self.body(value))
-        if action == "add":
-            return Request("POST", path, body)
-        one = f"{path}/{self.method_id}"
-        return Request("PATCH", one, body) if action == "update" else Request("DELETE", one)
+    def writing(self, action: str, user_id: str, value: str, before: str = "") -> Request:
+        """The one request of an add (POST), update (PATCH) or remove (DELETE); a new pass replaces another (POST)."""
+        path = self._collection(user_id)
+        if action == "add" or (action == "update" and self.family == "pass"):
+            return Request("POST", path, json.dumps(self.body(value)))
+        one = f"{path}/{self.method_id or self.key(before)}"
+        return Request("PATCH", one, json.dumps(self.body(value))) if action == "update" else Request("DELETE", one)
 
     def _collection(self, user_id: str) -> str:
         return requests.authentication(user_id, self.collection)
 
     def same(self, one: str, other: str) -> bool:
         """Whether two values are equal, however they are spelled."""
-        return same(one, other)
+        return self.equal(one, other)
 
     def is_in(self, item: Mapping[str, Any]) -> bool:
-        """Whether an item of Graph's answer is of this kind."""
-        return str(item.get("id") or "").casefold() == self.method_id
+        """Whether an item of Graph's answer is of this kind: by its id, or, where ids are its own, by its type."""
+        if self.method_id:
+            return str(item.get("id") or "").casefold() == self.method_id
+        return str(item.get("@odata.type") or "") == self.graph_type

@@ -28,17 +28,22 @@ KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in sorted(_found(), ke
 
 def by_id() -> dict[str, str]:
     """Graph's method id → name of the kind."""
-    return {kind.method_id: kind.name for kind in KINDS.values()}
+    return {kind.method_id: kind.name for kind in KINDS.values() if kind.method_id}
+
+
+def values() -> list[str]:
+    """The kinds that hold a value: a number or an address, in one slot a person."""
+    return [name for name, kind in KINDS.items() if kind.family == "value"]
 
 
 def numbers() -> list[str]:
     """The kinds that hold a phone number."""
-    return [name for name, kind in KINDS.items() if not kind.address]
+    return [name for name in values() if not KINDS[name].address]
 
 
 def addresses() -> list[str]:
     """The kinds that hold an e-mail address."""
-    return [name for name, kind in KINDS.items() if kind.address]
+    return [name for name in values() if KINDS[name].address]
 
 
 def collections(names: Iterable[str]) -> dict[str, list[Kind]]:

@@ -22,12 +22,14 @@ _REASONS: Final = np.array(
     [
         "blank_left_alone", "blank_removes", "nothing_to_remove", "no_method", "equal_number", "overwrite_allowed",
         "overwrite_not_allowed", "current_unknown", "default_method", "mobile_held_by_alternate",
-        "alternate_needs_mobile",
+        "alternate_needs_mobile", "pass_is_over", "pass_replaced", "has_pass",
     ],
     dtype=object,
 )  # fmt: skip
 _REASON: Final = {str(reason): code for code, reason in enumerate(_REASONS)}
 _DEFAULT_LAST: Final = 100
+# Whoever sees that such a thing is there does not have its code.
+_SECRET: Final = [name for name, kind in KINDS.items() if kind.secret]
 
 
 @dataclass
@@ -113,6 +115,8 @@ def _actions(wanted: pd.DataFrame, before: pd.Series[str], now: _Now, slot: Any)
     known, there = now.known_at[slot], now.present_at[slot] & now.known_at[slot]
     sets, removes = (wanted["intent"] == "set").to_numpy(), (wanted["intent"] == "remove").to_numpy()
     same = _same(before, wanted, sets & there)
+    pass_there = there & wanted["method"].isin(_SECRET).to_numpy()
+    over = _spent(wanted["method"], before, pass_there)
     allowed = wanted["overwrite"].to_numpy()
     cases = [
         (~known, _BLOCKED, "current_unknown"),
@@ -120,6 +124,9 @@ def _actions(wanted: pd.DataFrame, before: pd.Series[str], now: _Now, slot: Any)
         (removes & there, _REMOVE, "blank_removes"),
         (removes, _KEEP, "nothing_to_remove"),
         (~there, _ADD, "no_method"),
+        (over, _UPDATE, "pass_is_over"),
+        (pass_there & allowed, _UPDATE, "pass_replaced"),
+        (pass_there, _KEEP, "has_pass"),
         (same, _KEEP, "equal_number"),
         (allowed, _UPDATE, "overwrite_allowed"),
     ]
@@ -137,6 +144,14 @@ def _same(before: pd.Series[str], wanted: pd.DataFrame, asked: Any) -> Any:
     pairs = zip(*(column.to_numpy(dtype=object)[differ] for column in columns_), strict=True)
     same[differ] = [KINDS[method].same(one, other) for method, one, other in pairs]
     return same
+
+
+def _spent(methods: pd.Series[str], before: pd.Series[str], asked: Any) -> Any:
+    """Where what is there serves nobody any more."""
+    found = np.zeros(len(methods), dtype=bool)
+    rows = np.flatnonzero(asked)
+    found[rows] = [KINDS[m].spent(value) for m, value in zip(methods.iloc[rows], before.iloc[rows], strict=True)]
+    return found
 
 
 def _hold_default(action: Any, reason: Any, slot: Any, method: Any, left_at: Any, now: _Now) -> None:

@@ -8,14 +8,20 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.methods.kinds import KINDS
-from authops.phone.number import fold
+from authops.methods.kinds import KINDS, values
 from authops.plan import plan
 from authops.plan.plan import Plan
 from authops.words.errors import ParameterError
 from authops.words.frames import CURRENT, OUTCOME_ROWS, PROBLEMS, WANTED, check, empty, frame
 
 _WRITTEN: Final = ("applied", "applied_with_note", "unknown")
+REASONS: Final = plan.REASONS | {
+    "no_method": "the run took it away; the value from before is put back",
+    "overwrite_allowed": "the run replaced it; the value from before is put back",
+    "blank_removes": "the run added it; nothing was there before",
+    "equal_number": "it is already as it was before the run",
+    "nothing_to_remove": "what the run added is gone already",
+}
 
 
 def written(recorded: pd.DataFrame, *, users: Iterable[str] = (), until: str = "") -> pd.DataFrame:
@@ -39,7 +45,8 @@ def beside(methods: Iterable[str]) -> tuple[str, ...]:
     """What has to be read to judge these methods: second factors depend on each other, the rest on nothing."""
     wanted = set(methods)
     factors = any(kind.factor for name, kind in KINDS.items() if name in wanted)
-    return tuple(name for name, kind in KINDS.items() if name in wanted or (kind.factor and factors))
+    others = {name for name in values() if KINDS[name].factor and factors}
+    return tuple(name for name in KINDS if name in wanted | others)
 
 
 def _moment(text: str) -> pd.Timestamp:
@@ -67,18 +74,33 @@ def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header:
     return Plan(changes, made.problems, made.header)
 
 
+def ending(made: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
+    """(status, headline) of an undo: what is taken back, and what cannot be."""
+    status, said = plan.ending(made, broken, approve)
+    stays = made.changes.loc[made.changes["action"].eq("blocked"), "reason"].value_counts()
+    why = ", ".join(f"{count:,}: {REASONS.get(str(code), str(code))}" for code, count in stays.items())
+    return status, said.replace("planned:", "to take back:", 1) + (
+        f"; {int(stays.sum()):,} cannot be taken back ({why})" if len(stays) else ""
+    )
+
+
 def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     found = check(rows, OUTCOME_ROWS).to_dict("records")
     return {(r["user_id"], r["method"]): {str(k): v for k, v in r.items()} for r in found}
 
 
 def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
-    found = fold(str(state["value"])) if state is not None and state["known"] else None
-    return found is not None and found not in (fold(row["after"]), fold(row["before"]))
+    if state is None or not state["known"]:
+        return False
+    kind, found = KINDS[row["method"]], str(state["value"])
+    if kind.secret:  # only the very one that run made is its own
+        return bool(found) and not kind.same(found, row["found"] or row["after"])
+    return not (kind.same(found, row["after"]) or kind.same(found, row["before"]))
 
 
 def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
-    intent = "leave" if foreign else "set" if row["before"] else "remove"
+    gone = KINDS[row["method"]].secret  # what was replaced cannot be put back
+    intent = "leave" if foreign else "set" if row["before"] and not gone else "remove"
     who = {"line": row["line"], "user": row["user_id"], "method": row["method"]}
     value = row["before"] if intent == "set" else ""
     return who | {"intent": intent, "value": value, "overwrite": True, "note": "", "ticket": row["ticket"]}

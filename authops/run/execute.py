@@ -59,12 +59,20 @@ def execute(
             outcome.begin(folder, runbooks)
             job.run(runbooks)
             code = outcome.end(folder)
+            _index(folder, say)
         except OSError as error:
             # outcome.json says `unfinished` since the start, and goes on saying it.
             say(f"  it cannot go on, nor write down how it ended: {error}")
             code = 1
         _tell(folder, code, say)
     return code
+
+
+def _index(folder: Path, say: Say) -> None:
+    try:
+        publish.index(folder)
+    except Exception as error:  # how the run ended is told already
+        say(f"  no index of the pages: {type(error).__name__}: {error}")
 
 
 def _tell(folder: Path, code: int, say: Say) -> None:

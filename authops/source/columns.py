@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from authops.methods.kinds import KINDS
+from authops.methods.kinds import KINDS, values
 from authops.source import table as tables
 from authops.source.mapping import Export, folded
 from authops.source.rows import Rows
@@ -36,7 +36,7 @@ _LETTERS_OF_A_ROOM: Final = 4
 
 def aliases() -> dict[str, tuple[str, ...]]:
     """Field → the columns (folded) that mean it."""
-    return {"user": _ALIASES["user"]} | {name: kind.columns for name, kind in KINDS.items()} | _ALIASES
+    return {"user": _ALIASES["user"]} | {name: kind.columns for name, kind in KINDS.items() if kind.columns} | _ALIASES
 
 
 def known(header: Sequence[str]) -> int:
@@ -254,7 +254,7 @@ def _rows_of_methods(table: Table, user: list[str], by_row: tuple[int, int], cho
 def _kind(cell: str) -> str:
     """Which method a row speaks of; "" for none that is known."""
     name = folded(cell)
-    return next((m for m, kind in KINDS.items() if name in (folded(m), *kind.columns)), "")
+    return next((m for m in values() if name in (folded(m), *KINDS[m].columns)), "")
 
 
 def used(names: Iterable[str]) -> set[str]:

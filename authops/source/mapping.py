@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from authops.methods.kinds import KINDS
+from authops.methods.kinds import values
 from authops.source.table import Table
 from authops.words import yaml_file
 from authops.words.errors import ParameterError, SourceError
@@ -78,7 +78,7 @@ class Export:
 
 def fields() -> tuple[str, ...]:
     """What a mapping may name: the user, each kind of method, and how a row is meant."""
-    return ("user", *KINDS, "overwrite", "remove", "ticket", "region")
+    return ("user", *values(), "overwrite", "remove", "ticket", "region")
 
 
 def folded(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.methods.kinds import KINDS, numbers
+from authops.methods.kinds import KINDS, numbers, values
 from authops.phone.column import AS_ITS_COLUMN
 from authops.phone.numbering import calling_code
 from authops.phone.spelling import PhoneProblem
@@ -211,7 +211,7 @@ def _judge_kinds(rows: Rows, faults: Faults) -> None:
     """Of a file with a row for each method: a row that is wrong holds the other rows of its person, too."""
     for position, kind in enumerate(rows.kinds):
         if not kind:
-            said = f"names no method; write one of {', '.join(KINDS)}"
+            said = f"names no method; write one of {', '.join(values())}"
             faults.add(position, "kind", "unknown_method", said)
     wrong = {rows.cells["user"][n].casefold(): rows.lines[n] for n in sorted(faults.found, reverse=True)}
     for position, user in enumerate(rows.cells["user"] if rows.kinds else ()):

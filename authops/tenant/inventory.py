@@ -10,7 +10,7 @@ import pandas as pd
 from authops.graph import requests
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
-from authops.methods.kinds import KINDS, default_names
+from authops.methods.kinds import KINDS, default_names, values
 from authops.tenant.directory import UNSHOWN, Tick, answers
 from authops.words.errors import GraphError
 from authops.words.frames import DETAILS, PROFILES, Gathered
@@ -49,10 +49,11 @@ async def _details(graph: Graph, answer: Answer, default: str) -> list[dict[str,
 
 def _detail(item: dict[str, Any], default: str) -> dict[str, Any]:
     type_ = str(item.get("@odata.type", ""))
-    ours = next((kind for kind in KINDS.values() if kind.is_in(item)), None)
+    kinds = [KINDS[name] for name in values()]
+    ours = next((kind for kind in kinds if kind.is_in(item)), None)
     value = (ours.value(item) or UNSHOWN) if ours else ""
     # One of our types under an id that is none of its ids is not understood, so it is not known.
-    strange = ours is None and any(type_ == kind.graph_type for kind in KINDS.values())
+    strange = ours is None and any(type_ == kind.graph_type for kind in kinds)
     masked = ours is not None and (value == UNSHOWN or not ours.whole(value))
     error = "Graph showed a masked number" if masked else "the answer's method is not understood" if strange else ""
     method = ours.name if ours else type_.rpartition(".")[2].removesuffix("AuthenticationMethod")

@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authops.methods.kinds import KINDS
+from authops.methods.kinds import KINDS, values
 from authops.plan import plan
 from authops.words.frames import CURRENT, PROBLEMS, USERS, WANTED, WRITES, empty, frame
 
@@ -24,9 +24,9 @@ wants = st.one_of(
     st.just(("leave", "")), st.just(("remove", "")), st.sampled_from(NUMBERS).map(lambda number: ("set", number))
 )
 people = st.fixed_dictionaries({
-    "wants": st.dictionaries(st.sampled_from(list(KINDS)), wants, min_size=1),
-    "has": st.dictionaries(st.sampled_from(list(KINDS)), st.sampled_from(NUMBERS)),
-    "unread": st.sets(st.sampled_from(list(KINDS)), max_size=1),
+    "wants": st.dictionaries(st.sampled_from(values()), wants, min_size=1),
+    "has": st.dictionaries(st.sampled_from(values()), st.sampled_from(NUMBERS)),
+    "unread": st.sets(st.sampled_from(values()), max_size=1),
     "default": st.sampled_from(("", "mobile", "alternateMobile", "office")),
     "others": st.sampled_from((-1, 0, 0, 1)),
     "force": st.booleans(),

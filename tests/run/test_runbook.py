@@ -42,6 +42,13 @@ def test_what_is_not_declared_or_does_not_fit_is_refused(pair: tuple[str, str], 
         runbook.effective(["preview"], [], [pair])
 
 
+@pytest.mark.parametrize("written", ["[country: NO]", '["country: NO"]', "{country: NO}"])
+def test_a_list_where_one_text_is_wanted_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"scope: {written}\n")
+    with pytest.raises(ParameterError, match="scope must be str, not"):
+        runbook.effective(["audit"], [tmp_path / "mine.yaml"])
+
+
 def test_null_must_be_written_to_lift_a_limit() -> None:
     assert runbook.effective(["preview"], [], [("max_changes", "null")])["preview"]["max_changes"] is None
 
@@ -122,6 +129,12 @@ def test_numbers_and_secrets_are_refused_wherever_they_stand_and_never_repeated(
     with pytest.raises(ParameterError, match=r"looks like a (phone number|secret)") as refused:
         runbook.effective(["preview"], [file] if how in nested else [], pairs)
     assert not any(part in str(refused.value) for part in (value, value[-9:], "hunter2"))
+
+
+@pytest.mark.parametrize(("name", "value"), [("password_env", "hunter2"), ("password", "DESK_PASSWORD"), ("token", "")])
+def test_a_password_is_refused_and_the_name_of_a_variable_is_none(name: str, value: str) -> None:
+    assert "looks like a secret" in runbook.forbidden(name, value)
+    assert runbook.forbidden("password_env", "DESK_PASSWORD") == runbook.forbidden("password_env", "") == ""
 
 
 def test_a_number_that_yaml_made_an_integer_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,305 @@
+"""The judge: from outside, by the tenant's own history and the files left. Nothing of authops is asked here."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from tests.worlds.line import Exchange, Part
+from tests.worlds.road import Ended, Play
+from tests.worlds.sky import GUARDED_DEPARTMENT, Effect
+from tests.worlds.times import BEGAN
+
+# Seconds: what was read longer ago may not be written over; how long a judgement of who must not be touched holds.
+BOUND, HOLDS = 5.0, 75.0
+_VERBS = {"add": "POST", "update": "PATCH", "remove": "DELETE"}
+_APPLIED = ("applied", "applied_with_note")
+_COLLECTION = {"email": "emailMethods"}
+_NOTHING = re.compile(r"(?<!far )nothing was written")
+
+
+@dataclass(frozen=True)
+class Violation:
+    rule: str
+    said: str
+    at: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.said}"
+
+
+@dataclass
+class Write:
+    """One request that would change something, as it left."""
+
+    part: Part
+    exchange: Exchange
+
+    @property
+    def folder(self) -> Path:
+        return self.exchange.life.folder
+
+    @property
+    def slot(self) -> tuple[str, str]:
+        return self.part.user, self.part.slot
+
+
+@dataclass
+class Run:
+    """What one run folder holds at the end."""
+
+    folder: Path
+    writes: list[Write] = field(default_factory=list)
+
+    @cached_property
+    def plan(self) -> list[dict[str, Any]]:
+        path = self.folder / "plan.parquet"
+        return list(pq.read_table(path).to_pylist()) if (self.folder / "plan.json").exists() else []
+
+    @cached_property
+    def header(self) -> dict[str, Any]:
+        return _read(self.folder / "plan.json")
+
+    @cached_property
+    def approved(self) -> dict[tuple[str, str], dict[str, Any]]:
+        ids = set(_read(self.folder / "approval.json").get("change_ids", ()))
+        return {(row["user_id"], row["method"]): row for row in self.plan if row["change_id"] in ids}
+
+    @cached_property
+    def outcomes(self) -> dict[str, dict[str, Any]]:
+        return {row["change_id"]: row for row in self._rows("outcomes")}
+
+    @cached_property
+    def intents(self) -> list[dict[str, Any]]:
+        return self._rows("intents")
+
+    def _rows(self, table: str) -> list[dict[str, Any]]:
+        path = self.folder / "journal.sqlite"
+        if not path.exists():
+            return []
+        with sqlite3.connect(path) as db:
+            db.row_factory = sqlite3.Row
+            try:
+                found = [dict(row) for row in db.execute(f"select * from {table}")]
+            except sqlite3.OperationalError:
+                found = []
+        db.close()
+        return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def fold(value: str) -> str:
+    """A number's digits and extension, an address in lower case: our own way, not the package's."""
+    if "@" in value:
+        return value.casefold()
+    number, _, extension = value.partition("x")
+    return "".join(c for c in number if c.isdigit()) + (f"x{extension}" if extension else "")
+
+
+def judge(play: Play) -> list[Violation]:
+    return list(Judge(play).found())
+
+
+class Judge:
+    def __init__(self, play: Play) -> None:
+        self.play, self.world = play, play.world
+        folders = {life.folder for life in play.lives}
+        self.runs = {folder: Run(folder) for folder in sorted(folders)}
+        for exchange in play.exchanges:
+            for part in exchange.parts:
+                if part.step == "write":
+                    self.runs[exchange.life.folder].writes.append(Write(part, exchange))
+        self.ours: dict[str, Path] = {life.name: life.folder for life in play.lives}
+        self.foreign = {e.user for e in play.sky.effects if e.by == "another"} | {u for _, u, _ in play.sky.guarded}
+
+    def found(self) -> Iterator[Violation]:
+        for run in self.runs.values():
+            for write in run.writes:
+                yield from self._write(run, write)
+            yield from self._outcomes(run)
+        for ended in self.play.ended:
+            yield from self._ended(ended)
+        yield from self._done()
+        yield from self._undone()
+        yield from self._secrets()
+
+    # Every write, as it left.
+
+    def _write(self, run: Run, write: Write) -> Iterator[Violation]:
+        part, who = write.part, self.play.who(write.part.user)
+        at = part.left[0]
+        what = f"{part.method} {part.slot} of {who} by {write.exchange.life.name}"
+        if write.part.runbook != "apply":
+            yield Violation("only apply writes", what, at)
+        row = run.approved.get(write.slot)
+        if row is None or _VERBS.get(row["action"]) != part.method or fold(row["after"]) != fold(part.value):
+            yield Violation("nothing unapproved", f"{what} is not in the approved plan", at)
+            return
+        yield from self._stood_on(write, row, what)
+        known = [
+            i
+            for i in self.play.intents.get(str(run.folder), [])
+            if i[0] == row["change_id"] and i[2] <= write.exchange.number
+        ]
+        sent = [w for w in run.writes if w.slot == write.slot and w.exchange.number <= write.exchange.number]
+        if len(sent) > len(known):
+            yield Violation("intent before write", f"{what}: {len(sent)} sent, {len(known)} intents on the disk", at)
+        if why := self._guarded(run, write):
+            yield Violation("nobody guarded", f"{what}: {why}", at)
+        until = str(_read(run.folder / "approval.json").get("until", ""))
+        if until and part.left[2] > (datetime.fromisoformat(until) - BEGAN).total_seconds() + 1:
+            yield Violation("within the approval", what, at)
+        if len({p.user for p in write.exchange.parts}) < len(write.exchange.parts):
+            yield Violation("one write a person", what, at)
+
+    def _stood_on(self, write: Write, row: dict[str, Any], what: str) -> Iterator[Violation]:
+        part, seen = write.part, write.part.stood_on
+        at = part.left[0]
+        if seen is None or seen.said is None:
+            yield Violation("nothing blind", f"{what}: it was not read before", at)
+            return
+        if fold(seen.said.get(part.slot, "")) != fold(row["before"]):
+            yield Violation("nothing blind", f"{what}: the last read showed something else than the plan saw", at)
+        age = part.left[0] - seen.left[0]
+        if age > BOUND + 0.001:
+            yield Violation("fresh", f"{what}: the last read was {age:.1f} s old", at)
+
+    def _guarded(self, run: Run, write: Write) -> str:
+        rules = run.header.get("rules", {}).get("protect", {})
+        person = next((p for p in self.world.people if p.id == write.part.user), None)
+        if person is None:
+            return "nobody of that name"
+        groups = GUARDED_DEPARTMENT in rules.get("protect_groups", ())
+        always = {
+            "admin": (person.admin or person.eligible) and not rules.get("allow_admins"),
+            "guest": person.guest and not rules.get("allow_guests"),
+            "disabled": person.disabled and not rules.get("allow_disabled"),
+            "group": person.protected and groups and not person.guest,
+            "named": person.upn in rules.get("protect_users", ()),
+        }
+        if why := [name for name, held in always.items() if held]:
+            return " and ".join(why)
+        since = {"admin": not rules.get("allow_admins"), "disabled": not rules.get("allow_disabled"), "group": groups}
+        late = [
+            f"{why} for {write.part.left[0] - at:.0f} s"
+            for at, user, why in self.play.sky.guarded
+            if user == person.id and since[why] and write.part.left[0] - at > HOLDS
+        ]
+        return late[0] if late else ""
+
+    # What was said of it.
+
+    def _effects(self, run: Run, slot: tuple[str, str]) -> list[Effect]:
+        mine = {name for name, folder in self.ours.items() if folder == run.folder}
+        return [e for e in self.play.sky.effects if (e.user, e.slot) == slot and e.by.split("#")[0] in mine]
+
+    def _outcomes(self, run: Run) -> Iterator[Violation]:
+        for row in run.outcomes.values():
+            slot, said = (row["user_id"], row["method"]), row["outcome"]
+            what = f"{said}: {row['action']} {row['method']} of {self.play.who(row['user_id'])}"
+            done = [e for e in self._effects(run, slot) if fold(e.after) == fold(row["after"])]
+            sent = [w for w in run.writes if w.slot == slot]
+            anybody = [
+                e for e in self.play.sky.effects if (e.user, e.slot) == slot and fold(e.after) == fold(row["after"])
+            ]
+            if said == "applied" and not done:
+                yield Violation("outcomes are true", f"{what}, and it never was")
+            if said == "applied_with_note" and not anybody:
+                yield Violation("outcomes are true", f"{what}, and it never was")
+            if said in ("drifted", "skipped", "rejected") and done:
+                yield Violation("outcomes are true", f"{what}, and it was done ({row['detail'][:120]})")
+            if said == "unknown" and not sent and not [i for i in run.intents if i["change_id"] == row["change_id"]]:
+                yield Violation("outcomes are true", f"{what}, and it was never sent")
+            if said != "applied" and not row["detail"]:
+                yield Violation("explained", f"{what}, without a reason")
+        if run.outcomes and not {r["change_id"] for r in run.approved.values()} >= set(run.outcomes):
+            yield Violation("outcomes are true", "outcomes of changes that nobody approved")
+
+    def _ended(self, ended: Ended) -> Iterator[Violation]:
+        run = self.runs[ended.folder]
+        before = [w for w in run.writes if w.exchange.number < ended.exchanges]
+        told = "\n".join([ended.said, *ended.headlines.values()])
+        if _NOTHING.search(told) and before:
+            yield Violation(
+                "headlines are true",
+                f"{ended.life.name}: 'nothing was written' after {len(before)} writes: {told[:300]}",
+            )
+        if ended.code is None or "apply" not in ended.counts:
+            return
+        counts, rows = ended.counts["apply"], ended.rows
+        if rows is None:
+            return
+        tally = {name: sum(r == name for r in rows) for name in sorted(set(rows))}
+        if tally != {k: v for k, v in counts.items() if v}:
+            yield Violation("counts are true", f"{ended.life.name}: counts {counts}, outcomes {tally}")
+        if (ended.code == 0) != all(name in _APPLIED for name in rows) and len(ended.runbooks) == 1:
+            yield Violation("exit codes are true", f"{ended.life.name}: {ended.code} for {tally}")
+        for name, number in tally.items():
+            said = f"{number:,} {name.replace('_', ' ')}"
+            if said not in ended.headlines.get("apply", ""):
+                yield Violation(
+                    "headlines are true", f"{ended.life.name}: {ended.headlines.get('apply')!r} lacks {said!r}"
+                )
+
+    # How it ended.
+
+    def _done(self) -> Iterator[Violation]:
+        for run in self.runs.values():
+            last = [e for e in self.play.ended if e.folder == run.folder and "apply" in e.runbooks]
+            if not last or not last[-1].good or not run.approved or (run.folder / "closed").exists():
+                continue
+            end = last[-1]
+            explained = end.code in (2, 4) or "breaker" in end.headlines.get("apply", "")
+            if not explained:
+                said = end.said or end.headlines.get("apply", "")
+                yield Violation(
+                    "it comes to an end", f"{end.life.name} ended with {end.code}, not closed: {said[:300]}"
+                )
+
+    def _undone(self) -> Iterator[Violation]:
+        undone = [e.folder for e in self.play.ended if "undo" in e.runbooks and (e.folder / "closed").exists()]
+        if not undone or self.world.undo_early or any(life.machine != "here" for life in self.play.lives):
+            return
+        run = self.runs[undone[-1]]
+        planned = {(row["user_id"], row["method"]): row for row in run.plan}
+        for person in self.world.people:
+            if person.id in self.foreign:
+                continue
+            now = self.play.sky.values(person.id)
+            for slot in ("mobile", "alternateMobile", "office", "email"):
+                row = planned.get((person.id, slot))
+                explained = row is not None and (
+                    row["action"] == "blocked"
+                    or run.outcomes.get(row["change_id"], {}).get("outcome") not in (*_APPLIED, None)
+                )
+                if fold(now.get(slot, "")) != fold(person.has.get(slot, "")) and not explained:
+                    yield Violation("undo is exact", f"{slot} of person {person.number} is not what it was")
+
+    def _secrets(self) -> Iterator[Violation]:
+        told = [*self.play.log, *(line for e in self.play.ended for line in (e.said, *e.headlines.values()))]
+        text = "\n".join(told)
+        if "eyJ" in text:
+            yield Violation("no secret", "a token was said")
+        plain = re.sub(r"[ ()./-]", "", text)
+        runs = set(re.findall(r"\d{7,}", plain))
+        for number in self.play.numbers():
+            if any(number in run for run in runs):
+                yield Violation("no number", f"a full number was said: …{number[-3:]}")
+
+
+__all__ = ["BOUND", "Judge", "Violation", "judge"]

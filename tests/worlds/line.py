@@ -1,0 +1,376 @@
+"""The line between one process and the tenant: what leaves, what arrives, what comes back, and what happens to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+from starlette.requests import Request
+
+from tests.worlds import luck as bad
+from tests.worlds.luck import Luck
+from tests.worlds.sky import SLOT_OF
+from tests.worlds.times import NOW
+
+_UP, _DOWN = 0.03, 0.03
+
+
+@dataclass
+class Part:
+    """One request as it left and as it came back; `said` is what the process was shown of somebody's slots."""
+
+    step: str
+    method: str
+    url: str
+    user: str
+    slot: str
+    value: str
+    left: tuple[float, float, float]
+    runbook: str = ""
+    reached: bool = False
+    status: int | None = None
+    said: dict[str, str] | None = None
+    stood_on: Part | None = None
+
+
+@dataclass
+class Exchange:
+    """One HTTP request of one life of a process."""
+
+    number: int
+    life: Any
+    parts: list[Part] = field(default_factory=list)
+    back: float | None = None
+
+
+class Line(httpx.AsyncBaseTransport):
+    """A life's way to the tenant."""
+
+    def __init__(self, life: Any) -> None:
+        self.life, self.play = life, life.play
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body, play = await request.aread(), self.play
+        batched = request.url.raw_path.endswith(b"/$batch")
+        asked = json.loads(body)["requests"] if batched else []
+        exchange = Exchange(len(play.exchanges), self.life, [self._part(one) for one in asked])
+        if not batched:
+            exchange.parts = [self._part({"method": request.method, "url": request.url.raw_path.decode()})]
+        play.exchanges.append(exchange)
+        struck = [(part, luck) for part in exchange.parts for luck in self._struck(part)]
+        outer = [luck for _, luck in struck if luck.kind in bad.OUTER][:1]
+        first = {luck.kind for _, luck in struck}
+        await asyncio.sleep(_UP + self._slowness(struck))
+        for _, luck in struck:
+            if luck.kind in bad.ELSEWHERE:
+                play.say(f"{luck.kind}: person {luck.who}")
+                play.sky.turn(luck.kind, luck.who, play.fresh_number)
+        self._to_the_process(first, struck)
+        if outer and (answer := self._instead(outer[0], exchange, before=True)) is not None:
+            return await self._back(exchange, answer)
+        inner = {id(part): luck for part, luck in struck if luck.kind in bad.INNER or luck.kind in bad.OF_WRITES}
+        twice = bool(outer) and outer[0].kind == "twice"
+        answer = await self._arrives(request, body, asked, exchange, inner, twice)
+        if outer:
+            answer = self._instead(outer[0], exchange, before=False) or answer
+        return await self._back(exchange, answer)
+
+    def _slowness(self, struck: list[tuple[Part, Luck]]) -> float:
+        slow = [float(luck.what) if luck.kind == "slow" else 55.0 for _, luck in struck if "slow" in luck.kind]
+        return max(slow, default=0.0)
+
+    def _part(self, one: dict[str, Any]) -> Part:
+        path = urlsplit(one["url"]).path.removeprefix("/v1.0").removeprefix("/beta")
+        pieces = path.split("/")
+        user = unquote(pieces[2]).lower() if len(pieces) > 2 and pieces[1] == "users" else ""
+        slot, value = _slot(one, pieces)
+        left = (NOW.true(), NOW.steady(), NOW.wall())
+        step = self._step(one["method"], path, user, pieces)
+        part = Part(step, one["method"], one["url"], user, slot, value, left, self.life.runbook)
+        if step == "write":
+            collection = "emailMethods" if slot == "email" else "phoneMethods"
+            part.stood_on = self.life.shown.get((user, collection))
+            self.life.wrote.add((user, collection))
+        return part
+
+    def _step(self, method: str, path: str, user: str, pieces: list[str]) -> str:
+        if method != "GET":
+            return "write"
+        if path.endswith(("/phoneMethods", "/emailMethods")):
+            return "read back" if (user, pieces[-1]) in self.life.wrote else "read"
+        if path.endswith("/authentication/methods"):
+            return "others"
+        named = {
+            "reports": "report",
+            "roleManagement": "roles",
+            "policies": "policy",
+            "groups": "group",
+            "auditLogs": "audit",
+        }
+        if pieces[1] in named:
+            return named[pieces[1]]
+        return "find" if user else "size"
+
+    def _struck(self, part: Part) -> list[Luck]:
+        return self.play.script.at(self.life.runbook, part.step)
+
+    def _to_the_process(self, kinds: set[str], struck: list[tuple[Part, Luck]]) -> None:
+        """What happens to the process while a request is under way."""
+        play, life = self.play, self.life
+        for _, luck in struck:
+            if luck.kind == "killed":
+                play.kill(str(luck))
+            elif luck.kind == "suspended":
+                NOW.suspend(float(luck.what))
+                play.say(f"the process is stopped for {luck.what} s")
+            elif luck.kind == "machine sleeps" and not play.set_back:
+                NOW.sleep(float(luck.what))
+                play.slept = True
+                play.say(f"the machine sleeps for {luck.what} s")
+            elif luck.kind == "clock set back" and not play.slept:
+                NOW.set_back(float(luck.what))
+                play.set_back = True
+                play.say(f"the clock is set back {luck.what} s")
+            elif luck.kind == "asked to stop":
+                life.ask_to_stop()
+            elif luck.kind in ("second apply", "second machine"):
+                play.second(luck.kind)
+            elif luck.kind == "token revoked":
+                play.sky.login.revoke()
+                play.say("every token is revoked")
+            elif luck.kind == "permission gone":
+                play.take_permission()
+            elif luck.kind == "sign-in refused":
+                play.sky.login.revoke()
+                life.tokens.refused += 1
+                play.say("sign-in is refused once")
+
+    def _instead(self, luck: Luck, exchange: Exchange, *, before: bool) -> httpx.Response | None:
+        """What comes back instead of an answer; None when nothing does at that time."""
+        kind = luck.kind
+        early = kind == "lost before" or (kind.startswith("outer") and not kind.endswith("after"))
+        if early != before:
+            return None
+        for part in exchange.parts:
+            part.status = None
+        self.play.say(f"{kind}: {exchange.parts[0].step} of {len(exchange.parts)}", exchange)
+        if kind.startswith("outer"):
+            status = int(kind.split()[1])
+            for part in exchange.parts:
+                part.status = status
+            return _error(status, luck.what)
+        if kind in ("lost before", "lost after"):
+            raise httpx.ReadError("the connection broke")
+        if kind == "no answer":
+            raise _NoAnswer
+        content = {"garbage": b"<html>no</html>", "empty": b"", "no list": b'{"responses": {}, "value": 7}'}
+        return None if kind == "twice" else httpx.Response(200, content=content[kind])
+
+    async def _arrives(
+        self,
+        request: httpx.Request,
+        body: bytes,
+        asked: list[Any],
+        exchange: Exchange,
+        inner: dict[int, Luck],
+        twice: bool,
+    ) -> httpx.Response:
+        """The tenant gets what is not lost, and what it answers may be changed on the way."""
+        sky = self.play.sky
+        pairs = list(zip(exchange.parts, asked, strict=False))
+        stopped = {id(p) for p in exchange.parts if (luck := inner.get(id(p))) and _no_effect(luck.kind)}
+        for luck in inner.values():
+            if luck.kind in ("lagging", "flapping"):
+                sky.late(float(luck.what), flaps=luck.kind == "flapping")
+        sky.sees_now = sky.flaps and all(part.method == "GET" for part in exchange.parts) and bool(exchange.number % 2)
+        if asked:
+            live = [one for part, one in pairs if id(part) not in stopped]
+            said = await self._asked(request, json.dumps({"requests": live}).encode(), exchange) if live else _none()
+            for part, _ in pairs:
+                part.reached = id(part) not in stopped
+            if said.status_code != 200 or exchange.life.dead:
+                for part in exchange.parts:
+                    part.status = said.status_code
+                return said
+            content = json.loads(said.content)
+            by_id = {one["id"]: (part, one) for part, one in pairs}
+            answers = content["responses"]
+            for part, one in pairs:
+                if id(part) in stopped:
+                    answers.append({"id": one["id"], "status": 0, "headers": {}, "body": {}})
+            content["responses"] = [
+                new
+                for answer in answers
+                for new in self._changed(by_id[answer["id"]][0], answer, inner.get(id(by_id[answer["id"]][0])))
+            ]
+            if twice:
+                content["responses"] *= 2
+            return httpx.Response(200, content=json.dumps(content).encode(), headers=_kept(said))
+        part = exchange.parts[0]
+        if id(part) in stopped:
+            return self._alone(part, inner[id(part)])
+        part.reached = True
+        said = await self._asked(request, body, exchange)
+        part.status = said.status_code
+        if luck := inner.get(id(part)):
+            return self._page(part, said, luck)
+        return said
+
+    async def _asked(self, request: httpx.Request, body: bytes, exchange: Exchange) -> httpx.Response:
+        path, _, query = request.url.raw_path.partition(b"?")
+        headers = [(k.lower(), v) for k, v in request.headers.raw if k.lower() != b"content-length"]
+        scope = {
+            "type": "http", "method": request.method, "path": unquote(path.decode()), "raw_path": path,
+            "query_string": query, "headers": headers, "server": ("demo.localhost", 443), "scheme": "https",
+            "client": ("127.0.0.1", 1), "root_path": "", "http_version": "1.1",
+        }  # fmt: skip
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        sky = self.play.sky
+        earlier, sky.by = sky.by, f"{self.life.name}#{exchange.number}"
+        try:
+            answer = await sky.front.graph(Request(scope, receive))
+        finally:
+            sky.by = earlier
+        return httpx.Response(answer.status_code, headers=answer.raw_headers, content=bytes(answer.body))
+
+    def _changed(self, part: Part, answer: dict[str, Any], luck: Luck | None) -> list[dict[str, Any]]:
+        """An inner answer as the process gets it: none, one, changed."""
+        if luck is not None:
+            self.play.say(
+                f"{luck.kind}{f' ({luck.what})' if luck.what else ''}: {part.step} {self.play.who(part.user)}"
+            )
+            answer = self._struck_answer(part, answer, luck)
+        if not answer:
+            return []
+        part.status = answer["status"] if isinstance(answer["status"], int) else None
+        if part.step in ("read", "read back"):
+            self.life.shown[part.user, part.url.rpartition("/")[2]] = part
+            part.said = _legible(answer)
+        return [answer]
+
+    def _struck_answer(self, part: Part, answer: dict[str, Any], luck: Luck) -> dict[str, Any]:
+        kind, body = luck.kind, answer.get("body")
+        if kind.startswith(("inner", "409")):
+            return answer | _inner_error(int(kind.split()[0 if kind[0] == "4" else 1]), luck.what)
+        if kind == "left out":
+            return {}
+        if kind in ("lagging", "flapping"):
+            return answer
+        if answer.get("status") != 200 or not isinstance(body, dict):
+            return answer
+        return answer | {"body": _spoiled(body, luck)}
+
+    def _alone(self, part: Part, luck: Luck) -> httpx.Response:
+        part.status = int(luck.kind.split()[1]) if luck.kind.startswith("inner") else 0
+        self.play.say(f"{luck.kind}: {part.step}")
+        if luck.kind.startswith("inner"):
+            return _error(part.status, luck.what)
+        raise httpx.ReadError("the connection broke")
+
+    def _page(self, part: Part, said: httpx.Response, luck: Luck) -> httpx.Response:
+        self.play.say(f"{luck.kind}{f' ({luck.what})' if luck.what else ''}: {part.step}")
+        if luck.kind == "left out" or said.status_code != 200:
+            return said if luck.kind != "left out" else httpx.Response(200, content=b"{}", headers=_kept(said))
+        try:
+            body = json.loads(said.content)
+        except ValueError:
+            return said
+        return httpx.Response(200, content=json.dumps(_spoiled(body, luck)).encode(), headers=_kept(said))
+
+    async def _back(self, exchange: Exchange, answer: httpx.Response) -> httpx.Response:
+        await asyncio.sleep(_DOWN)
+        exchange.back = NOW.true()
+        return answer
+
+
+class _NoAnswer(httpx.ReadTimeout):
+    def __init__(self) -> None:
+        super().__init__("no answer")
+
+
+def _slot(one: dict[str, Any], pieces: list[str]) -> tuple[str, str]:
+    """(slot, value) that a write is about."""
+    if one["method"] == "GET" or "authentication" not in pieces:
+        return "", ""
+    body = one.get("body") or {}
+    if "emailMethods" in pieces:
+        return "email", str(body.get("emailAddress", ""))
+    last = pieces[-1]
+    slot = SLOT_OF.get(last.lower()) or str(body.get("phoneType", ""))
+    return slot, str(body.get("phoneNumber", ""))
+
+
+def _legible(answer: dict[str, Any]) -> dict[str, str] | None:
+    """Slot → value, as an answer shows them; None for what shows nothing."""
+    items = answer["body"].get("value") if answer["status"] == 200 and isinstance(answer.get("body"), dict) else None
+    if not isinstance(items, list):
+        return None
+    found = {}
+    for item in items:
+        slot, value = SLOT_OF.get(str(item.get("id"))), item.get("phoneNumber") or item.get("emailAddress")
+        if not slot or not isinstance(value, str) or "*" in value:
+            return None
+        found[slot] = value
+    return found
+
+
+def _no_effect(kind: str) -> bool:
+    return (kind.startswith("inner") and not kind.endswith("after")) or kind == "409 not stored"
+
+
+def _none() -> httpx.Response:
+    return httpx.Response(200, content=b'{"responses": []}')
+
+
+def _kept(said: httpx.Response) -> list[tuple[bytes, bytes]]:
+    return [(k, v) for k, v in said.headers.raw if k.lower() not in (b"content-length", b"content-encoding")]
+
+
+def _told(what: str) -> dict[str, str]:
+    if not what:
+        return {}
+    dates = {"date": "Thu, 26 Nov 2026 09:00:00 GMT", "past": "Thu, 26 Nov 2020 09:00:00 GMT"}
+    return {"Retry-After": dates.get(what, what)}
+
+
+def _body(status: int) -> dict[str, Any]:
+    codes = {401: "InvalidAuthenticationToken", 403: "accessDenied", 404: "resourceNotFound", 424: "FailedDependency"}
+    code = (codes | {409: "phoneNumberNotUnique", 429: "TooManyRequests"}).get(status, "serviceError")
+    return {"error": {"code": code, "message": "bad luck", "innerError": {"request-id": "bad-luck"}}}
+
+
+def _inner_error(status: int, what: str) -> dict[str, Any]:
+    return {"status": status, "headers": _told(what), "body": _body(status)}
+
+
+def _error(status: int, what: str) -> httpx.Response:
+    return httpx.Response(status, headers=_told(what), json=_body(status))
+
+
+def _spoiled(body: dict[str, Any], luck: Luck) -> dict[str, Any]:
+    """An answer that says less, or something else, than it should."""
+    kind, items = luck.kind, body.get("value")
+    if kind == "null":
+        return dict.fromkeys(body)
+    if kind == "somebody else's":
+        said = json.dumps(body).replace("users('", "users('0")
+        return {**json.loads(said), **({"id": "00000000-0000-0000-0000-00000000beef"} if "id" in body else {})}
+    if kind == "property missing":
+        return _without(body, luck.what)
+    if kind == "masked" and isinstance(items, list):
+        hidden = [{**i, "phoneNumber": "+31 ********"} if "phoneNumber" in i else i for i in items]
+        return body | {"value": hidden}
+    return body
+
+
+def _without(item: Any, name: str) -> Any:
+    if isinstance(item, dict):
+        return {k: _without(v, name) for k, v in item.items() if k != name}
+    return [_without(one, name) for one in item] if isinstance(item, list) else item

@@ -1,0 +1,251 @@
+"""The sky over a world: the demo tenant in this process, its people, what really happened to them, and when."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from authops.demo.login import permissions
+from authops.demo.wire.app import Front
+from authops.demo.wire.build import build
+from authops.demo.world.actor import Actor
+from authops.demo.world.assumptions import Assumptions
+from authops.demo.world.people import _blank, _give_phone, _profile
+from authops.demo.world.tenant import ALTERNATE, EMAIL, MOBILE, OFFICE, Method, Refusal, User
+from tests.homes import furnished
+from tests.worlds import times
+from tests.worlds.times import NOW
+
+ROOT = "https://demo.localhost"
+SLOTS = {"mobile": MOBILE, "alternateMobile": ALTERNATE, "office": OFFICE, "email": EMAIL}
+SLOT_OF = {method_id: slot for slot, method_id in SLOTS.items()}
+GUARDED_DEPARTMENT, OTHER_DEPARTMENT = "Legal", "Sales"
+_APPS = {
+    "microsoftAuthenticator": {"displayName": "Phone"},
+    "softwareOath": {"secretKey": None},
+    "fido2": {"displayName": "Key", "aaGuid": "2fc0579f-8113-47ea-b116-bb5a8db9202a", "model": "Key"},
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody of a world, as the tenant knows them before anything happens."""
+
+    number: int
+    has: dict[str, str] = field(default_factory=dict)
+    apps: tuple[str, ...] = ()
+    default: str = ""
+    admin: bool = False
+    eligible: bool = False
+    guest: bool = False
+    disabled: bool = False
+    protected: bool = False
+    signs_in: bool = False
+
+    @property
+    def upn(self) -> str:
+        return upn(self.number)
+
+    @property
+    def id(self) -> str:
+        return user_id(self.upn)
+
+
+def upn(number: int) -> str:
+    return f"p{number:02d}@contoso.example"
+
+
+def user_id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
+
+
+@dataclass
+class Effect:
+    """Something changed in the tenant: whose, which slot, from what to what, and through whom."""
+
+    at: float
+    user: str
+    slot: str
+    before: str
+    after: str
+    by: str
+
+
+class _Memory:
+    """A store that forgets people and keeps the audit log, both for one world."""
+
+    def __init__(self) -> None:
+        self.log: list[tuple[str, str]] = []
+
+    def save(self, user: dict[str, Any]) -> None: ...
+
+    add = save
+
+    def set(self, key: str, value: Any) -> None: ...
+
+    def add_audit(self, audit_id: str, body: str) -> None:
+        self.log.append((audit_id, body))
+
+    def count_audits(self) -> int:
+        return len(self.log)
+
+    def audits(self) -> Iterator[tuple[str, str]]:
+        yield from self.log
+
+
+class Sky:
+    """One demo tenant of this process; each world begins it anew."""
+
+    def __init__(self, home: Path) -> None:
+        self.world = build(furnished(home), (ROOT,), users=1)
+        self.tenant, self.wire, self.login = self.world.tenant, self.world.app.state.wire, self.world.login
+        self.front = Front(self.wire, self.login)
+        self.tenant.now, self.tenant.stamp = NOW.true, self._stamp
+        self.login.mint._now = lambda: times.true().timestamp()
+        self._noted = self.tenant.observe
+        self.tenant.observe = self._observe
+        self._policy = dict(self.tenant.meta.get("policy", {}))
+        self.fair()
+        self.tenant.lag = self._lag
+
+    def fair(self) -> None:
+        """Good weather: nothing lags, and what was taken away is given back."""
+        self.login.grant(permissions.DEFAULT)
+        self.lag, self.lags_until, self.flaps, self.sees_now = 0.0, 0.0, False, False
+
+    def late(self, seconds: float, *, flaps: bool) -> None:
+        """From now on, for a while, reads lag behind writes; or every other one does."""
+        self.lag, self.lags_until, self.flaps = seconds, NOW.true() + 60, flaps
+
+    def _lag(self) -> float:
+        return 0.0 if NOW.true() > self.lags_until or (self.flaps and self.sees_now) else self.lag
+
+    @staticmethod
+    def _stamp() -> str:
+        return times.true().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def begin(self, people: list[Person], assume: dict[str, str]) -> None:
+        """Hold just these people, in good weather, with nothing in any record."""
+        self.by, self.effects, self.guarded = "nobody", [], []
+        self.effects: list[Effect]
+        # (when, who, why): from when on somebody must not be touched.
+        self.guarded: list[tuple[float, str, str]]
+        self.fair()
+        self.tenant.store = _Memory()  # type: ignore[assignment]
+        self.tenant.assume.change(Assumptions()._values | assume)
+        self.tenant.populate([_user(person) for person in people])
+        self.wire.log.clear()
+        self.wire.dice = random.Random(1)
+        audits = self.wire.audits
+        audits._hidden.clear()
+        audits._asked, audits._found = (), []
+        self.wire.audits.actor = Actor("", self.tenant.meta["client_id"])
+        self.wire.reports.__init__()  # type: ignore[misc]
+        self.wire.memberships._made = -1
+        self.login.mint._revoked = 0
+        self.login.mint._good.clear()
+
+    def _observe(self, user: User, before: dict[str, Method], after: dict[str, Method]) -> None:
+        for key in sorted({*before, *after}):
+            old, new = _value(before.get(key)), _value(after.get(key))
+            if old != new:
+                self.effects.append(Effect(NOW.true(), user.id, SLOT_OF.get(key, key), old, new, self.by))
+        self._noted(user, before, after)
+
+    def values(self, user: str) -> dict[str, str]:
+        """What somebody truly has."""
+        found = self.tenant.users.get(user)
+        return {} if found is None else {SLOT_OF[k]: _value(m) for k, m in found.methods.items() if k in SLOT_OF}
+
+    @contextmanager
+    def hands_of(self, who: str) -> Iterator[None]:
+        earlier, self.by = self.by, who
+        actor, self.wire.audits.actor = self.wire.audits.actor, Actor(str(uuid.uuid4()), person="admin@contoso.example")
+        try:
+            yield
+        except Refusal:
+            pass
+        finally:
+            self.by, self.wire.audits.actor = earlier, actor
+
+    def turn(self, kind: str, number: int, fresh: Callable[[], str]) -> None:
+        """Somebody else does something to a person."""
+        user = self.tenant.find(upn(number))
+        if user is None:
+            return
+        with self.hands_of("another"):
+            getattr(self, f"_{kind.replace(' ', '_')}")(user, fresh)
+
+    def _another_sets(self, user: User, fresh: Callable[[], str]) -> None:
+        if MOBILE in user.methods:
+            self.tenant.change_phone(user, MOBILE, None, fresh())
+        else:
+            self.tenant.add_phone(user, "mobile", fresh())
+
+    def _another_removes(self, user: User, _: Callable[[], str]) -> None:
+        for method_id in (ALTERNATE, MOBILE, OFFICE):
+            if method_id in user.methods:
+                self.tenant.delete_phone(user, method_id)
+                return
+
+    def _person_registers(self, user: User, _: Callable[[], str]) -> None:
+        self.tenant.put_other(user, f"app-{user.id}", "microsoftAuthenticator", dict(_APPS["microsoftAuthenticator"]))
+
+    def _gets_a_role(self, user: User, _: Callable[[], str]) -> None:
+        self.tenant.appoint(user, ["Helpdesk Administrator"])
+        self.guarded.append((NOW.true(), user.id, "admin"))
+
+    def _gets_protected(self, user: User, _: Callable[[], str]) -> None:
+        self.tenant.change_profile(user, {"department": GUARDED_DEPARTMENT})
+        self.guarded.append((NOW.true(), user.id, "group"))
+
+    def _is_disabled(self, user: User, _: Callable[[], str]) -> None:
+        self.tenant.change_profile(user, {"accountEnabled": False})
+        self.guarded.append((NOW.true(), user.id, "disabled"))
+
+    def _is_deleted(self, user: User, _: Callable[[], str]) -> None:
+        self.tenant.leave(user)
+        self.effects.append(Effect(NOW.true(), user.id, "", "", "", self.by))
+
+    def _is_rehired(self, user: User, fresh: Callable[[], str]) -> None:
+        self._is_deleted(user, fresh)
+        name = user.profile["userPrincipalName"]
+        again = _blank(
+            user_id(f"again {name}"), _profile(f"Again {name[:3]}", name, "NL", OTHER_DEPARTMENT, "Clerk"), name
+        )
+        self.tenant.join(again)
+
+    def _number_taken(self, user: User, _: Callable[[], str]) -> None:
+        """Somebody else registers this person's planned number for signing in by SMS: the tenant will say 409."""
+        self.tenant.settle(user, sms_policy=True)
+
+
+def _value(method: Method | None) -> str:
+    if method is None:
+        return ""
+    return str(method.fields.get("phoneNumber") or method.fields.get("emailAddress") or "there")
+
+
+def _user(person: Person) -> User:
+    department = GUARDED_DEPARTMENT if person.protected else OTHER_DEPARTMENT
+    profile = _profile(f"Person {person.number:02d}", person.upn, "NL", department, "Clerk")
+    profile |= {"userType": "Guest" if person.guest else "Member", "accountEnabled": not person.disabled}
+    user = _blank(person.id, profile, person.upn)
+    for slot, value in person.has.items():
+        if slot == "email":
+            user.methods[EMAIL] = Method(EMAIL, "email", {"emailAddress": value}, "2026-01-12T08:30:00Z")
+        else:
+            _give_phone(user, SLOTS[slot], value, "ready" if slot == "mobile" and person.signs_in else "")
+    for app in person.apps:
+        user.methods[f"{app}-{person.number}"] = Method(
+            f"{app}-{person.number}", app, dict(_APPS[app]), "2026-01-12T08:30:00Z"
+        )
+    default = SLOTS.get(person.default) or f"{person.default}-{person.number}"
+    user.default = default if default in user.methods else None
+    user.admin, user.eligible, user.sms_policy = person.admin, person.eligible, person.signs_in
+    return user

@@ -1,0 +1,165 @@
+"""One seed, one world: who is there, what is wanted of them, within which rules, and what goes wrong."""
+
+from __future__ import annotations
+
+import csv
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.worlds import luck
+from tests.worlds.luck import Luck
+from tests.worlds.sky import GUARDED_DEPARTMENT, Person, upn
+
+HEADER = ("UPN", "Mobile", "AlternateMobile", "OfficePhone", "Email", "ForcedUpdate", "ForcedRemoval")
+_SIZES = (1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12, 24, 40)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that decides how a world goes; the same for the same seed."""
+
+    seed: int
+    people: tuple[Person, ...]
+    rows: tuple[tuple[str, ...], ...]
+    luck: tuple[Luck, ...]
+    preview: dict[str, Any] = field(default_factory=dict)
+    apply: dict[str, Any] = field(default_factory=dict)
+    assume: dict[str, str] = field(default_factory=dict)
+    resumes: int = 1
+    pause: float = 30.0
+    undo: bool = False
+    undo_early: bool = False
+
+    @classmethod
+    def of(cls, seed: int) -> World:
+        dice = random.Random(f"world {seed}")
+        count = dice.choice(_SIZES)
+        people = tuple(_person(number, dice) for number in range(count))
+        rows = tuple(row for person in people for row in _rows(person, dice))
+        return cls(
+            seed,
+            people,
+            rows,
+            luck.drawn(dice, count),
+            _of_preview(dice),
+            _of_apply(dice),
+            _assumed(dice),
+            dice.choice((0, 1, 1, 2)),
+            dice.choice((2.0, 30.0, 30.0, 3000.0)),
+            dice.random() < 0.35,
+            dice.random() < 0.05,
+        )
+
+    def write_source(self, path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([HEADER, *self.rows])
+
+    def given(self, runbook: str, source: Path, of: Path | None) -> dict[str, Any]:
+        """The parameters of a runbook."""
+        if runbook == "preview":
+            return {"source": str(source), "approve": "all", "max_removals": 1000, **self.preview}
+        if runbook == "undo":
+            return {"run": str(of), "approve": "all", "max_removals": 1000}
+        return {"mode": "apply", "max_removals": 1000, **self.apply} if runbook == "apply" else {}
+
+
+def number_of(person: int, slot: int, version: int = 0) -> str:
+    """Numbers that nobody else in a world has."""
+    return f"+31 6{1 + version}{slot}{person:02d}{(7919 * (person + 41 * slot + 1)) % 10000:04d}"
+
+
+def _person(number: int, dice: random.Random) -> Person:
+    has: dict[str, str] = {}
+    if dice.random() < 0.55:
+        has["mobile"] = number_of(number, 1)
+        if dice.random() < 0.35:
+            has["alternateMobile"] = number_of(number, 2)
+    if dice.random() < 0.25:
+        has["office"] = number_of(number, 3) + dice.choice(("", "x12"))
+    if dice.random() < 0.25:
+        has["email"] = f"old{number}@mail.example"
+    apps = tuple(app for app in ("microsoftAuthenticator", "softwareOath", "fido2") if dice.random() < 0.2)
+    able = [name for name in (*has, *apps) if name not in ("email", "fido2")]
+    role = dice.random()
+    return Person(
+        number,
+        has,
+        apps,
+        dice.choice(able) if able and dice.random() < 0.8 else "",
+        admin=role < 0.05,
+        eligible=0.05 < role < 0.08,
+        guest=0.08 < role < 0.12,
+        disabled=0.12 < role < 0.16,
+        protected=0.16 < role < 0.22,
+        signs_in=dice.random() < 0.1,
+    )
+
+
+def _rows(person: Person, dice: random.Random) -> list[tuple[str, ...]]:
+    if dice.random() < 0.08:
+        return []
+    cells = [
+        _cell(person, slot, kind, dice) for kind, slot in enumerate(("mobile", "alternateMobile", "office", "email"), 1)
+    ]
+    flags = [dice.choice(("TRUE", "TRUE", "", "FALSE")), dice.choice(("TRUE", "TRUE", "", ""))]
+    name = person.upn if dice.random() < 0.9 else dice.choice((person.id, person.upn.upper(), "nobody@contoso.example"))
+    row = (name, *cells, *flags)
+    return [row, row] if dice.random() < 0.02 else [row]
+
+
+def _cell(person: Person, slot: str, kind: int, dice: random.Random) -> str:
+    roll = dice.random()
+    if roll < 0.4:
+        return ""
+    if slot == "email":
+        return f"new{person.number}@mail.example" if roll < 0.95 else "nothing"
+    if roll < 0.5:
+        return person.has.get(slot, "")
+    if roll < 0.53:
+        return dice.choice(("12", "+31", "nope", "0900 1234"))
+    wanted = number_of(person.number, kind, 1)
+    return (
+        wanted
+        if roll < 0.8
+        else dice.choice((wanted.replace("+31 ", "0"), wanted.replace("+31 ", "0031 "), wanted.replace(" ", "")))
+    )
+
+
+def _of_preview(dice: random.Random) -> dict[str, Any]:
+    given: dict[str, Any] = {"on_retiring": "note", "default_region": "NL"}
+    if dice.random() < 0.6:
+        given["protect_groups"] = [GUARDED_DEPARTMENT]
+    if dice.random() < 0.3:
+        given["protect_users"] = [upn(dice.randrange(3))]
+    for name in ("allow_admins", "allow_guests", "allow_disabled", "allow_unusable"):
+        if dice.random() < 0.12:
+            given[name] = True
+    if dice.random() < 0.3:
+        given["on_existing"] = "update"
+    if dice.random() < 0.15:
+        given["on_blank"] = "remove"
+    if dice.random() < 0.05:
+        given["max_changes"] = dice.choice((0, 1, 3))
+    if dice.random() < 0.05:
+        given["on_problem"] = "stop"
+    return given
+
+
+def _of_apply(dice: random.Random) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if dice.random() < 0.3:
+        given["max_failures_in_a_row"] = dice.choice((None, 1, 2))
+    return given
+
+
+def _assumed(dice: random.Random) -> dict[str, str]:
+    changed = {
+        "sms_taken_stores": ("yes", "no"),
+        "first_phone_becomes_default": ("yes", "no"),
+        "others_than_default": ("mfa", "any"),
+        "created_date_time": ("present", "absent"),
+        "throttled_batch": ("200", "424"),
+    }
+    return {name: dice.choice(values) for name, values in changed.items() if dice.random() < 0.3}
