@@ -10,7 +10,7 @@ from typing import Final
 from authops.handover.handover import HandOver
 from authops.words.errors import HandOverError, ParameterError
 
-KINDS: Final = ("files", "workbook", "webhook", "screen")
+KINDS: Final = ("files", "workbook", "webhook")
 
 
 def utc_now() -> datetime:
@@ -44,10 +44,6 @@ def open(
         from authops.handover.webhook import Webhook
 
         return Webhook(webhook_url_env, webhook_secret_env, webhook_ca, now)
-    if kind == "screen":
-        from authops.handover.screen import Screen
-
-        return Screen(now)
     from authops.handover.folder import Folder
 
     if kind == "workbook":
