@@ -10,7 +10,7 @@ import html
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -43,12 +43,12 @@ background:var(--t);break-inside:avoid;color:inherit;text-decoration:none}
 .ao .wide{overflow-x:auto;margin-top:.6em}
 .ao table{border-collapse:collapse;font-size:13px;margin:0;border:0;color:inherit;table-layout:auto}
 .ao th,.ao td{padding:4px 10px!important;text-align:left!important;vertical-align:top;border:0;
-border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!important;overflow-wrap:anywhere}
+border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!important;overflow-wrap:break-word}
 .ao thead{display:table-header-group}.ao thead th,.ao .tight{white-space:nowrap!important}
 .ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important;overflow-wrap:normal}
 .ao tbody th{font-weight:600;overflow-wrap:normal}.ao tbody tr{background:none;break-inside:avoid}
 .ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums;overflow-wrap:normal}
-.ao td.long{min-width:13em}
+.ao td.long,.ao td.who,.ao tbody th+td{overflow-wrap:anywhere}.ao td.long{min-width:13em}.ao td.who{min-width:11em}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
 .ao .none,.ao .dim,.ao .was{color:var(--dim)}.ao .none{font-style:italic}
@@ -114,10 +114,16 @@ def tiles(parts: Iterable[str]) -> str:
 def table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, right: Iterable[str] = ()) -> str:
     """A table of (row class, cells already HTML); columns named in `right` are aligned as numbers."""
     right = set(right)
-    css = ['class="n"' if head in right else 'class="long"' if head in _LONG_TEXTS else "" for head in heads]
+    css = [_column(head, right) for head in heads]
     head = "".join(f"<th {c}>{text(h)}</th>" for h, c in zip(heads, css, strict=True))
     body = "".join(_row(kind, cells, css) for kind, cells in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _column(head: str, right: Collection[str]) -> str:
+    """What a column holds decides how much room it gets before others."""
+    kind = "n" if head in right else "long" if head in _LONG_TEXTS else "who" if head == "user" else ""
+    return f'class="{kind}"' if kind else ""
 
 
 def _row(kind: str, cells: Sequence[str], css: Sequence[str]) -> str:

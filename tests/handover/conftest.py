@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -97,5 +101,19 @@ def holding(folders: Sequence[Path], code: str = SECRET) -> Iterator[Path]:
         for place, _, names in os.walk(folder):
             for name in names:
                 path = Path(place) / name
-                if path.is_file() and any(spelled in path.read_bytes() for spelled in spellings(code)):
+                if path.is_file() and any(spelled in held for held in _held(path) for spelled in spellings(code)):
                     yield path
+
+
+def _held(path: Path) -> Iterator[bytes]:
+    """A file's bytes, and what is packed in them: archives, streams of a PDF, whatever zlib unpacks at its start."""
+    data = path.read_bytes()
+    yield data
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as package:
+            yield from (package.read(name) for name in package.namelist())
+    streams = [data, *re.findall(rb"stream\r?\n(.*?)endstream", data, re.S)]
+    for stream in streams:
+        for window in (15, 31, -15):
+            with suppress(zlib.error):
+                yield zlib.decompressobj(window).decompress(stream)
