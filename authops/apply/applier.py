@@ -21,6 +21,7 @@ import pandas as pd
 
 from authops.apply.breaker import Breaker
 from authops.apply.change import GROUP, Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
+from authops.apply.conditions import Conditions
 from authops.apply.ends import REHEARSED, Report, silent
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.hearing import SETTLING, T, to_the_end, unless
@@ -48,15 +49,9 @@ _READINGS: Final = 20
 
 # Changes of some users → who of them must not be written now, and why.
 Watch = Callable[[Sequence[Change]], Awaitable[Mapping[str, str]]]
-# Changes about to be written, seconds of patience → of those that must not be: why, or None where nobody can tell yet.
-Conditions = Callable[[Sequence[Change], float], Awaitable[Mapping[str, str | None]]]
 
 
 async def _nobody(_changes: Sequence[Change]) -> Mapping[str, str]:
-    return {}
-
-
-async def _none(_changes: Sequence[Change], _patience: float) -> Mapping[str, str | None]:
     return {}
 
 
@@ -64,8 +59,8 @@ async def _none(_changes: Sequence[Change], _patience: float) -> Mapping[str, st
 class Applier:
     """Carries approved changes out. The clock and the pause are handed in; `stop` is asked before every write.
 
-    `watch` is asked, before a group is written, who of it must not be touched any more; `conditions`, right before
-    each write, what has to hold besides the value (CHANGES' `condition`); `until` is when the approval ends.
+    `watch` is asked, before a group is written, who of it must not be touched any more; `until` is when the approval
+    ends. What has to hold besides the value (CHANGES' `condition`) is asked right before each write.
     `stopped` says why it ended early: asked to, interrupted, expired, or the breaker; empty when it did not.
     """
 
@@ -78,7 +73,6 @@ class Applier:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
     watch: Watch = _nobody
-    conditions: Conditions = _none
     until: datetime | None = None
     handing: Handing | None = None
     counts: Counter[str] = field(default_factory=Counter)
@@ -106,6 +100,7 @@ class Applier:
         `FrameError` for a row that is no write.
         """
         changes = of_rows(approved)
+        self._conditions = Conditions(self.graph, changes)
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
@@ -326,26 +321,17 @@ class Applier:
         earlier = [c for c in changes if c.change_id in self._interrupted and now[c.slot] is not None]
         now |= await self._reader.until_shown(earlier, now, self._may_still_show)
         self._interrupted -= {c.change_id for c in earlier}
-        ready: list[Change] = []
-        rows: list[Row] = []
-        late: list[Change] = []
+        late = [c for c in changes if now[c.slot] is None]
         there = {c.user_id for c in changes if (value := now[c.slot]) is not None and c.done_by(value)}
-        for change in changes:
-            found = now[change.slot]
-            if found is None:
-                late.append(change)
-                continue
-            outcome, detail = beforehand(change, found, sent_before=change.change_id in self._uncertain)
-            if outcome:
-                rows.append((change, outcome, detail, found, None))
-            else:
-                ready.append(change)
-        held = await self.conditions(ready, patience)
-        stopped = [(c, f"{why}; nothing was written") for c in ready if (why := held.get(c.change_id))]
-        rows += [(c, "skipped", why, "", None) for c, why in stopped]
-        late += [c for c in ready if c.change_id in held and held[c.change_id] is None]
-        self._settle(rows)
-        return [c for c in ready if c.change_id not in held], there & {row[0].user_id for row in rows}, late
+        told: list[Row] = [
+            (c, *beforehand(c, found, sent_before=c.change_id in self._uncertain), found, None)
+            for c in changes
+            if (found := now[c.slot]) is not None
+        ]
+        rows = [row for row in told if row[1]]
+        ready, held, unsure = await self._conditions.met([row[0] for row in told if not row[1]], patience)
+        self._settle(rows + held)
+        return ready, there & {row[0].user_id for row in rows}, late + unsure
 
     async def _settle_unread(self, unread: list[Change]) -> list[Change]:
         """Who is gone is settled; who cannot be read stays open: nobody is put off any more."""

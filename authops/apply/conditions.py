@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from authops.apply.change import Change
+from authops.apply.settled import Row
 from authops.graph import requests
 from authops.graph.answer import Request, about, flag, text
 from authops.graph.client import Graph
@@ -51,6 +52,13 @@ class Conditions:
         held |= {user: methods for user, methods in more.items() if methods is not None}
         found = {c.change_id: self._judged(c, held, accounts) for c in asked}
         return {change_id: why for change_id, why in found.items() if why != ""}
+
+    async def met(self, changes: Sequence[Change], patience: float) -> tuple[list[Change], list[Row], list[Change]]:
+        """Which may be written, how those end that may not, and of whom nobody can tell yet."""
+        held = await self(changes, patience)
+        told = [(c, held[c.change_id]) for c in changes if c.change_id in held]
+        rows: list[Row] = [(c, "skipped", f"{why}; nothing was written", "", None) for c, why in told if why]
+        return [c for c in changes if c.change_id not in held], rows, [c for c, why in told if why is None]
 
     def _judged(
         self, change: Change, held: Mapping[str, list[survivors.Held] | None], accounts: Mapping[str, bool | None]
