@@ -9,7 +9,14 @@ import pytest
 from authops.apply import resume
 from authops.apply.journal import Journal
 
-CHANGE = {"line": 2, "user_id": "u", "user_principal_name": "u@x.org", "method": "mobile", "action": "add"}
+CHANGE = {
+    "line": 2,
+    "user_id": "u",
+    "user_principal_name": "u@x.org",
+    "method": "mobile",
+    "method_id": "",
+    "action": "add",
+}
 CHANGE |= {"before": "", "after": "+31 612345678", "at": "2026-01-01T00:00:00+00:00", "ticket": ""}
 
 

@@ -244,6 +244,7 @@ def test_a_journal_of_the_first_version_is_read_on(tmp_path: Path, stage: Stage,
         db.execute("drop table facts")
         for table in ("intents", "outcomes"):
             db.execute(f"alter table {table} drop column ticket")
+            db.execute(f"alter table {table} drop column method_id")
         db.execute("pragma user_version = 1")
     journal = Journal(path)
     journal.note(begun_at="2026-01-01T00:00:00+00:00")

@@ -32,7 +32,14 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 
 def row(number: int) -> dict[str, Any]:
     who = {"user_id": f"u{number}", "user_principal_name": f"u{number}@x.example", "display_name": "", "note": ""}
-    what = {"method": "mobile", "action": "add", "before": "", "after": "+31 612345678", "reason": "no_method"}
+    what = {
+        "method": "mobile",
+        "method_id": "",
+        "action": "add",
+        "before": "",
+        "after": "+31 612345678",
+        "reason": "no_method",
+    }
     return {"change_id": f"c{number}", "line": number, "step": 1} | who | what
 
 
