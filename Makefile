@@ -22,9 +22,12 @@ setup: $(READY)
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "authops needs Python 3.11 to 3.13; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
-	@echo "Setting up .venv from requirements.lock (about 150 packages; one to three minutes, once) …"
+	@echo "Setting up .venv, once; one to three minutes in all."
+	@echo "  1 of 3  a Python of its own …"
 	@$(PYTHON) -m venv .venv
+	@echo "  2 of 3  fetching about 150 packages, each checked by its hash; this is most of the time …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "  3 of 3  authops itself …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
@@ -45,7 +48,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos passes month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \

@@ -16,34 +16,23 @@ from typing import Any
 import click
 
 from authops.run import runbook
+from authops.run.command_line import Explained, Group, absolute, named, passed_on
 from authops.words import console, durations
 from authops.words.errors import AuthopsError, UsageError
 from authops.words.places import project, runs_folder, state_folder
 from authops.words.redaction import mask_numbers
 
-_RUNS = ("run", "restore")
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 
-class _Group(click.Group):
-    """Turns our errors into one message and their exit code."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except AuthopsError as error:
-            click.echo(console.harmless(f"{type(error).__name__}: {error}"), err=True)
-            ctx.exit(error.exit_code)
-
-
-@click.group(cls=_Group, context_settings=_HELP)
+@click.group(cls=Group, context_settings=_HELP)
 @click.version_option(package_name="authops")
 def main() -> None:
     """Audit, preview and apply sign-in methods of Entra ID users. Exit codes: see docs/reference.md."""
     console.prepare()
 
 
-@main.command()
+@main.command(cls=Explained)
 @click.argument("runbooks", nargs=-1, required=True)
 @click.option("--connection", help="Connection profile: a name in parameters/connections, or a file.")
 @click.option("-f", "files", multiple=True, type=click.Path(path_type=Path), help="YAML file with parameters.")
@@ -68,8 +57,8 @@ def run(
     grace: str,
     notify: str | None,
 ) -> None:
-    """Run RUNBOOKS (tour audit preview apply verify undo campaign retirement) headlessly, in order, in one folder."""
-    given = [*pairs, ("connection", _named(connection))] if connection else list(pairs)
+    """Run RUNBOOKS (tour audit preview apply verify undo campaign retirement passes) in order, in one folder."""
+    given = [*pairs, ("connection", named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
     if tenants and (connection or run_dir or resume):
         raise click.UsageError(
@@ -79,8 +68,8 @@ def run(
         raise click.UsageError("--resume goes on with an apply: authops run apply [verify] --resume RUN")
     with _telling(notify, runbooks) as telling:
         if tenants:
-            words = _passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
-            sys.exit(_fleet(tenants, runbooks, files, _absolute(given), words))
+            words = passed_on({"--time-limit": time_limit, "--grace": grace, "--notify": notify})
+            sys.exit(_fleet(tenants, runbooks, files, absolute(given), words))
         kept: dict[str, dict[str, Any]] = {}
         if resume:
             from authops.run import folder, outcome
@@ -88,9 +77,19 @@ def run(
             run_dir, given = folder.find(resume), [("mode", "apply"), *given]
             kept = outcome.given(run_dir, runbooks)
         limits = durations.parse(time_limit) if time_limit else None, durations.parse(grace)
-        parameters = runbook.effective(runbooks, files, _absolute(given), kept)
+        parameters = runbook.effective(runbooks, files, absolute(given), kept)
+        _beforehand(runbooks, parameters, run_dir)
         code = _execute(runbooks, parameters, run_dir, limits, telling)
     sys.exit(code)
+
+
+def _beforehand(runbooks: tuple[str, ...], parameters: dict[str, dict[str, Any]], folder: Path | None) -> None:
+    """What is wrong already is told at once, and leaves no run folder."""
+    from authops.run import beforehand
+
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
+    beforehand.check(runbooks, parameters, folder)
 
 
 @dataclass
@@ -122,11 +121,22 @@ def _telling(file: str | None, runbooks: tuple[str, ...]) -> Iterator[_Telling]:
 
 @main.command()
 @click.option("--limit", default=20, show_default=True, help="How many, the latest first; 0 for all.")
-def runs(limit: int) -> None:
+@click.option(
+    "--open",
+    "opened",
+    metavar="RUN",
+    is_flag=False,
+    flag_value="latest",
+    help="Show a run's first page in the browser; the latest, or RUN.",
+)
+def runs(limit: int, opened: str | None) -> None:
     """List earlier runs: how each ended, and whether its apply can be gone on with."""
     from authops.run import runs as earlier
 
     found = earlier.runs(runs_folder())
+    if opened:
+        click.launch(earlier.first_page(found, opened).as_uri())
+        return
     click.echo(console.harmless(earlier.listing(found[:limit] if limit else found)))
 
 
@@ -162,7 +172,7 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
         runbook.notebook(name)
     folders = {"runs folder": runs_folder(), "state folder": state_folder()}
     try:
-        profile = connections.load(_named(connection))
+        profile = connections.load(named(connection))
         seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
     except AuthopsError:
         raise
@@ -240,7 +250,10 @@ def lab(port: int | None, no_browser: bool) -> None:
 
     home = connection.start_demo()
     click.echo(f"The demo tenant is up ({home}); the notebooks use it unless they name another connection.")
-    starting.become(starting.command(project() / "notebooks", port=port, browser=not no_browser))
+    root = starting.furnish(runs_folder().parent / "lab", project(), runs_folder())
+    click.echo(f"JupyterLab shows {root}: copies of the notebooks and parameters, and the runs.")
+    os.environ.update(starting.quiet(root))
+    starting.become(starting.command(root, port=port, browser=not no_browser))
 
 
 @main.group()
@@ -266,7 +279,7 @@ def tasks(
     from authops.run import folder as folders
     from authops.run.tenants import load
 
-    pairs = tuple(_absolute(list(pairs)))
+    pairs = tuple(absolute(list(pairs)))
     runbook.effective(runbooks, files, pairs)
     everyone = load(tenants)
     if folder:
@@ -315,32 +328,6 @@ def stop() -> None:
     connection.stop_demo()
 
 
-def _named(connection: str) -> str:
-    """A profile file as an absolute path, since the notebook runs in another folder."""
-    path = Path(connection)
-    return str(path.resolve()) if path.suffix in (".yaml", ".yml") or path.exists() else connection
-
-
-def _absolute(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Paths as they are meant here; the name of a run is one when there is such a folder here."""
-
-    def is_path(name: str, text: str) -> bool:
-        return runbook.is_file(name, text) if name in runbook.FILES else name in _RUNS and Path(text).is_dir()
-
-    return [(name, str(Path(text).resolve()) if text and is_path(name, text) else text) for name, text in pairs]
-
-
-def _passed_on(options: dict[str, str | None]) -> list[str]:
-    """The options of each tenant's own run; a mistake in one is said once, before any is begun."""
-    durations.parse(options["--time-limit"] or "1h"), durations.parse(options["--grace"] or "1h")
-    if options["--notify"]:
-        from authops.run import notify
-
-        notify.load(Path(options["--notify"]))
-        options["--notify"] = str(Path(options["--notify"]).resolve())
-    return [word for name, value in options.items() if value for word in (name, value)]
-
-
 def _fleet(
     tenants: Path,
     runbooks: tuple[str, ...],
@@ -381,8 +368,6 @@ def _execute(
     from authops.run import folder as folders
     from authops.run.execute import execute
 
-    if folder is not None and not folder.is_dir():
-        raise UsageError(f"--run-dir {folder} does not exist", remedy="check the path")
     folder = folder.resolve() if folder else folders.new_folder(runbooks)
     console.say(f"Run folder {folder}")
     telling = telling or _Telling()

@@ -46,7 +46,7 @@ async def read(stand: Stand, *, limited: bool = False, **pace: Any) -> tuple[hol
         begun = timed(f"{len(found.people):,} people, {found.asked:,} of them one by one", begun)
         if limited:
             shares(stand)
-        verdicts = await campaign.verdicts(graph, retirement.as_coverage(found.people))
+        verdicts = await campaign.verdicts(graph, retirement.as_coverage(found.people), found.targets)
         timed("what the campaign does with them", begun)
     assert not found.unread, found.unread
     return found, verdicts

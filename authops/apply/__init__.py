@@ -11,6 +11,8 @@ __getattr__ = offered(
         "applier": "Applier",
         "ends": "ending tally",
         "breaker": "Breaker",
+        "pass_standing": "keep_standing standing",
+        "passes": "Handing handing let_go where_codes_go",
         "verification": "verified_ending verify witnessed",
         "watch": "Watch",
     },

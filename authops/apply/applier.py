@@ -20,11 +20,15 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.apply.breaker import Breaker
-from authops.apply.change import Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
-from authops.apply.ends import REHEARSED
+from authops.apply.change import GROUP, Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
+from authops.apply.ends import REHEARSED, Report, silent
 from authops.apply.freshness import BOUND, Clocks
+from authops.apply.hearing import SETTLING, T, to_the_end, unless
 from authops.apply.journal import Journal
-from authops.apply.reading import NOT_HERE, Now, Reader, gone
+from authops.apply.making import Making
+from authops.apply.passes import Handing, begun
+from authops.apply.reading import Now, Reader, gone
+from authops.apply.settled import Row, of_somebody_gone, outcome_of
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.graph.pace import retry_after
@@ -42,13 +46,8 @@ _TOGETHER: Final = 4
 # Readings in a row that were too old when they came, after which a change is left open.
 _READINGS: Final = 20
 
-Report = Callable[[int, Counter[str]], None]
 # Changes of some users → who of them must not be written now, and why.
 Watch = Callable[[Sequence[Change]], Awaitable[Mapping[str, str]]]
-
-
-def _silent(_done: int, _counts: Counter[str]) -> None:
-    return None
 
 
 async def _nobody(_changes: Sequence[Change]) -> Mapping[str, str]:
@@ -67,12 +66,13 @@ class Applier:
     journal: Journal
     now: Callable[[], datetime]
     mode: str = "dry-run"
-    report: Report = _silent
+    report: Report = silent
     stop: Callable[[], bool] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
     watch: Watch = _nobody
     until: datetime | None = None
+    handing: Handing | None = None
     counts: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
     _tried: dict[str, int] = field(default_factory=dict)
@@ -80,12 +80,15 @@ class Applier:
     _uncertain: set[str] = field(default_factory=set)
     _open: dict[str, str] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
+    _lanes: int = _GROUPS
     _stale: Counter[str] = field(default_factory=Counter)
     _aside: set[asyncio.Task[None]] = field(default_factory=set)
     _fault: BaseException | None = None
 
     def __post_init__(self) -> None:
         self._reader = Reader(self.graph, Clocks(self.graph.clock, self.now), self.sleep)
+        do = (self._send, self._settle, self._leave, self._end, self._may_write, self._wait_for)
+        self._making = Making(self.graph, self._reader, *do, lambda c: self._tried[c.change_id], self._uncertain)
 
     async def apply(self, approved: pd.DataFrame) -> pd.DataFrame:
         """Apply CHANGES rows; returns OUTCOME_ROWS, one per row. Changes already settled in the journal are left.
@@ -98,12 +101,14 @@ class Applier:
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled
-        self._uncertain = set(self._interrupted)
+        self._uncertain |= self._interrupted
         await self._settle_by_reading(
             self._sent_and_no_more_approved(changes), "its answer never came, and it is not approved any more"
         )
-        groups = in_groups([c for c in changes if c.change_id not in settled])
-        await self._to_the_end(asyncio.ensure_future(self._ever_more(groups)))
+        left = [c for c in changes if c.change_id not in settled]
+        size, self._lanes = await begun(self.handing, left, self.mode) or (GROUP, _GROUPS)
+        groups = in_groups(left, size)
+        await to_the_end(asyncio.ensure_future(self._ever_more(groups)), lambda: self._end("interrupted"))
         if self._fault:
             raise self._fault
         return self._outcomes(changes)
@@ -115,6 +120,9 @@ class Applier:
 
     async def _settle_by_reading(self, sent: Sequence[Change], why: str) -> None:
         """Read, and never written again; who cannot be read stays open."""
+        if self.mode == "apply":
+            await self._making.take_back([c for c in sent if c.secret], why)
+        sent = [c for c in sent if not c.secret]
         if not sent:
             return
         now = await self._reader.until_shown(sent, await self._reader.now(sent), self._may_still_show)
@@ -123,17 +131,6 @@ class Applier:
         self._settle(
             [(c, "applied_with_note" if c.done_by(found) else "unknown", said, found, None) for c, found in shown]
         )
-
-    async def _to_the_end(self, work: asyncio.Future[Any]) -> None:
-        while not work.done():
-            try:
-                await asyncio.shield(work)
-            except asyncio.CancelledError:
-                if work.cancelled():
-                    raise
-                self._end("interrupted")
-                if task := asyncio.current_task():
-                    task.uncancel()
 
     async def _ever_more(self, groups: Iterator[list[list[Change]]]) -> None:
         """One group first, then twice as many each time: what goes wrong goes wrong for a few.
@@ -148,7 +145,7 @@ class Applier:
             if not running and not self._aside:
                 return
             done, _ = await asyncio.wait(running | self._aside, return_when=asyncio.FIRST_COMPLETED)
-            width = min(width + len(done & running), _GROUPS)
+            width = min(width + len(done & running), self._lanes)
             running -= done
             self._aside -= done
 
@@ -159,11 +156,15 @@ class Applier:
             self._fault = self._fault or error
             self._end("an error")
 
+    async def _hearing(self, work: Awaitable[T], grace: float = 0.0) -> T | None:
+        """What may be given up when somebody asks to stop: then None, `grace` seconds later."""
+        return await unless(work, self._may_write, self.graph.clock, grace)
+
     def _end(self, why: str) -> None:
         self.stopped = self.stopped or why
 
     def _may_still_show(self, change: Change, found: str, waited: float) -> bool:
-        return not change.done_by(found) and self._reader.early(waited)
+        return not (change.secret or change.done_by(found)) and self._reader.early(waited)
 
     def _may_write(self) -> bool:
         if not self.stopped and self.stop():
@@ -197,7 +198,7 @@ class Applier:
         away = [queue for queue in slow if self.graph.pace.away(queue[0].reading) > _PATIENCE]
         self._aside |= {asyncio.ensure_future(self._safely(self._some([queue], _TOGETHER))) for queue in away}
         if soon := [queue for queue in slow if queue not in away]:
-            await self.sleep(max(_PATIENCE, self.graph.pace.held(soon[0][0].reading)))
+            await self._hearing(self.sleep(max(_PATIENCE, self.graph.pace.held(soon[0][0].reading))))
             await self._some(soon, tries + 1)
 
     def _after_failure(self, queue: list[Change]) -> None:
@@ -211,10 +212,11 @@ class Applier:
         queue.clear()
 
     async def _rehearse(self, wave: list[Change], patience: float = _PATIENCE) -> tuple[set[str], list[Change]]:
-        if not self._may_write():
+        seen = await self._hearing(self._still_as_planned(wave, patience)) if self._may_write() else None
+        if seen is None:
             self._leave(wave, f"stopped ({self.stopped})")
             return set(), []
-        ready, _, late = await self._still_as_planned(wave, patience)
+        ready, _, late = seen
         self._settle([(c, "skipped", REHEARSED, c.before, None) for c in ready])
         return {c.user_id for c in ready}, late
 
@@ -224,13 +226,19 @@ class Applier:
         late: list[Change] = []
         waiting = wave
         while waiting and self._may_write():
-            count, sent_at = await self.graph.pace.turn([c.request for c in waiting])
-            if not self._may_write():
-                self.graph.pace.give_back("writes", count)
+            turn = await self._hearing(self.graph.pace.turn([c.request for c in waiting]))
+            if turn is None:
                 break
+            count, sent_at = turn
             part, waiting = waiting[:count], waiting[count:]
             # Each time: a turn, and what is written again, can take minutes.
-            ready, done, put_off = await self._still_as_planned(await self._unheld(part), patience)
+            part = await self._unheld(part) if self._may_write() else part
+            seen = await self._hearing(self._still_as_planned(part, patience)) if self._may_write() else None
+            if seen is None:  # somebody asked to stop
+                self.graph.pace.give_back("writes", count)
+                waiting = part + waiting
+                break
+            ready, done, put_off = seen
             stale = [c for c in ready if not self._reader.fresh([c])]
             ready = [c for c in ready if self._reader.fresh([c])]
             if not self._may_write():  # reading takes its time
@@ -246,9 +254,11 @@ class Applier:
     async def _unheld(self, wave: list[Change]) -> list[Change]:
         """Those who may still be touched. Who must not is settled; when that cannot be told, the apply stops."""
         try:
-            held = await self.watch(wave)
+            held = await self._hearing(self.watch(wave))
         except GraphError as error:
+            held = None
             self._end(f"who must not be touched could not be read again: {error.message}")
+        if held is None:
             self._leave(wave, self._stopped_before())
             return []
         stopped = [c for c in wave if c.user_id in held]
@@ -270,10 +280,15 @@ class Applier:
 
     async def _once(self, ready: list[Change], sent_at: float) -> tuple[list[Change], set[str]]:
         """Intent, write, read back, outcome: (what may be written again, users whose change is seen)."""
+        if self.handing and ready[0].secret:  # a wave of these holds nothing else
+            return await self._making.once(self.handing, ready, sent_at)
         answers = await self._send(ready, sent_at)
-        now = await self._read_back(ready, answers)
+        now = await self._hearing(self._read_back(ready, answers), SETTLING)
+        if now is None:
+            self._leave(ready, f"stopped ({self.stopped}) before the value could be read back")
+            return [], set()
         again: list[Change] = []
-        rows: list[_Row] = []
+        rows: list[Row] = []
         for change in ready:
             answer, found = answers[change.change_id], now[change.slot]
             outcome, detail = became(change, answer, found, sent_before=change.change_id in self._uncertain)
@@ -284,10 +299,13 @@ class Applier:
             else:
                 rows.append((change, "unknown" if outcome == "again" else outcome, detail, found or "", answer))
         self._settle(rows)
-        waits = [retry_after(answers[c.change_id].headers) or 1.0 for c in again]
-        if waits and self._may_write():
-            await self.sleep(min(max(waits), 60.0))
+        await self._wait_for([answers[c.change_id] for c in again])
         return again, {row[0].user_id for row in rows if row[1].startswith("applied")}
+
+    async def _wait_for(self, answers: Sequence[Answer]) -> None:
+        waits = [retry_after(answer.headers) or 1.0 for answer in answers]
+        if waits and self._may_write():
+            await self._hearing(self.sleep(min(max(waits), 60.0)))
 
     async def _still_as_planned(
         self, changes: list[Change], patience: float
@@ -301,7 +319,7 @@ class Applier:
         now |= await self._reader.until_shown(earlier, now, self._may_still_show)
         self._interrupted -= {c.change_id for c in earlier}
         ready: list[Change] = []
-        rows: list[_Row] = []
+        rows: list[Row] = []
         late: list[Change] = []
         there = {c.user_id for c in changes if (value := now[c.slot]) is not None and c.done_by(value)}
         for change in changes:
@@ -322,16 +340,11 @@ class Applier:
         if not unread:
             return []
         left = await gone(self.graph, [c.user_id for c in unread])
-        self._settle([self._of_somebody_gone(c) for c in unread if c.user_id in left])
+        self._settle([of_somebody_gone(c, c.change_id in self._tried) for c in unread if c.user_id in left])
         for change in (c for c in unread if c.user_id not in left):
             why = self._reader.why.get(change.slot, "no answer")
             self._leave([change], f"could not be read, so nothing was written: {why}")
         return []
-
-    def _of_somebody_gone(self, change: Change) -> _Row:
-        if change.change_id in self._tried:
-            return change, "unknown", f"its answer never came, and {NOT_HERE}", "", None
-        return change, "skipped", f"{NOT_HERE}; nothing was written", "", None
 
     async def _send(self, ready: list[Change], sent_at: float) -> dict[str, Answer]:
         at = self._at()
@@ -362,25 +375,19 @@ class Applier:
             self._open[change.change_id] = detail
             self._waiting.add(change.user_id)
 
-    def _settle(self, rows: Sequence[_Row]) -> None:
-        self.journal.settle([self._outcome(*row) for row in rows])
+    def _settle(self, rows: Sequence[Row]) -> None:
+        self.journal.settle([outcome_of(*row, at=self._at()) for row in rows])
         for _, outcome, *_rest in rows:
             self.counts[outcome] += 1
             self.breaker.count(outcome)
         self.report(self.counts.total(), self.counts)
-
-    def _outcome(self, change: Change, outcome: str, detail: str, found: str, answer: Answer | None) -> dict[str, Any]:
-        record = {k: v for k, v in vars(change).items() if k in OUTCOME_ROWS}
-        request_id = answer.request_id if answer else ""
-        what = {"outcome": outcome, "found": found, "detail": detail, "request_id": request_id, "at": self._at()}
-        return record | what
 
     def _outcomes(self, changes: Sequence[Change]) -> pd.DataFrame:
         """What the journal settled, and what was left open as `skipped`."""
         settled = self.journal.outcomes()
         known = set(settled["change_id"])
         left = [c for c in changes if c.change_id not in known]
-        rows = [self._outcome(c, *self._left_open(c), "", None) for c in left]
+        rows = [outcome_of(c, *self._left_open(c), "", None, at=self._at()) for c in left]
         return pd.concat([settled, frame(OUTCOME_ROWS, rows)], ignore_index=True) if rows else settled
 
     def _left_open(self, change: Change) -> tuple[str, str]:
@@ -391,6 +398,3 @@ class Applier:
 
     def _at(self) -> str:
         return self.now().isoformat(timespec="milliseconds")
-
-
-_Row = tuple[Change, str, str, str, Answer | None]

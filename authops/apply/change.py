@@ -17,7 +17,7 @@ from authops.words.redaction import mask
 
 # Seen with the phone stored all the same; where it is not, Graph has said its last word.
 CONFLICT: Final = 409
-_GROUP: Final = 20
+GROUP: Final = 20
 _ATTEMPTS: Final = 10
 _THROTTLED_ATTEMPTS: Final = 40
 
@@ -48,6 +48,11 @@ class Change:
         return KINDS[self.method].writing(self.action, self.user_id, self.after, self.before)
 
     @property
+    def secret(self) -> bool:
+        """Whether it makes something that is told once: seeing it there is not having it."""
+        return KINDS[self.method].secret and self.action != "remove"
+
+    @property
     def reading(self) -> Request:
         """The one request that tells what is there now."""
         return KINDS[self.method].reading(self.user_id)
@@ -69,13 +74,13 @@ def of_rows(rows: pd.DataFrame) -> list[Change]:
     return [Change(**cast("dict[str, Any]", row)) for row in rows[fields].to_dict("records")]
 
 
-def in_groups(changes: Sequence[Change]) -> Iterator[list[list[Change]]]:
-    """The users' queues, each in plan order, as many at a time as one `$batch` holds."""
+def in_groups(changes: Sequence[Change], size: int = GROUP) -> Iterator[list[list[Change]]]:
+    """The users' queues, each in plan order, as many at a time (`size`) as one `$batch` or a hand-over takes."""
     by_user: dict[str, list[Change]] = {}
     for change in changes:
         by_user.setdefault(change.user_id, []).append(change)
     queues = iter([sorted(queue, key=lambda c: c.step) for queue in by_user.values()])
-    while group := list(islice(queues, _GROUP)):
+    while group := list(islice(queues, min(size, GROUP))):
         yield group
 
 
@@ -84,6 +89,8 @@ def beforehand(change: Change, found: str, *, sent_before: bool) -> tuple[str, s
 
     `sent_before`: an earlier try may have happened.
     """
+    if sent_before and change.secret and (not found or change.done_by(found)):
+        return "", ""  # nobody has its code: it is made again
     if sent_before and change.done_by(found):
         return "applied_with_note", "its answer never came; seen by reading"
     if not change.drifted_from(found):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 import pandas as pd
 
 from authops.words.frames import OUTCOMES
+from authops.words.redaction import mask_numbers
 
 # What a dry run says of a change that would be written.
 REHEARSED: Final = "dry run: nothing was written"
+
+# How far an apply is: how many are settled, and as what.
+Report = Callable[[int, Counter[str]], None]
+
+
+def silent(_done: int, _counts: Counter[str]) -> None:
+    """Tell nobody."""
 
 
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:
@@ -36,6 +46,16 @@ def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, s
 
 def _left(outcomes: pd.DataFrame) -> bool:
     return bool(outcomes["outcome"].eq("skipped").any())
+
+
+def why(problems: pd.DataFrame, outcomes: pd.DataFrame) -> dict[int, str]:
+    """Line of the source → why somebody has to look at it: its problems, and what did not go through."""
+    told: dict[int, list[str]] = {}
+    rows = [(r["line"], f"{r['rule'].replace('_', ' ')}: {r['message']}") for r in problems.to_dict("records")]
+    rows += [(r["line"], f"{r['method']} {r['outcome']}: {r['detail']}") for r in outcomes.to_dict("records")]
+    for line, words in rows:
+        told.setdefault(int(line), []).append(mask_numbers(words))
+    return {line: "; ".join(dict.fromkeys(words)) for line, words in told.items()}
 
 
 def not_made(outcomes: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,6 @@ from authops.words.errors import GraphError
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
 _UNTIL_LAG_IS_KNOWN: Final = 8.0
 _ENOUGH_SHOWN: Final = 10
-NOT_HERE: Final = "the tenant does not have this user any more"
 
 # (user, method) → value now, "" for none, None when it could not be read.
 Now = dict[tuple[str, str], str | None]

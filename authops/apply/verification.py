@@ -9,7 +9,8 @@ from typing import Any, cast
 import pandas as pd
 
 from authops.apply.ends import not_made
-from authops.apply.reading import NOT_HERE, gone
+from authops.apply.reading import gone
+from authops.apply.settled import NOT_HERE
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS
 from authops.tenant import audit_log, directory
@@ -48,8 +49,10 @@ def _verified(row: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
     if not state["known"]:
         return row | {"as_recorded": False, "detail": f"could not be read: {state['error']}"}
     found, same = state["value"], KINDS[row["method"]].same
-    shows_after = same(found, row["after"])
-    if row["outcome"] == "unknown" and shows_after:
+    # What is told once is there when it is the very one that was handed over, not one like it.
+    secret = KINDS[row["method"]].secret and row["action"] != "remove"
+    shows_after = same(found, row["found"] if secret and row["found"] else row["after"])
+    if row["outcome"] == "unknown" and shows_after and not secret:
         return row | {"outcome": "applied", "found": found, "as_recorded": True}
     # What was skipped was not looked at then: it stands as the plan saw it.
     then = row["before"] if row["outcome"] == "skipped" else row["found"]

@@ -12,7 +12,7 @@ from authops.audit.coverage import STANDINGS
 from authops.words.frames import COVERAGE, check
 
 KINDS: Final = {
-    "became phone only": "text message or call is now the only second factor",
+    "became phone only": "had more; text message or call is now the only second factor",
     "weaker": "less than before",
     "stronger": "more than before",
     "methods changed": "other methods, the same standing",
@@ -50,6 +50,6 @@ def _kind(before: str, after: str) -> str:
         return "now in the report" if before == "unknown" else "no longer in the report"
     if before == after:
         return "methods changed"
-    if after == "phone only":
+    if after == "phone only" and _RANK[before] > _RANK[after]:
         return "became phone only"
     return "stronger" if _RANK[after] > _RANK[before] else "weaker"

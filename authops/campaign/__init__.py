@@ -8,7 +8,10 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
-        "registration": "REASONS Kept carry_out changed compare ending guard names read reasons restored seal tally",
-        "asked": "verdicts",
+        "asked": "Forecast forecast reasons verdicts",
+        "registration": "changed names read restored seal",
+        "remarks": "meaning opt_out",
+        "rules": "REASONS",
+        "writing": "Kept carry_out compare ending guard tally",
     },
 )

@@ -10,7 +10,6 @@ import json
 import os
 import queue
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,15 +18,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
-from pathlib import Path
 from typing import Any, Final
 
+from authops.words import sockets
 from authops.words.errors import AuthopsError, SignInError
 
 KINDS: Final = ("device-code", "browser")
 _ADDRESS, _KEY = "AUTHOPS_SIGN_IN_AT", "AUTHOPS_SIGN_IN_KEY"
 _GONE: Final = "run it again; the run that signed in is over"
-_LONGEST: Final = 90
 _MARGIN: Final = 300
 
 # Shows words to the person; what it returns takes them away again, once they are of no use to anybody.
@@ -118,8 +116,8 @@ class Desk:
     def open(self) -> Iterator[None]:
         """Answer kernels that are started in here."""
         key = secrets.token_bytes(32)
-        with tempfile.TemporaryDirectory(prefix="authops-", dir=_short(), ignore_cleanup_errors=True) as private:
-            address = str(Path(private) / "sign-in") if os.name == "posix" else None
+        with sockets.folder() as private:
+            address = str(private / "sign-in") if os.name == "posix" else None
             with Listener(address, authkey=key) as listener:
                 threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
                 try:
@@ -168,8 +166,3 @@ def _told(names: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name in names:
             os.environ.pop(name, None)
-
-
-def _short() -> str | None:
-    """Where a socket's address fits: 104 bytes, on some systems 108."""
-    return "/tmp" if os.name == "posix" and len(os.fsencode(tempfile.gettempdir())) > _LONGEST else None  # noqa: S108

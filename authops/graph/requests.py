@@ -110,6 +110,22 @@ def user(name: str) -> Request:
     return Request("GET", _for_user(_user_path(), name))
 
 
+def manager(user_id: str) -> Request:
+    """A user's manager (Graph: list manager)."""
+    return Request("GET", _for_user(_manager_path(), user_id))
+
+
+def risky_users() -> Request:
+    """Who is at risk, or confirmed compromised (Graph: list riskyUsers); IdentityRiskyUser.Read.All, P2."""
+    from msgraph.generated.identity_protection.risky_users.risky_users_request_builder import (
+        RiskyUsersRequestBuilder as Builder,
+    )
+
+    said = "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'"
+    query = Builder.RiskyUsersRequestBuilderGetQueryParameters(filter=said, select=["id"], top=500)
+    return Request("GET", _path(_api().identity_protection.risky_users.to_get_request_information(_with(query))))
+
+
 def registrations(top: int | None = 999) -> Request:
     """The registration report (Graph: list userRegistrationDetails); 999 to a page is practice, not documented.
 
@@ -200,11 +216,27 @@ def methods_policy() -> Request:
     return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))
 
 
+def opt_out(*, selected: bool = True) -> Request:
+    """Whether the tenant opted out of the passkey migration: of beta, and in no metadata (Entra: SMS and voice
+    retirement FAQ). `selected`: asked for by name, else with the whole policy.
+    """
+    query = "?%24select=optOutSettings" if selected else ""
+    return Request("GET", methods_policy().path + query, beta=True)
+
+
+def change_opt_out(opted_out: bool) -> Request:
+    """PATCH of the opt-out alone (Entra: SMS and voice retirement FAQ)."""
+    body = {"optOutSettings": {"passkeyDynamicMigration": opted_out}}
+    return Request("PATCH", methods_policy().path, json.dumps(body), beta=True)
+
+
 def change_campaign(campaign: Mapping[str, Any]) -> Request:
     """PATCH of the registration campaign, and of nothing else in the policy (Graph: update
-    authenticationMethodsPolicy)."""
+    authenticationMethodsPolicy). Only beta is sure to take one for passkeys.
+    """
+    asks = {target.get("targetedAuthenticationMethod") for target in campaign.get("includeTargets") or []}
     body = {"registrationEnforcement": {"authenticationMethodsRegistrationCampaign": dict(campaign)}}
-    return Request("PATCH", methods_policy().path, json.dumps(body))
+    return Request("PATCH", methods_policy().path, json.dumps(body), beta="fido2" in asks)
 
 
 def audits(since: str, top: int | None = 999) -> Request:
@@ -257,6 +289,11 @@ def _user_path() -> str:
 
     query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
     return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _manager_path() -> str:
+    return _path(_api().users.by_user_id(_STAND_IN).manager.to_get_request_information())
 
 
 @cache

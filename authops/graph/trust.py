@@ -7,6 +7,7 @@ that come with Python's libraries, and what REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from typing import Any, Final
 from authops.words.errors import ConnectionProfileError
 
 _NAMED: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# A certificate that nobody vouches for, a proxy that says no, a name that there is not.
+_FOR_GOOD: Final = re.compile(r"CERTIFICATE_VERIFY_FAILED|Tunnel connection failed: 40|Name or service not known")
 _Bundle = tuple[str, str]  # the setting that names it, and where it is
 _Stamp = tuple[str, int, int]
 
@@ -65,8 +68,9 @@ def _named(name: str, bundle: str) -> Iterator[None]:
 
 
 def transport(ca_bundle: str) -> Any:
-    """The way of Entra's library to the login, checked by the same context."""
+    """The way of Entra's library to the login, checked by the same context; what trying again cannot change is not."""
     import requests
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
     from azure.core.pipeline.transport import RequestsTransport
     from requests.adapters import HTTPAdapter
 
@@ -81,6 +85,17 @@ def transport(ca_bundle: str) -> Any:
         def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
             return super().proxy_manager_for(*args, **options, ssl_context=trusted)
 
+    class Once(RequestsTransport):  # type: ignore[misc]
+        """azure-core tries everything three times but what says that nobody could be signed in."""
+
+        def send(self, request: Any, **options: Any) -> Any:
+            try:
+                return super().send(request, **options)
+            except ServiceRequestError as error:
+                if _FOR_GOOD.search(str(error)):
+                    raise ClientAuthenticationError(str(error)) from error
+                raise
+
     session = requests.Session()
     session.mount("https://", Trusting())
-    return RequestsTransport(session=session, session_owner=True, connection_verify=ca_bundle or True)
+    return Once(session=session, session_owner=True, connection_verify=ca_bundle or True)

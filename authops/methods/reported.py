@@ -7,7 +7,7 @@ sign-in, what for password reset) and "SMS and voice retirement".
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from authops.methods.kinds import KINDS, numbers
@@ -17,6 +17,9 @@ from authops.methods.kinds import KINDS, numbers
 class Meaning:
     """`factor`: satisfies MFA. `lasts`: goes on doing so after the retirement, and does not expire. `resists`:
     phishing. `resets`: serves self-service password reset. `passkey`: what a passkey campaign asks for.
+
+    `synced`: such a passkey, of which is not told where it works; None: that is not told. `local`: of SYSTEMS, where
+    a passkey campaign leaves its owner alone (Entra: run a registration campaign, nudge evaluation by platform).
     """
 
     factor: bool = False
@@ -24,20 +27,27 @@ class Meaning:
     resists: bool = False
     resets: bool = False
     passkey: bool = False
+    synced: bool | None = False
+    local: frozenset[str] = frozenset()
 
 
-_PASSKEY: Final = Meaning(factor=True, lasts=True, resists=True, passkey=True)
+SYSTEMS: Final = ("Windows, Chrome", "Windows", "macOS, Chrome", "macOS", "iOS", "Android")
+_WINDOWS, _MAC, _MOBILE = (frozenset(SYSTEMS[n : n + 2]) for n in (0, 2, 4))
 _BOUND: Final = Meaning(factor=True, lasts=True, resists=True)
+_PASSKEY: Final = replace(_BOUND, passkey=True)
+# A security key, or another provider that works everywhere.
+_KEY: Final = replace(_PASSKEY, local=frozenset(SYSTEMS))
 _APP: Final = Meaning(factor=True, lasts=True, resets=True)
 _OTHERS: Final = {
-    "fido2": _PASSKEY,
-    "fido2SecurityKey": _PASSKEY,
-    "passKeyDeviceBound": _PASSKEY,
-    "passKeyDeviceBoundAuthenticator": _PASSKEY,
-    "passKeyDeviceBoundWindowsHello": _PASSKEY,
-    "passKeySynced": _PASSKEY,
-    "windowsHelloForBusiness": _BOUND,
-    "macOsSecureEnclaveKey": _BOUND,
+    # A passkey of whatever type: where it works is not told.
+    "fido2": replace(_PASSKEY, synced=None),
+    "fido2SecurityKey": _KEY,
+    "passKeyDeviceBound": _KEY,
+    "passKeyDeviceBoundAuthenticator": replace(_PASSKEY, local=_MOBILE),
+    "passKeyDeviceBoundWindowsHello": replace(_PASSKEY, local=_WINDOWS),
+    "passKeySynced": replace(_PASSKEY, synced=True),
+    "windowsHelloForBusiness": replace(_BOUND, local=_WINDOWS),
+    "macOsSecureEnclaveKey": replace(_BOUND, local=_MAC),
     "microsoftAuthenticatorPush": _APP,
     "microsoftAuthenticatorPasswordless": _APP,
     "softwareOneTimePasscode": _APP,
@@ -50,6 +60,19 @@ _OTHERS: Final = {
     "qrCode": Meaning(),
     "smsSignIn": Meaning(),
 }
+# Who made a passkey, by AAGUID, where that decides on which systems it works: Microsoft Authenticator (iOS, Android),
+# the Entra passkey on Windows, iCloud Keychain (also managed), Google Password Manager.
+PLATFORM_PASSKEYS: Final = {
+    "90a3ccdf-635c-4729-a248-9b709135078f": "passKeyDeviceBoundAuthenticator",
+    "de1e552d-db1d-4423-a619-566b625cdc84": "passKeyDeviceBoundAuthenticator",
+    "08987058-cadc-4b81-b6e1-30de50dcbe96": "passKeyDeviceBoundWindowsHello",
+    "9ddd1817-af5a-4672-a2b9-3e3dd95000a9": "passKeyDeviceBoundWindowsHello",
+    "6028b017-b1d4-4c02-b4b3-afcdafc96bb2": "passKeyDeviceBoundWindowsHello",
+    "fbfc3007-154e-4ecc-8c0b-6e020557d7bd": "passKeySynced",
+    "dd4ec289-e01d-41c9-bb89-70fa845d4bf2": "passKeySynced",
+    "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4": "passKeySynced",
+}
+_BY_TYPE: Final = {"synced": "passKeySynced", "deviceBound": "passKeyDeviceBound"}
 # Graph's types of methods, where the typed answer has to be said in the report's words.
 _TYPES: Final = {
     "microsoftAuthenticator": "microsoftAuthenticatorPush",
@@ -104,5 +127,6 @@ def of_type(item: Mapping[str, Any]) -> str:
     if ours := next((k.report for k in KINDS.values() if k.is_in(item)), ""):
         return ours
     if kind == "fido2":
-        return "passKeySynced" if item.get("passkeyType") == "synced" else "passKeyDeviceBound"
+        made = PLATFORM_PASSKEYS.get(str(item.get("aaGuid")).casefold())
+        return made or _BY_TYPE.get(str(item.get("passkeyType")), "fido2")
     return _TYPES.get(kind, kind or "unknown")

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, cast
 
 import pandas as pd
 
+from authops.methods import temporary_access_pass
 from authops.methods.kinds import KINDS
 from authops.phone.number import fold
 from authops.plan.notes import SHARED_UNSEEN, SIGN_IN
@@ -24,6 +25,7 @@ from authops.words.frames import HELD, WRITES, check, frame
 GUARDS: Final = {
     "max_changes": "writes in the whole plan",
     "max_removals": "removals in the whole plan",
+    "max_lifetime": "passes that last longer than so many minutes",
     "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at, unless it is 0)",
     "on_problem": "rows with a problem, when `stop` is asked for",
     "allow_admins": "who holds a directory role is not known",
@@ -162,6 +164,7 @@ class Limits:
     max_removals: int | None
     max_share: float | None
     min_certificate_days: int | None
+    max_lifetime: int | None = None
 
     def facts(self) -> dict[str, Any]:
         """Those that a plan keeps."""
@@ -170,9 +173,20 @@ class Limits:
     def broken(
         self, plan: Plan, protection: Protected, tenant_size: int | None, certificate_days: float | None, **more: Any
     ) -> pd.DataFrame:
-        """`breaches` of a plan of people whom `protection` looked at."""
+        """`breaches` of a plan of people whom `protection` looked at; a limit that was another one at its preview is
+        told with that.
+        """
         seen: dict[str, Any] = {"held": protection.held, "unread": protection.unread, "tenant_size": tenant_size}
-        return breaches(plan, certificate_days=certificate_days, **asdict(self), **seen, **more)
+        found = breaches(plan, certificate_days=certificate_days, **asdict(self), **seen, **more)
+        rules = plan.header.get("rules", {})
+        rows = zip(found["guard"], found["message"], strict=True)
+        found["message"] = [f"{said}{self._before(guard, rules)}" for guard, said in rows]
+        return found
+
+    def _before(self, guard: str, rules: Mapping[str, Any]) -> str:
+        if guard not in rules or guard not in self.facts() or rules[guard] == self.facts()[guard]:
+            return ""
+        return f"; the preview allowed {'any number' if rules[guard] is None else rules[guard]}"
 
 
 def breaches(
@@ -181,6 +195,7 @@ def breaches(
     max_changes: int | None = None,
     max_removals: int | None = None,
     max_share: float | None = None,
+    max_lifetime: int | None = None,
     on_problem: str = "report",
     tenant_size: int | None = None,
     unread: Mapping[str, str] | None = None,
@@ -199,6 +214,7 @@ def breaches(
         max_removals=max_removals,
         max_share=max_share,
         min_certificate_days=min_certificate_days,
+        max_lifetime=max_lifetime,
     )
     writes = plan.writes
     removals = int(writes["action"].eq("remove").sum())
@@ -215,6 +231,7 @@ def breaches(
         for guard, limit, selected, population in limits
         if limit is not None and selected > limit
     ]
+    rows += _lasting(writes, max_lifetime)
     rows += _share(writes["user_id"].nunique(), tenant_size, max_share)
     rows += [(guard, 0, 0, 0, f"{GUARDS[guard]}: {why}") for guard, why in (unread or {}).items()]
     rows += _certificate(certificate_days, min_certificate_days)
@@ -232,6 +249,13 @@ def _now_held(writes: pd.DataFrame, held: pd.DataFrame | None) -> list[str]:
 def _some(said: list[str]) -> str:
     more = f" and {len(said) - _NAMED:,} more" if len(said) > _NAMED else ""
     return "; ".join(said[:_NAMED]) + more
+
+
+def _lasting(writes: pd.DataFrame, most: int | None) -> list[tuple[Any, ...]]:
+    minutes = [found.minutes for found in map(temporary_access_pass.read, writes["after"]) if found]
+    long = sum(most is not None and each > most for each in minutes)
+    said = f"{long:,} passes last longer than {most} minutes, up to {max(minutes, default=0):,}"
+    return [("max_lifetime", most, long, len(minutes), said)] if long else []
 
 
 def _share(users: int, tenant_size: int | None, most: float | None) -> list[tuple[Any, ...]]:

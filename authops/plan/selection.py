@@ -43,15 +43,21 @@ class Decision:
 class Selection:
     """The rows of a plan in view, and what was decided about them.
 
-    `changes`: CHANGES; `problems`: PROBLEMS; `departments`: the department of each user id that is known (its index).
+    `changes`: CHANGES; `problems`: PROBLEMS; `departments`: the department of each user id that is known (its index);
+    `reasons`: code → what it means in this plan.
     `view` counts every filtering and sorting, so that a position in the view can never be read as one of another view.
     """
 
     def __init__(
-        self, changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[str] | None = None
+        self,
+        changes: pd.DataFrame,
+        problems: pd.DataFrame,
+        departments: pd.Series[str] | None = None,
+        reasons: Mapping[str, str] = REASONS,
     ) -> None:
         self.changes = check(changes, CHANGES)
-        self.rows = _rows(changes, check(problems, PROBLEMS), departments)
+        self.reasons = reasons
+        self.rows = _rows(changes, check(problems, PROBLEMS), departments, reasons)
         self.writes = self.rows["action"].isin(WRITES).to_numpy()
         self.history: list[Decision] = []
         self.filters: dict[str, list[str]] = {}
@@ -85,6 +91,11 @@ class Selection:
             self.descending = True
         else:
             self.sorted_by, self.descending = "", False
+        self._arrange()
+
+    def group_by(self, column: str) -> None:
+        """Rows with one value of a column together; none of COLUMNS: the plan's order."""
+        self.sorted_by, self.descending = (column if column in COLUMNS else ""), False
         self._arrange()
 
     def _arrange(self) -> None:
@@ -215,7 +226,9 @@ class Selection:
         return f"approved: {' · '.join(parts)} · {excluded:,} excluded"
 
 
-def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[str] | None) -> pd.DataFrame:
+def _rows(
+    changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[str] | None, reasons: Mapping[str, str]
+) -> pd.DataFrame:
     """Changes and, after them, problems, in the columns that are shown, searched and filtered by."""
     rows = pd.DataFrame(
         {
@@ -228,7 +241,7 @@ def _rows(changes: pd.DataFrame, problems: pd.DataFrame, departments: pd.Series[
             "before": changes["before"],
             "after": changes["after"],
             "reason": changes["reason"],
-            "meaning": changes["reason"].map({code: REASONS.get(code, code) for code in changes["reason"].unique()}),
+            "meaning": changes["reason"].map({code: reasons.get(code, code) for code in changes["reason"].unique()}),
             "remark": changes["note"],
             "ticket": changes["ticket"],
             "attention": changes["note"].map({note: attention(note) for note in changes["note"].unique()}),

@@ -15,6 +15,13 @@ from authops.words.errors import ParameterError
 from authops.words.frames import CURRENT, OUTCOME_ROWS, PROBLEMS, WANTED, check, empty, frame
 
 _WRITTEN: Final = ("applied", "applied_with_note", "unknown")
+REASONS: Final = plan.REASONS | {
+    "no_method": "the run took it away; the value from before is put back",
+    "overwrite_allowed": "the run replaced it; the value from before is put back",
+    "blank_removes": "the run added it; nothing was there before",
+    "equal_number": "it is already as it was before the run",
+    "nothing_to_remove": "what the run added is gone already",
+}
 
 
 def written(recorded: pd.DataFrame, *, users: Iterable[str] = (), until: str = "") -> pd.DataFrame:
@@ -67,6 +74,16 @@ def make(rows: pd.DataFrame, current: pd.DataFrame, users: pd.DataFrame, header:
     return Plan(changes, made.problems, made.header)
 
 
+def ending(made: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
+    """(status, headline) of an undo: what is taken back, and what cannot be."""
+    status, said = plan.ending(made, broken, approve)
+    stays = made.changes.loc[made.changes["action"].eq("blocked"), "reason"].value_counts()
+    why = ", ".join(f"{count:,}: {REASONS.get(str(code), str(code))}" for code, count in stays.items())
+    return status, said.replace("planned:", "to take back:", 1) + (
+        f"; {int(stays.sum()):,} cannot be taken back ({why})" if len(stays) else ""
+    )
+
+
 def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
     found = check(rows, OUTCOME_ROWS).to_dict("records")
     return {(r["user_id"], r["method"]): {str(k): v for k, v in r.items()} for r in found}
@@ -75,12 +92,15 @@ def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 def _foreign(row: Mapping[str, Any], state: Mapping[Any, Any] | None) -> bool:
     if state is None or not state["known"]:
         return False
-    same, found = KINDS[row["method"]].same, str(state["value"])
-    return not (same(found, row["after"]) or same(found, row["before"]))
+    kind, found = KINDS[row["method"]], str(state["value"])
+    if kind.secret:  # only the very one that run made is its own
+        return bool(found) and not kind.same(found, row["found"] or row["after"])
+    return not (kind.same(found, row["after"]) or kind.same(found, row["before"]))
 
 
 def _wanted(row: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
-    intent = "leave" if foreign else "set" if row["before"] else "remove"
+    gone = KINDS[row["method"]].secret  # what was replaced cannot be put back
+    intent = "leave" if foreign else "set" if row["before"] and not gone else "remove"
     who = {"line": row["line"], "user": row["user_id"], "method": row["method"]}
     value = row["before"] if intent == "set" else ""
     return who | {"intent": intent, "value": value, "overwrite": True, "note": "", "ticket": row["ticket"]}

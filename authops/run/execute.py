@@ -6,7 +6,6 @@ papermill's own metadata is not trusted: how a runbook ended is what it recorded
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -22,10 +21,9 @@ from authops.run import outcome, publish, runlog, saved
 from authops.run.runbook import notebook
 from authops.run.runlog import Say
 from authops.run.stopping import Stopper
-from authops.words import console, disk, errors, redaction
+from authops.words import console, disk, errors, redaction, sockets
 from authops.words.errors import AuthopsError
 
-_LONGEST: Final = 70
 _GOES_ON: Final = ("done", "nothing to do", "attention")
 
 
@@ -59,12 +57,20 @@ def execute(
             outcome.begin(folder, runbooks)
             job.run(runbooks)
             code = outcome.end(folder)
+            _index(folder, say)
         except OSError as error:
             # outcome.json says `unfinished` since the start, and goes on saying it.
             say(f"  it cannot go on, nor write down how it ended: {error}")
             code = 1
         _tell(folder, code, say)
     return code
+
+
+def _index(folder: Path, say: Say) -> None:
+    try:
+        publish.index(folder)
+    except Exception as error:  # how the run ended is told already
+        say(f"  no index of the pages: {type(error).__name__}: {error}")
 
 
 def _tell(folder: Path, code: int, say: Say) -> None:
@@ -223,8 +229,8 @@ def _kernel() -> Iterator[dict[str, Any]]:
     from jupyter_client.manager import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
-    with tempfile.TemporaryDirectory(prefix="authops-", dir=_short(), ignore_cleanup_errors=True) as private:
-        private_sockets = {"transport": "ipc", "ip": str(Path(private) / "kernel")} if os.name == "posix" else {}
+    with sockets.folder() as private:
+        private_sockets = {"transport": "ipc", "ip": str(private / "kernel")} if os.name == "posix" else {}
         manager = AsyncKernelManager(**private_sockets)
         try:
             yield {"km": manager}
@@ -232,11 +238,6 @@ def _kernel() -> Iterator[dict[str, Any]]:
             # nbclient leaves a kernel that it was given running.
             if manager.has_kernel:
                 run_sync(manager.shutdown_kernel)(now=True)
-
-
-def _short() -> str | None:
-    """Where sockets fit: an address of a socket is at most 104 bytes long, on some systems 108."""
-    return "/tmp" if os.name == "posix" and len(os.fsencode(tempfile.gettempdir())) > _LONGEST else None  # noqa: S108
 
 
 def _status_of(class_name: str) -> str:

@@ -233,11 +233,13 @@ def _accounted(folder: Path, runbooks: Sequence[str]) -> dict[str, Any]:
             publish.page(book, scanner)
     whole = outcome.read(folder)
     if whole.get("ended_at"):
+        publish.index(folder)
         return whole
     for name in _open(whole, runbooks):
         if not any(entry["status"] in _ENDED_BADLY for entry in outcome.read(folder)["runbooks"].values()):
             outcome.record(folder, name, *_said(folder / runbook.notebook(name).name))
     outcome.end(folder)
+    publish.index(folder)
     return outcome.read(folder)
 
 

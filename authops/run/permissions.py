@@ -53,6 +53,19 @@ def _kinds(verb: str) -> tuple[Need, ...]:
 
 READS: Final = _kinds("read")
 WRITES: Final = _kinds("write")
+READ_PASSES: Final = Need("read Temporary Access Passes", KINDS["temporaryAccessPass"].reads)
+WRITE_PASSES: Final = Need(
+    "make Temporary Access Passes",
+    KINDS["temporaryAccessPass"].writes,
+    "a plan of passes is refused by Graph, pass by pass",
+    rarely=True,
+)
+RISK: Final = Need(
+    "see who is at risk",
+    ("IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"),
+    "nobody is held for being at risk",
+    rarely=True,
+)
 PEOPLE: Final = Need("read people", ("User.Read.All", "User.ReadWrite.All", *_DIRECTORY))
 REPORT: Final = Need("read the registration report", ("AuditLog.Read.All",))
 ADMINS: Final = Need(
@@ -86,12 +99,18 @@ SHOW_LICENCES: Final = replace(LICENCES, without="licences are shown by their id
 SHOW_ADMINS: Final = replace(ADMINS, without="the report alone says who is an administrator, not who is eligible")
 IN_SCOPE: Final = replace(READS[0], what="read the phones of a scope", without="no scope can be read", rarely=True)
 GROUP_IN_SCOPE: Final = replace(GROUPS, without="no scope can be a group", rarely=True)
-CAMPAIGN: Final = replace(POLICY, what="read the campaign", without="")
+CAMPAIGN: Final = replace(POLICY, what="read the campaign, and whether the tenant opted out (beta)", without="")
 WRITE_CAMPAIGN: Final = Need(
-    "change the campaign", ("Policy.ReadWrite.AuthenticationMethod",), "dry runs only; a change is refused"
+    "change the campaign, and opt out (beta)",
+    ("Policy.ReadWrite.AuthenticationMethod",),
+    "dry runs only; a change is refused",
 )
-CAMPAIGN_GROUPS: Final = replace(GROUPS, without="targets that are groups cannot be told person by person")
-STANDING_POLICY: Final = replace(POLICY, without="whom the policy lets use what, and the campaign, are not known")
+CAMPAIGN_GROUPS: Final = replace(
+    GROUPS, without="of whom a target means by a group, it is not known whether they are asked"
+)
+STANDING_POLICY: Final = replace(
+    POLICY, without="whom the policy lets use what, the campaign, and whether the tenant opted out are not known"
+)
 STANDING_GROUPS: Final = replace(GROUPS, without="of whom the policy means by a group, that is not known")
 STANDING_ADMINS: Final = replace(
     ADMINS, without="the report alone says who is an administrator, and nobody is known to be later than the others"
@@ -103,12 +122,17 @@ STANDING_METHODS: Final = Need(
 )
 STANDING_REPORT: Final = replace(REPORT, without="everybody is read one by one, and last sign-ins are not known")
 
+HOLDERS: Final = Need(
+    "see who has a method that lasts",
+    ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
+    "everybody is held, unless on_registered: allow",
+)
 _JUDGE: Final = (PEOPLE, *READS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "tour": (),
     "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
-    "apply": (PEOPLE, *WRITES, ADMINS, POLICY, GROUPS, DEFAULTS),
+    "apply": (PEOPLE, *WRITES, WRITE_PASSES, ADMINS, POLICY, GROUPS, DEFAULTS),
     "verify": (*READS, WITNESS),
     "undo": _JUDGE,
     "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),
@@ -121,6 +145,7 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
         STANDING_ADMINS,
         SHOW_LICENCES,
     ),
+    "passes": (PEOPLE, READ_PASSES, replace(POLICY, without=""), HOLDERS, ADMINS, GROUPS, RISK, LICENCES),
 }
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {
@@ -132,6 +157,9 @@ ROLE_IDS: Final = {
     "Policy.Read.AuthenticationMethod": "8e3bc81b-d2f3-4b7b-838c-32c88218d2f0",
     "Policy.ReadWrite.AuthenticationMethod": "29c18626-4985-4dcd-85c0-193eef327366",
     "GroupMember.Read.All": "98830695-27a2-44f7-8c18-0c3ebc9698f6",
+    "IdentityRiskyUser.Read.All": "dc5007c0-2d7d-4c42-879c-2dab87571379",
+    "UserAuthMethod-TAP.Read.All": "bf82209c-b22b-4747-ac88-a68be99032cf",
+    "UserAuthMethod-TAP.ReadWrite.All": "627169a8-8c15-451c-861a-5b80e383de5c",
     "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
 }
 

@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from authops.show import report_page
+from authops.run import outcome, runbook
+from authops.show import report_page, run_page
 from authops.words import disk
 from authops.words.redaction import Scanner
 
+_OPENED: Final = (".csv", ".xlsx", ".md", ".ics")
 _VALUES: Final = ("before", "after", "found")
 
 
@@ -53,6 +55,18 @@ def page(notebook: Path, scanner: Scanner) -> Counter[str]:
     html = scanner.text(report_page.page(notebook, title=title), found)
     disk.write(notebook.with_suffix(".html"), html)
     return found
+
+
+def index(folder: Path) -> None:
+    """The run's first page, and on every page of it the way to the others."""
+    known = {name: Path(file).with_suffix(".html").name for name, file in runbook.RUNBOOKS.items()}
+    pages = {name: page for name, page in known.items() if (folder / page).exists()}
+    for name in pages.values():
+        html = (folder / name).read_text("utf-8")
+        disk.write(folder / name, run_page.with_links(html, name, pages))
+    whole = outcome.read(folder)
+    files = sorted(path.name for path in folder.iterdir() if path.suffix in _OPENED)
+    disk.write(folder / run_page.NAME, run_page.page(folder.name, whole, pages, files))
 
 
 def again(notebook: Path, scanner: Scanner) -> Counter[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,12 +20,15 @@ from authops.graph import connection as connections
 from authops.graph.client import Graph
 from authops.plan import plan_file
 from authops.plan.plan import Plan
-from authops.run import kernel, outcome, permissions
+from authops.run import answer, kernel, outcome, permissions, seen
 from authops.run.folder import find, new_folder
+from authops.run.runbook import refuse_wrong
 from authops.run.runlog import log_to
 from authops.run.written import Earlier, earlier, latest_of
-from authops.show.views import View, box, passing, show
+from authops.show import head
+from authops.show.views import View, box, note, passing, show
 from authops.source import wanted_file
+from authops.tenant import directory
 from authops.words import disk
 from authops.words.author import author, operator
 from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
@@ -34,6 +38,7 @@ _log = logging.getLogger(__name__)
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
     ("broke", "wrong use", "stopped"), "remove"
 )
+_AT_THE_HEAD: Final = View(note("How it ended stands at the head of this notebook."), "")
 _NEEDS: Final = {"apply": "plan.json", "verify": "journal.sqlite"}
 
 
@@ -51,6 +56,7 @@ class Run:
         self._lock: TenantLock | None = None
         self._again = self._signalled = self._watches = False
         self.claims: dict[str, Any] = {}
+        self.tenant_name, self._kind = "", "keep"
 
     @property
     def facts(self) -> dict[str, str]:
@@ -72,6 +78,7 @@ class Run:
                 outcome.add(self.folder, signed_in_as=who)
             self._warn()
             self._graph = await Graph.connect(self.connection).__aenter__()
+            self.tenant_name = await directory.tenant_name(self._graph)
         return self._graph
 
     def _warn(self) -> None:
@@ -307,7 +314,7 @@ class Run:
             plan_file.close(self.folder, at=finished)
         kept = {"outcomes": self.keep("outcomes" if mode == "apply" else "dry-run", outcomes).name}
         look, waiting = self._to_look_at(outcomes, mode)
-        lines = {int(n) for n in [*plan.problems["line"], *look["line"]]}
+        lines = ends.why(plan.problems, look)
         source_facts = plan.header["source"]
         if not lines:
             left = f"{waiting:,} changes were left open, and go on with --resume" if waiting else "nothing to look at"
@@ -340,11 +347,28 @@ class Run:
             self._graph = None
         self._let_go()
         outcome.record(self.folder, self.runbook, status, headline, counts)
-        outcome.add(self.folder, tenant_id=self.tenant_id, connection=self.connection.name)
+        outcome.add(self.folder, tenant_id=self.tenant_id, tenant=self.tenant_name, connection=self.connection.name)
         if not self.headless:
             outcome.end(self.folder)
-        kind = "update" if worrying and status == "done" else _KINDS[status]
-        return View(box(headline, kind), headline)
+        self._kind = "update" if worrying and status == "done" else _KINDS[status]
+        return self._told(self._answer(status, headline))
+
+    def _answer(self, status: str, headline: str) -> View:
+        who = {"tenant": f"{self.tenant_name or self.connection.name} ({self.tenant_id})", "by": self.author}
+        return answer.answer(self.runbook, self.folder, self._kind, status, headline, **who)
+
+    def _told(self, said: View) -> View:
+        """At the head, where there is one, and on the page that this run leaves."""
+        seen.leave(self.runbook, self.folder, said)
+        return _AT_THE_HEAD if head.over(said) else said
+
+    def approved(self, how_many: str) -> None:
+        """An approval was saved after the end: what is told of this run says so."""
+        entry = outcome.read(self.folder)["runbooks"].get(self.runbook)
+        if entry and entry["status"] != "unfinished":
+            headline = re.sub(r"approved: [^;]*", f"approved: {how_many}", entry["headline"])
+            outcome.add(self.folder, self.runbook, headline=headline)
+            self._told(self._answer(entry["status"], headline))
 
 
 _ONCE: Final = "a plan is applied once; run verify on it, or preview again"
@@ -358,6 +382,8 @@ def _applied(finished: str, done: pd.DataFrame) -> str:
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
     kernel.errors_in_boxes()
+    refuse_wrong(runbook, kernel.names())
+    seen.hear()
     profile = connections.load(connection)
     folder = Path(run_dir) if run_dir else (_latest(runbook) if runbook in _NEEDS else new_folder([runbook]))
     if not folder.is_dir():

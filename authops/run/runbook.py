@@ -16,8 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import yaml
-
 from authops.words import limits, yaml_file
 from authops.words.errors import ParameterError, UsageError
 from authops.words.places import project
@@ -32,6 +30,7 @@ RUNBOOKS: Final = {
     "undo": "5_undo.ipynb",
     "campaign": "6_campaign.ipynb",
     "retirement": "7_retirement.ipynb",
+    "passes": "8_passes.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
@@ -49,6 +48,7 @@ _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
 _LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 _OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOOKS_SECRET: Final = re.compile(r"secret|passw|passphrase|token|private.?key|api.?key|credential", re.IGNORECASE)
+_VARIABLE: Final = re.compile(r"(?:[A-Z][A-Z0-9_]*)?")
 _BIG: Final = 10**8  # a whole number with nine digits is a phone number whose + was read away
 
 
@@ -95,10 +95,21 @@ def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
     assert isinstance(node.target, ast.Name)
     assert node.value is not None
     comment = line.partition("  # ")[2].strip()
-    words = [word.strip() for word in comment.split(" | ")]
+    words = [word.strip() for word in comment.rpartition(": ")[2].split(" | ")]
     choices = tuple(words) if len(words) > 1 and all(re.fullmatch(r"[\w-]+", w) for w in words) else ()
     kind = ast.unparse(node.annotation).strip("'\"")
     return Parameter(node.target.id, kind, ast.literal_eval(node.value), comment, choices)
+
+
+def explained(runbook: str) -> list[tuple[str, str]]:
+    """Each parameter with its meaning, and what it is when nothing is said; for the command line's help."""
+    told = []
+    usual = {**{n: p.default for n, p in declared(runbook).items()}, **effective([runbook])[runbook]}
+    for name, parameter in declared(runbook).items():
+        if name not in _SET_BY_RUNNER:
+            shown = json.dumps(usual[name], ensure_ascii=False) if usual[name] != "" else "empty"
+            told.append((name, f"{parameter.help or ' | '.join(parameter.choices)}  [{shown}]"))
+    return told
 
 
 def effective(
@@ -127,6 +138,19 @@ def effective(
     if wrong:
         raise ParameterError("; ".join(wrong), remedy="nothing was run; see docs/reference.md for all parameters")
     return {rb: defaults[rb] | before[rb] | {k: v for k, v in chosen.items() if k in known[rb]} for rb in runbooks}
+
+
+def refuse_wrong(runbook: str, given: Mapping[str, Any]) -> None:
+    """What a person changed in a notebook's own cell of parameters, looked at like any other before anything is read.
+
+    Nothing is where not all of them are there: the cell is another notebook's. Raises one `ParameterError`.
+    """
+    known = {name: p for name, p in declared(runbook).items() if name not in _SET_BY_RUNNER}
+    wrong: list[str] = []
+    if known.keys() <= given.keys():
+        _checked(((name, given[name]) for name in known), known, "in the cell of parameters", wrong)
+    if wrong:
+        raise ParameterError("; ".join(wrong), remedy="nothing was read; see docs/reference.md for all parameters")
 
 
 def _kept(kept: Mapping[str, Any], known: Mapping[str, Parameter], wrong: list[str]) -> dict[str, Any]:
@@ -184,12 +208,7 @@ def _parsed(pairs: Iterable[tuple[str, str]], known: Mapping[str, Parameter]) ->
 def _of_kind(text: str, kind: str) -> Any:
     if kind == "list[str]":
         return [part.strip() for part in text.split(",") if part.strip()]
-    if kind == "str":
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+    return text if kind == "str" else yaml_file.of_text(text)
 
 
 def _checked(
@@ -209,11 +228,17 @@ def forbidden(name: Any, value: Any) -> str:
     """Why a parameter may be kept nowhere, whatever its name: it holds a secret or a number; "" when it does not."""
     if not isinstance(name, str):
         return "a name of a parameter is no text"
-    if _LOOKS_SECRET.search(name) or any(secret(text) for text in (name, *_texts(value))):
+    hides = _LOOKS_SECRET.search(name) and not (name.endswith("_env") and _is_variable(value))
+    if hides or any(secret(text) for text in (name, *_texts(value))):
         return f"{name if not secret(name) else 'a parameter'} looks like a secret; secrets are never parameters"
     if any(_is_number(text) for text in (name, *_texts(value))):
         return f"{mask_numbers(name)} looks like a phone number; numbers come from files only"
     return ""
+
+
+def _is_variable(value: Any) -> bool:
+    """Whether a value is the name of a variable, as everybody writes them, or nothing yet: no password."""
+    return isinstance(value, str) and bool(_VARIABLE.fullmatch(value))
 
 
 def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:

@@ -12,7 +12,7 @@ from authops.apply.journal import Journal
 from authops.apply.lock import is_running
 from authops.run import outcome
 from authops.show.views import plain_table
-from authops.words.errors import JournalError
+from authops.words.errors import JournalError, UsageError
 
 _NAME: Final = re.compile(r"(\d{8}T\d{6}Z)-(.+)-[0-9a-f]+")
 
@@ -99,6 +99,16 @@ def open_apply(folder: Path) -> str:
     if waiting:
         return f"{waiting:,} writes of which nobody knows what they did"
     return "" if facts.get("finished_at") or "begun_at" not in facts else "an apply that was not finished"
+
+
+def first_page(found: list[Past], name: str) -> Path:
+    """The page to begin with of the latest run (`latest`), or of one by name. Raises `UsageError`."""
+    past = next((one for one in found if name in ("latest", one.name, one.folder.name)), None)
+    page = past.folder / "index.html" if past else None
+    if past is None or page is None or not page.exists():
+        what = f"{past.name} has no page yet" if past else f"there is no run {name!r}"
+        raise UsageError(what, remedy="authops runs lists the runs; only one that has ended leaves its pages")
+    return page
 
 
 def listing(found: list[Past]) -> str:

@@ -1,4 +1,4 @@
-"""What people see: tables, charts, pages, the review grid, the stop button.
+"""What people see: tables, charts, pages, the review grid, the head of a notebook.
 
 Shows what it is given, masked; decides nothing.
 """
@@ -14,7 +14,7 @@ __getattr__ = offered(
         "exposure": "by_itself costs countdown exposed_administrators exposure_dimensions exposure_moves "
         "exposure_trend_view in_use to_act_on",
         "explore": "DrillDown ExposureDrillDown",
-        "stop_button": "StopButton",
+        "head": "Running head",
         "review": "review_plan",
     },
 )

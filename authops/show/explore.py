@@ -1,4 +1,4 @@
-"""The widgets an analyst drills down with: pick a dimension, a value in it, where people stand. Reads only.
+"""The widgets an analyst drills down with: pick a dimension, a value in it, where people stand; or click on a bar.
 
 Headless no widget is built (the notebooks look at `run.headless`); then `pictures` shows every dimension instead.
 """
@@ -8,16 +8,47 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Final
 
+import anywidget
 import pandas as pd
+import traitlets
 
-from authops.audit import coverage, retirement
+from authops.audit import coverage, export, retirement
 from authops.show import exposure, pictures
 from authops.show.views import View, text
+from authops.words.figures import number
 
 EVERYBODY: Final = "everybody"
 _ANY: Final = "wherever they stand"
+_NOT: Final = "nothing else"
+
+
+class Clicks(anywidget.AnyWidget):
+    """A picture whose tiles and bars may be clicked: `row` is the bar, `pick` its part; `clicked` counts."""
+
+    _esm = """
+    function render({ model, el }) {
+      const draw = () => { el.innerHTML = model.get("html"); }; // made and escaped by authops
+      el.style.cursor = "default";
+      el.addEventListener("click", (event) => {
+        const part = event.target.closest("[data-pick]"), row = event.target.closest("[data-row]");
+        if (!part && !row) return;
+        model.set({ pick: part?.dataset.pick ?? "", row: row?.dataset.row ?? "", clicked: model.get("clicked") + 1 });
+        model.save_changes();
+      });
+      model.on("change:html", draw);
+      draw();
+      return () => model.off("change:html", draw);
+    }
+    export default { render };
+    """
+    _css = "[data-pick], [data-row] text { cursor: pointer }"
+    html = traitlets.Unicode().tag(sync=True)
+    pick = traitlets.Unicode().tag(sync=True)
+    row = traitlets.Unicode().tag(sync=True)
+    clicked = traitlets.Int(0).tag(sync=True)
 
 
 @dataclass(frozen=True)
@@ -27,19 +58,23 @@ class _Lens:
     dimensions: Iterable[str]
     column: str
     states: Iterable[str]
+    worst: tuple[str, ...]
     by: Callable[[pd.DataFrame, str], pd.DataFrame]
     members: Callable[[pd.DataFrame, str, str], pd.DataFrame]
     dimension: Callable[[pd.DataFrame, str], View]
-    whole: Callable[[pd.DataFrame], View]
+    whole: Callable[[pd.DataFrame, str], View]
     people: Callable[..., View]
 
 
 _COVERAGE: Final = _Lens(
-    coverage.DIMENSIONS, "standing", coverage.STANDINGS, coverage.by, coverage.members,
-    pictures.dimension, pictures.standings, pictures.people,
+    coverage.DIMENSIONS, "standing", coverage.STANDINGS,
+    ("nothing", "no lasting factor", "phone only", "unknown", "app or key", "passwordless"),
+    coverage.by, coverage.members,
+    pictures.worst_first, pictures.standings, pictures.people,
 )  # fmt: skip
 _EXPOSURE: Final = _Lens(
-    retirement.DIMENSIONS, "status", retirement.STATUSES, retirement.by, retirement.members,
+    retirement.DIMENSIONS, "status", retirement.STATUSES,
+    ("blocked", "nothing", "reset only", "not known", "disabled", "covered"), retirement.by, retirement.members,
     exposure.exposure_by, exposure.exposure, exposure.exposed_people,
 )  # fmt: skip
 
@@ -49,20 +84,30 @@ class DrillDown:
 
     lens: _Lens = _COVERAGE
 
-    def __init__(self, coverage: pd.DataFrame, *, first: str = "department", limit: int = 50) -> None:
+    def __init__(
+        self, coverage: pd.DataFrame, *, first: str = "department", limit: int = 50, folder: Path | None = None
+    ) -> None:
+        """`folder`: where *Export* puts what is shown; without one there is no such button."""
         widgets = import_module("ipywidgets")
-        self.coverage, self._limit = coverage, limit
+        self.coverage, self._limit, self._folder = coverage, limit, folder
         self.dimension = widgets.Dropdown(options=list(self.lens.dimensions), value=first, description="by")
         self.value = widgets.Dropdown(options=self._values(), description="only")
+        self.cross = widgets.Dropdown(options=[_NOT, *self.lens.dimensions], description="and by")
         self.standing = widgets.Dropdown(options=[_ANY, *self.lens.states], description=self.lens.column)
-        self.search = widgets.Text(placeholder="part of a name", description="name", continuous_update=False)
-        self._chart, self._list = widgets.HTML(), widgets.HTML()
-        controls = widgets.HBox([self.dimension, self.value, self.standing, self.search])
+        self.search = widgets.Text(placeholder="part of a name", description="name")
+        self.export = widgets.Button(
+            description="Export what is shown", disabled=folder is None, layout={"width": "auto"}
+        )
+        self._chart, self._list, self._said = Clicks(), widgets.HTML(), widgets.HTML()
+        picks = [self.dimension, self.value, self.cross, self.standing, self.search, self.export]
+        controls = widgets.HBox(picks)
         controls.layout.flex_flow = "row wrap"
-        self.box = widgets.VBox([controls, self._chart, self._list])
+        self.box = widgets.VBox([controls, self._said, self._chart, self._list])
         self.dimension.observe(self._other_dimension, "value")
-        for control in (self.value, self.standing, self.search):
+        for control in (self.value, self.cross, self.standing, self.search):
             control.observe(lambda _: self._draw(), "value")
+        self.export.on_click(lambda _: self._export())
+        self._chart.observe(lambda _: self._clicked(), "clicked")
         self._draw()
 
     @property
@@ -73,7 +118,10 @@ class DrillDown:
             found = found[found[self.lens.column] == self.standing.value]
         part = self.search.value.strip().casefold()
         named = found["user_principal_name"] + " " + found["display_name"]
-        return found[named.str.casefold().str.contains(part, regex=False)] if part else found
+        found = found[named.str.casefold().str.contains(part, regex=False)] if part else found
+        worst = {state: place for place, state in enumerate(self.lens.worst)}
+        rank = found.assign(first=found["admin"] != "yes", place=found[self.lens.column].map(worst).fillna(len(worst)))
+        return rank.sort_values(["place", "first", "user_principal_name"], kind="stable")[list(found.columns)]
 
     def _of_value(self) -> pd.DataFrame:
         everybody = self.value.value == EVERYBODY
@@ -91,19 +139,42 @@ class DrillDown:
         self._draw()
 
     def _draw(self) -> None:
-        everybody = self.value.value == EVERYBODY
-        picture = self.lens.dimension(*self._where()[:2]) if everybody else self.lens.whole(self._of_value())
+        crossed, everybody = self.cross.value != _NOT, self.value.value == EVERYBODY
+        if crossed:
+            picture = self.lens.dimension(self._of_value(), self.cross.value)
+        elif everybody:
+            picture = self.lens.dimension(*self._where()[:2])
+        else:
+            picture = self.lens.whole(self._of_value(), self.value.value)
         chosen = self.chosen
-        heading = f"<h4>{len(chosen):,} people: {text(self.value.value)}, {text(self.standing.value)}</h4>"
-        self._chart.value = picture._repr_html_()
+        whom = self.value.value if everybody else f"{self.dimension.value} {self.value.value}"
+        along = f", by {self.cross.value}" if crossed else f", by {self.dimension.value}" if everybody else ""
+        heading = f"<h4>{number(len(chosen))} people: {text(whom)}{text(along)}, {text(self.standing.value)}</h4>"
+        self._chart.html = picture._repr_html_()
         listed = self.lens.people(chosen, limit=self._limit)
         self._list.value = View(heading + listed.html, listed.plain)._repr_html_()
+        self._said.value = ""
+
+    def _clicked(self) -> None:
+        """A part picks where people stand; a bar picks its value, of the dimension that it stands for."""
+        pick, row = self._chart.pick, self._chart.row
+        if self.cross.value != _NOT and row:
+            self.dimension.value, self.cross.value = self.cross.value, _NOT
+        if row in self.value.options:
+            self.value.value = row
+        if pick in self.standing.options:
+            self.standing.value = pick
+
+    def _export(self) -> None:
+        if self._folder:
+            path = export.csv_file(self.chosen, self._folder / f"shown-{self.lens.column}.csv")
+            self._said.value = View(text(f"{number(len(self.chosen))} people in {path}"), "")._repr_html_()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget where there is a kernel; where there is none, the picture as it was."""
         bundle = self.box._repr_mimebundle_(**options)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return data | {"text/html": self._chart.value + self._list.value}, metadata
+        return data | {"text/html": self._chart.html + self._list.value}, metadata
 
 
 class ExposureDrillDown(DrillDown):

@@ -17,21 +17,21 @@ from authops.words.figures import number
 from authops.words.retirement import LATER, Dates
 
 COLOURS: Final = {
-    "blocked": "remove",
-    "reset only": "update",
-    "nothing": "blocked",
-    "not known": "keep",
-    "disabled": "keep",
-    "covered": "add",
+    "covered": "best",
+    "reset only": "weak",
+    "blocked": "bad",
+    "nothing": "worst",
+    "not known": "dark",
+    "disabled": "few",
 }
 _TILES: Final = {
-    "blocked": ("blocked on {everybody}", "remove"),
-    "blocked later": ("blocked on {later}", "remove"),
-    "reset only": ("only password reset is lost", "update"),
-    "covered": ("covered", "add"),
-    "nothing": ("nothing registered", "blocked"),
-    "disabled": ("disabled", "keep"),
-    "not known": ("not known", "keep"),
+    "blocked": ("blocked on {everybody}", "bad"),
+    "blocked later": ("blocked on {later}", "bad"),
+    "reset only": ("only password reset is lost", "weak"),
+    "covered": ("covered", "best"),
+    "nothing": ("nothing registered", "worst"),
+    "disabled": ("disabled", "few"),
+    "not known": ("not known", "dark"),
 }
 _COLUMNS: Final = {
     "status": "status", "user_principal_name": "user", "department": "department", "admin": "admin",
@@ -47,7 +47,7 @@ _MOVES: Final = {
     "now known": "info",
     "left": "keep",
 }
-_TREND: Final = {"blocked": "remove", "reset only": "update", "not known": "keep", "covered": "add"}
+_TREND: Final = {"blocked": "bad", "reset only": "weak", "not known": "dark", "covered": "best"}
 _MOST: Final = 12
 # Letters that stay on one line: of a name, of any other cell.
 _NAME, _WORD = 36, 18
@@ -92,9 +92,14 @@ def _left(day: str, today: dt.date) -> str:
     return f"{count} past" if day and day < today.isoformat() else f"{count} until"
 
 
-def by_itself(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
-    """What Microsoft does without anybody asking: when, with whom, how many of these people that is, and the source."""
-    counts = _concerned(exposed)
+def by_itself(
+    exposed: pd.DataFrame, when: Dates, today: dt.date, opt_out: str = "not known", remarks: Sequence[str] = ()
+) -> View:
+    """What Microsoft does without anybody asking: when, with whom, how many of these people that is, and the source.
+
+    `opt_out`: whether the tenant opted out of the passkey migration; `remarks`: what the campaign does, for people.
+    """
+    counts = _concerned(exposed, opt_out)
     heads = ["date", "", "what", "whom", "here", "source"]
     rows = [{**row, "date": getattr(when, row["name"], row["date"]) or _UNNAMED} for row in when.rows]
     lines = [
@@ -103,26 +108,27 @@ def by_itself(exposed: pd.DataFrame, when: Dates, today: dt.date) -> View:
         for row in rows
     ]  # fmt: skip
     cells = [("keep" if line[1] == "done" else "info", [tight(c) for c in line]) for line in lines]
-    return View(table(heads, cells), plain_table(heads, lines))
+    return View(table(heads, cells) + "".join(map(note, remarks)), "\n".join([plain_table(heads, lines), *remarks]))
 
 
-def _concerned(exposed: pd.DataFrame) -> dict[str, str]:
+def _concerned(exposed: pd.DataFrame, opt_out: str) -> dict[str, str]:
     inside = exposed["scope"].isin(("methods policy", "per-user MFA"))
     blocked, late = exposed["status"] == "blocked", exposed["cohort"].isin(LATER)
     asked, gone = exposed["campaign"] == "asked", exposed["reset"] == "profile only"
     return {
-        "passkeys": f"{number(int(inside.sum()))} may use SMS or voice; the campaign asks {number(int(asked.sum()))}",
+        "passkeys": f"{number(int(inside.sum()))} may use SMS or voice; the campaign asks {number(int(asked.sum()))}; "
+        f"the tenant's opt-out: {opt_out}",
         "reset": f"{number(int(gone.sum()))} have only what their profile says",
         "everybody": f"{number(int((blocked & ~late).sum()))} are stopped until they register a passkey",
         "later": f"{number(int((blocked & late).sum()))} are stopped until they register a passkey",
     }
 
 
-def exposure(exposed: pd.DataFrame) -> View:
+def exposure(exposed: pd.DataFrame, label: str = "people") -> View:
     """One line for each status, and how many of them."""
     found = exposed["status"].value_counts()
     counted = {name: int(found.get(name, 0)) for name in COLOURS}
-    chart = charts.legend(COLOURS) + charts.stacked([("people", counted)], COLOURS, title="Who is hit")
+    chart = charts.legend(COLOURS) + charts.stacked([(label, counted)], COLOURS, title="Who is hit")
     return View(chart, " · ".join(f"{number(n)} {name}" for name, n in counted.items()))
 
 

@@ -16,16 +16,15 @@ from authops.words.figures import number, percent
 from authops.words.redaction import mask
 
 COLOURS: Final = {
-    "passwordless": "add",
-    "app or key": "bar",
-    "phone only": "update",
-    "no lasting factor": "blocked",
-    "nothing": "remove",
-    "unknown": "keep",
+    "passwordless": "best",
+    "app or key": "good",
+    "phone only": "weak",
+    "no lasting factor": "bad",
+    "nothing": "worst",
+    "unknown": "dark",
 }
-_CSS: Final = {"bar": "info"}
 _CHANGE_CSS: Final = {
-    "became phone only": "update",
+    "became phone only": "weak",
     "weaker": "remove",
     "stronger": "add",
     "methods changed": "info",
@@ -34,26 +33,26 @@ _CHANGE_CSS: Final = {
     "no longer in the report": "keep",
     "now in the report": "info",
 }
+_OPT_OUT: Final = "passkeyDynamicMigration"
 _SETTINGS: Final = {
     "state": "state",
     "snoozeDurationInDays": "days a person may put it off",
     "includeTargets": "asked",
     "excludeTargets": "not asked",
+    "enforceRegistrationAfterAllowedSnoozes": "after three times it is forced",
+    _OPT_OUT: "opted out of the passkey migration (beta)",
 }
-_ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info"}
-_REASON_COLOURS: Final = ("bar", "add", "blocked", "update", "remove", "keep")
+_ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
+_REASON_COLOURS: Final = ("bar", "few", "many", "some")
 _MOST: Final = 12
 
 
-def standings(coverage: pd.DataFrame) -> View:
+def standings(coverage: pd.DataFrame, label: str = "everybody") -> View:
     """Big tiles: how many people stand where, what each word means, and the administrators to look at first."""
     found = coverage["standing"].value_counts()
-    parts = [
-        tile(name, int(found.get(name, 0)), _CSS.get(COLOURS[name], COLOURS[name]), percent(_share(found, name)))
-        for name in STANDINGS
-    ]
+    parts = [tile(name, int(found.get(name, 0)), COLOURS[name], percent(_share(found, name))) for name in STANDINGS]
     said, kind = _administrators(coverage)
-    whole = charts.stacked([("everybody", _counts(found))], COLOURS, title="Where people stand")
+    whole = charts.stacked([(label, _counts(found))], COLOURS, title="Where people stand")
     words = note("; ".join(f"{name}: {meaning}" for name, meaning in STANDINGS.items()))
     html = tiles(parts) + whole + box(said, kind) + words
     plain = " · ".join(f"{number(n)} {name}" for name, n in _counts(found).items())
@@ -78,9 +77,17 @@ def _share(found: pd.Series[int], name: str) -> float:
     return float(found.get(name, 0)) / float(found.sum()) if len(found) else float("nan")
 
 
-def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST) -> View:
-    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest first, the rest together."""
+def worst_first(coverage: pd.DataFrame, name: str) -> View:
+    """The same as `dimension`, by the share of people who have a phone only, or less."""
+    return dimension(coverage, name, worst=True)
+
+
+def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST, worst: bool = False) -> View:
+    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest (or `worst`) first, the rest together."""
     counted = by(coverage, name)
+    if worst:
+        share = counted[list(WEAK)].sum(axis=1) / counted["users"]
+        counted = counted.loc[share.sort_values(ascending=False, kind="stable").index]
     rows = [(str(r["value"]), _counts(r)) for r in _records(counted.head(most))]
     if len(counted) > most:
         rest = counted.iloc[most:][list(STANDINGS)].sum()
@@ -117,7 +124,7 @@ def people(coverage: pd.DataFrame, *, limit: int = 100) -> View:
     keys = ["standing", "user_principal_name", "department", "country", "admin", "methods"]
     rows = _records(coverage.head(limit))
     lines = [[str(r[k]) for k in keys] for r in rows]
-    kinds = [_CSS.get(COLOURS[r["standing"]], COLOURS[r["standing"]]) for r in rows]
+    kinds = [COLOURS[r["standing"]] for r in rows]
     cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
     said = f"{number(len(rows))} of {number(len(coverage))} shown; all of them in the exported files"
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")
@@ -199,20 +206,27 @@ def _detail(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def settings(before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str]) -> View:
-    """Two campaigns side by side; what would change is coloured. `known`: names of users and groups by id."""
-    names = [name for name in _SETTINGS if name in before or name in after]
+def settings(
+    before: Mapping[str, Any], after: Mapping[str, Any], known: Mapping[str, str], remarks: Sequence[str] = ()
+) -> View:
+    """Two campaigns side by side; what would change is coloured. `known`: names of users and groups by id; `remarks`:
+    what the settings to come mean.
+    """
+    names = [name for name in _SETTINGS if name in before or name in after or name == _OPT_OUT]
     names += sorted((set(before) | set(after)) - set(names))
     heads = ["setting", "now", "then"]
-    lines = [[_SETTINGS.get(n, n), _setting(before.get(n), known), _setting(after.get(n), known)] for n in names]
+    lines = [[_SETTINGS.get(n, n), _setting(n, before, known), _setting(n, after, known)] for n in names]
     cells = [("" if line[1] == line[2] else "update", [text(c) for c in line]) for line in lines]
-    return View(table(heads, cells), plain_table(heads, lines))
+    return View(table(heads, cells) + "".join(map(note, remarks)), "\n".join([plain_table(heads, lines), *remarks]))
 
 
-def _setting(value: Any, known: Mapping[str, str]) -> str:
+def _setting(name: str, settings: Mapping[str, Any], known: Mapping[str, str]) -> str:
+    value = settings.get(name)
     if isinstance(value, list):
         return "; ".join(f"{t.get('targetType')} {known.get(t['id'], t['id'])}{_towards(t)}" for t in value) or "nobody"
-    return "not set" if value is None else str(value)
+    if value is None:
+        return "not known" if name == _OPT_OUT else "not set"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _towards(target: Mapping[str, Any]) -> str:

@@ -12,7 +12,20 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.show.views import Progress, View, bars, box, note, pairs, plain_table, progress, table, text, tile, tiles
+from authops.show.views import (
+    Progress,
+    View,
+    bars,
+    box,
+    facts_of,
+    note,
+    plain_table,
+    progress,
+    table,
+    text,
+    tile,
+    tiles,
+)
 from authops.words.figures import number, percent
 from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
 from authops.words.redaction import mask, mask_numbers, mask_pair
@@ -234,8 +247,7 @@ def _detail(row: Mapping[str, Any], reveal: bool) -> str:
 def facts(mapping: Mapping[str, Any]) -> View:
     """A small key/value table: plan header, connection, run."""
     shown = {str(k).replace("_", " "): _fact(v) for k, v in mapping.items()}
-    wide = max(map(len, shown), default=0)
-    return View(pairs(shown), "\n".join(f"{k.ljust(wide)}  {v}" for k, v in shown.items()))
+    return facts_of(shown)
 
 
 def _fact(value: Any) -> str:

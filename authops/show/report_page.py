@@ -14,6 +14,9 @@ from authops.words import disk
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _NOTEBOOK_LINK: Final = re.compile(r"\[([^\]]+)\]\([^)\s]+\.ipynb\)")
 _PAPERMILL: Final = "papermill-error-cell-tag"  # what it adds around a cell that broke, in large red letters
+_CONTENTS: Final = "<!-- contents -->"
+_HEADINGS: Final = re.compile(r'<h2 id="[^"]*">(.*?)<a class="anchor-link" href="([^"]*)">')
+_LONG: Final = 7
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -29,7 +32,15 @@ def page(notebook_path: Path, *, title: str) -> str:
     cells = _without_silent([c for c in book.cells if _PAPERMILL not in c.metadata.get("tags", [])])
     book.cells = [_without_links(_folded(c)) for c in _failure_first(_outcome_first(cells))]
     html, _ = _exporter().from_notebook_node(book, resources={"metadata": {"name": title}})
-    return str(html)
+    return _with_contents(str(html))
+
+
+def _with_contents(html: str) -> str:
+    """Contents for a long page."""
+    heads = [(match[1], match[2]) for match in _HEADINGS.finditer(html)]
+    items = "".join(f'<li><a href="{link}">{words}</a></li>' for words, link in heads)
+    folded = f'<details class="contents"><summary>Contents</summary><ol>{items}</ol></details>'
+    return html.replace(_CONTENTS, folded if len(heads) >= _LONG else "", 1)
 
 
 @cache

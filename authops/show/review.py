@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import numpy as np
 import pandas as pd
 
-from authops.plan import plan_file
+from authops.plan import excluded_before, plan_file
 from authops.plan.decision_file import DecisionFile, recall, subject
 from authops.plan.plan import REASONS, Plan
 from authops.plan.selection import ACTS, COLUMNS, FACETS, PROBLEM, STATES, Decision, Selection
@@ -96,6 +96,8 @@ class Review:
             self.selection.look_for(message.get("filters") or {}, str(message.get("words") or ""))
         elif do == "sort":
             self.selection.sort_by(str(message.get("column")))
+        elif do == "group":
+            self.selection.group_by(str(message.get("column")))
         elif do != "reveal" and (since := self._closed()):
             self.notice = ("update", f"{_since(since)}; {_READ_ONLY}")
         elif self._retired:
@@ -175,7 +177,7 @@ class Review:
         if len(found) > _FACET_AT_MOST:
             most = set(sorted(found, key=lambda pair: -pair[1])[:_FACET_AT_MOST])
             found = [pair for pair in found if pair in most]
-        return [(value, _label(name, value), count) for value, count in found]
+        return [(value, _label(name, value, self.selection.reasons), count) for value, count in found]
 
     def shown(self, start: int, count: int) -> dict[str, Any]:
         """`count` rows of the view from `start` on, and the counts, as the browser shows them."""
@@ -253,21 +255,27 @@ def review_plan(
     by: str,
     reveal: bool = False,
     now: Callable[[], datetime] = plan_file.utc_now,
+    reasons: Mapping[str, str] = REASONS,
+    saved: Callable[[str], object] = lambda _: None,
 ) -> Grid:
     """The review of a saved plan: saving writes `approval.json` into its folder; a broken guard refuses to save.
 
-    `users`: USERS, for their departments.
+    `users`: USERS, for their departments; `reasons`: code → what it means in this plan;
+    `saved` hears how many were approved.
     """
 
     def save(ids: list[str], excluded: list[dict[str, Any]], note: str) -> Path:
         if len(broken):
             raise GuardStop(_broken(broken), remedy="raise the limit or shrink the file")
-        return plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
+        path = plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
+        out = sum(len(entry["change_ids"]) for entry in excluded)
+        saved(f"{len(ids):,} by {by}" + (f", {out:,} excluded" if out else ""))
+        return path
 
     known = None if users is None else users.drop_duplicates("user_id").set_index("user_id")["department"]
-    selection = Selection(plan.changes, plan.problems, known)
+    selection = Selection(plan.changes, plan.problems, known, reasons)
     selection.look_for({"action": [a for a in (*WRITES, PROBLEM) if a in selection.counts]})
-    file, said = _remembered(selection, folder, by)
+    file, said = _remembered(selection, plan, folder, by)
     notice = (
         ("remove", f"{_broken(broken)}: nothing can be saved") if len(broken) else _standing(plan, folder, selection)
     )
@@ -288,7 +296,7 @@ def review_plan(
     return Grid(review.hello(), review.answer, _page(selection, reveal))
 
 
-def _remembered(selection: Selection, folder: Path, by: str) -> tuple[DecisionFile, tuple[str, str]]:
+def _remembered(selection: Selection, plan: Plan, folder: Path, by: str) -> tuple[DecisionFile, tuple[str, str]]:
     """Take up what was decided about these very changes before: in this kernel, in this folder, in an earlier run."""
     file = DecisionFile(folder, subject(selection.changes))
     history, where = recall(folder, file.about, by=by)
@@ -296,12 +304,15 @@ def _remembered(selection: Selection, folder: Path, by: str) -> tuple[DecisionFi
         before.retire()
         history, where = list(before.selection.history), "in this kernel"
         selection.look_for(before.selection.filters, before.selection.words)
+    said = f"{len(history):,} earlier decisions taken up again ({where}); not saved yet"
+    if not history:
+        history, where = excluded_before.recall(plan, folder)
+        count = sum(len(decision.rows) for decision in history)
+        said = f"{count:,} that were excluded in {where} are excluded again, with the notes of then; not saved yet"
     for decision in history:
         selection.decide(decision)
     file.begin(history)
-    if not history:
-        return file, ("", "")
-    return file, ("info", f"{len(history):,} earlier decisions taken up again ({where}); not saved yet")
+    return file, ("info", said) if history else ("", "")
 
 
 def _standing(plan: Plan, folder: Path, selection: Selection) -> tuple[str, str]:
@@ -329,18 +340,18 @@ def _broken(broken: pd.DataFrame) -> str:
 
 def _page(selection: Selection, reveal: bool) -> View:
     """The review for a page without a kernel: the counts as they were when the cell ran, and the table."""
-    table = report.changes(selection.changes, reveal=reveal, actions=WRITES, reasons=REASONS)
+    table = report.changes(selection.changes, reveal=reveal, actions=WRITES, reasons=selection.reasons)
     said = f"When this cell ran: {selection.said}. What was approved stands in approval.json."
     return View(box(said, "info") + table.html, f"{said}\n{table.plain}")
 
 
-def _label(name: str, value: str) -> str:
+def _label(name: str, value: str, reasons: Mapping[str, str]) -> str:
     if name == "attention":
         return _ATTENTION[value]
     if name == "action":
         return f"{_SIGNS[value]} {value}"
     if name == "reason":
-        return REASONS.get(value, value.replace("_", " "))
+        return reasons.get(value, value.replace("_", " "))
     return straight(report.mask_numbers(value)) or "none"
 
 

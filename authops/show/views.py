@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from authops.show import palette
 from authops.words import console
 from authops.words.figures import number
 
@@ -22,43 +23,49 @@ _log = logging.getLogger("authops.progress")
 # Characters that turn the reading direction could make a number or a name look like another one.
 _TURNING: Final = {ord(c): "\ufffd" for c in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 
-STYLE: Final = """<style>
+STYLE: Final = (
+    """<style>
 .ao{--ink:var(--jp-content-font-color1,var(--page-ink,#1f2328));
---dim:var(--jp-content-font-color2,var(--page-dim,#59636e));
---rule:var(--jp-border-color2,var(--page-rule,#d1d9e0));--soft:rgba(128,140,155,.1);
---add:#2da44e;--update:#d4a017;--remove:#e5484d;--keep:#8b949e;--blocked:#8e5cd9;--bar:#3b82f6;
-color:var(--ink);font:14px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;margin:.4em 0 .8em;
+--dim:color-mix(in srgb,var(--ink) 74%,transparent);
+--rule:var(--jp-border-color2,var(--page-rule,#d1d9e0));--soft:rgba(128,140,155,.1);"""
+    + palette.VARIABLES
+    + """;color:var(--ink);font:14px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;margin:.4em 0 .8em;
 print-color-adjust:exact;-webkit-print-color-adjust:exact}
-.ao .add{--c:var(--add);--t:rgba(45,164,78,.14)}.ao .update{--c:var(--update);--t:rgba(212,160,23,.16)}
-.ao .remove{--c:var(--remove);--t:rgba(229,72,77,.14)}.ao .keep{--c:var(--keep);--t:rgba(139,148,158,.08)}
-.ao .blocked{--c:var(--blocked);--t:rgba(142,92,217,.16)}.ao .info{--c:var(--bar);--t:rgba(59,130,246,.1)}
+"""
+    + palette.CLASSES
+    + """
 .ao .tiles{display:flex;flex-wrap:wrap;gap:10px}
-.ao .tile{min-width:92px;padding:10px 14px;border-radius:6px;border:1px solid var(--rule);border-top:4px solid var(--c);
-background:var(--t);break-inside:avoid}
+.ao .tile{min-width:92px;padding:10px 14px;border-radius:6px;border:1px solid var(--rule);border-top:5px solid var(--c);
+background:var(--t);break-inside:avoid;color:inherit;text-decoration:none}
 .ao .tile b{display:block;font-size:26px;line-height:1.15;font-weight:650;font-variant-numeric:tabular-nums}
 .ao .tile small{display:block;color:var(--dim);font-size:12px}
 .ao .tile.zero{background:none;border-top-color:var(--rule)}.ao .tile.zero b{color:var(--dim);font-weight:400}
 .ao .wide{overflow-x:auto;margin-top:.6em}
-.ao table{border-collapse:collapse;font-size:13px;margin:0;border:0;color:inherit}
+.ao table{border-collapse:collapse;font-size:13px;margin:0;border:0;color:inherit;table-layout:auto}
 .ao th,.ao td{padding:4px 10px!important;text-align:left!important;vertical-align:top;border:0;
-border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal;overflow-wrap:break-word}
-.ao thead{display:table-header-group}.ao thead th,.ao .tight{white-space:nowrap}
-.ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important}
-.ao tbody th{font-weight:600}.ao tbody tr{background:none;break-inside:avoid}
-.ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums}
+border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!important;overflow-wrap:anywhere}
+.ao thead{display:table-header-group}.ao thead th,.ao .tight{white-space:nowrap!important}
+.ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important;overflow-wrap:normal}
+.ao tbody th{font-weight:600;overflow-wrap:normal}.ao tbody tr{background:none;break-inside:avoid}
+.ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums;overflow-wrap:normal}
+.ao td.long{min-width:13em}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
-.ao .none,.ao .dim{color:var(--dim)}.ao .none{font-style:italic}.ao .was{opacity:.75}
+.ao .none,.ao .dim,.ao .was{color:var(--dim)}.ao .none{font-style:italic}
 .ao .gone{text-decoration:line-through}
 .ao .sign{display:inline-block;width:1.2em;font-weight:700;font-family:ui-monospace,Consolas,monospace}
 .ao .note{margin:.5em 0 0;color:var(--dim);font-size:13px}
 .ao .box{border-left:4px solid var(--c);background:var(--t);padding:8px 14px;border-radius:4px}
+.ao .box+.box{margin-top:6px}.ao .head .box{font-size:17px}.ao .head table{margin-top:.4em}
 .ao .track{height:10px;border-radius:5px;background:var(--soft);overflow:hidden;max-width:640px;margin:.35em 0}
 .ao .track i{display:block;height:100%;background:var(--bar)}.ao svg{max-width:100%;height:auto;display:block}
 .ao svg text{fill:var(--ink);font:13px system-ui,-apple-system,"Segoe UI",sans-serif}.ao svg .dim{fill:var(--dim)}
 </style>"""
+)
 
 _WORD: Final = 24
+# Columns of sentences, which are given room before names and words.
+_LONG_TEXTS: Final = ("message", "detail", "reason", "meaning", "next step", "what")
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,7 +103,7 @@ def tile(label: str, count: int, kind: str, note: str = "") -> str:
     """One big number with its word; `kind` is the colour's class."""
     css = f"tile {kind}" + ("" if count else " zero")
     more = f"<small>{text(note)}</small>" if note else ""
-    return f'<div class="{css}"><b>{number(count)}</b>{text(label)}{more}</div>'
+    return f'<div class="{css}" data-pick="{text(label)}"><b>{number(count)}</b>{text(label)}{more}</div>'
 
 
 def tiles(parts: Iterable[str]) -> str:
@@ -107,7 +114,7 @@ def tiles(parts: Iterable[str]) -> str:
 def table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, right: Iterable[str] = ()) -> str:
     """A table of (row class, cells already HTML); columns named in `right` are aligned as numbers."""
     right = set(right)
-    css = ['class="n"' if head in right else "" for head in heads]
+    css = ['class="n"' if head in right else 'class="long"' if head in _LONG_TEXTS else "" for head in heads]
     head = "".join(f"<th {c}>{text(h)}</th>" for h, c in zip(heads, css, strict=True))
     body = "".join(_row(kind, cells, css) for kind, cells in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -122,6 +129,12 @@ def pairs(mapping: Mapping[str, str]) -> str:
     """A key/value table."""
     body = "".join(f"<tr><th>{text(k)}</th><td>{text(v)}</td></tr>" for k, v in mapping.items())
     return f'<div class="wide"><table><tbody>{body}</tbody></table></div>'
+
+
+def facts_of(told: Mapping[str, str]) -> View:
+    """A few facts, each a word and what it is."""
+    wide = max(map(len, told), default=0)
+    return View(pairs(told), "\n".join(f"{name.ljust(wide)}  {value}" for name, value in told.items()))
 
 
 def note(sentence: str) -> str:
@@ -150,9 +163,10 @@ def bars(rows: Sequence[tuple[str, float, str, str]], *, title: str) -> str:
     """Horizontal bars as inline SVG, of (label, share 0 … 1, words at the right, colour's CSS variable)."""
     height = 26 * len(rows) + 8
     drawn = "".join(_bar(26 * i + 6, *row) for i, row in enumerate(rows))
+    told = "; ".join(f"{label}: {words}" for label, _, words, _ in rows)
     return (
         f'<svg role="img" aria-label="{text(title)}" viewBox="0 0 840 {height}" width="840" height="{height}">'
-        f"<title>{text(title)}</title>{drawn}</svg>"
+        f"<title>{text(title)}</title><desc>{text(told)}</desc>{drawn}</svg>"
     )
 
 
@@ -184,17 +198,23 @@ def progress(
     started: float,
     now: float,
     label: str = "done",
+    ended: bool = False,
 ) -> View:
-    """One bar with rate and time left; `total` 0 means that it is not known."""
+    """One bar with rate and time left, or, once `ended`, the time it took; `total` 0 means that it is not known."""
     seconds = max(now - started, 0.0)
     rate = done / seconds if seconds else 0.0
     said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
     if rate:
         said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
-        said.append(f"{_duration((total - done) / rate)} left" if done < total else f"in {_duration(seconds)}")
+        waiting = done < total and not ended
+        said.append(f"{_left((total - done) / rate)} left" if waiting else f"in {_duration(seconds)}")
     said += [f"{number(n)} {name.replace('_', ' ')}" for name, n in (counts or {}).items() if n]
     line = " · ".join(said)
     return View((track(done / total) if total else "") + note(line), line)
+
+
+def _left(seconds: float) -> str:
+    return _duration(seconds) if seconds >= 1 else "less than a second"
 
 
 def _duration(seconds: float) -> str:
@@ -224,7 +244,7 @@ class Progress:
     ) -> None:
         self.label, self.total, self._every, self._clock = label, total, every, clock
         self._started = self._logged = clock()
-        self._drawn = float("-inf")
+        self._drawn, self._ended = float("-inf"), False
         self._done, self._counts, self._current = 0, dict[str, int](), True
         self._display = display or _notebook_display()
         self._handle: Any = None
@@ -245,13 +265,14 @@ class Progress:
 
     def done(self) -> None:
         """The last figure, shown and logged."""
-        now = self._clock()
+        self._ended, now = True, self._clock()
         self._draw(now)
         _log.info("%s", self.view(now))
 
     def view(self, now: float) -> View:
         """The state as a picture."""
-        return progress(self._done, self.total, self._counts, started=self._started, now=now, label=self.label)
+        moved = {"started": self._started, "now": now}
+        return progress(self._done, self.total, self._counts, label=self.label, ended=self._ended, **moved)
 
     def _draw(self, now: float) -> None:
         self._drawn = now

@@ -31,8 +31,8 @@ _GUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 Tick = Callable[[int], None]
 
 
-def _nothing(_: int) -> None:
-    return None
+def nothing(_: int) -> None:
+    """Nobody is told how far it is."""
 
 
 async def read(
@@ -49,7 +49,7 @@ async def read(
     on_existing: str = "keep",
     on_blank: str = "keep",
     ticket: str = "",
-    tick: Tick = _nothing,
+    tick: Tick = nothing,
 ) -> Source:
     """Read profiles. `fields`: `mobile from mobilePhone`, say (`properties`); of a list the first is taken.
 
@@ -60,6 +60,41 @@ async def read(
     Organization.Read.All for a licence by name. Raises `ParameterError`, `GraphError`.
     """
     chosen = _chosen(fields)
+    scope: dict[str, Any] = {"group": group, "filter": filter, "departments": departments, "licence": licence}
+    people_, more = await people(graph, now=now, new_since=new_since, tick=tick, **scope)
+    saying = [user for user in people_ if on_blank == "remove" or any(_text(user, p) for p in chosen.values())]
+    rows = _rows(saying, chosen, default_region)
+    region = "" if default_region == OWN_COUNTRY else default_region
+    how = {"on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
+    wanted, problems = to_wanted(rows, default_region=region, **how)
+    facts = {
+        "name": "directory profiles",
+        "digest": _digest(rows),
+        "fields": list(fields),
+        "user column": rows.names["user"],
+        "users in scope": len(people_),
+        "users whose profile says something": len(saying),
+        **more,
+        "methods": rows.methods,
+        **as_their_column(wanted),
+        "default_region": default_region,
+        **how,
+    }
+    return Source(wanted, problems, facts, users(saying))
+
+
+async def people(
+    graph: Graph,
+    *,
+    now: datetime,
+    group: str = "",
+    filter: str = "",
+    departments: Sequence[str] = (),
+    licence: str = "",
+    new_since: str = "",
+    tick: Tick = nothing,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The profiles of everybody for whom all scopes that are given hold (see `read`), and the scope, for people."""
     since = _moment(new_since, now)
     members = await directory.group_users(graph, await directory.group_id(graph, group)) if group else None
     sku = await _sku(graph, licence)
@@ -73,27 +108,8 @@ async def read(
             found[user_id] = user
             tick(len(found))
     empty = _empty(departments, list(nobody.values()))
-    people = list(found.values())
-    saying = [user for user in people if on_blank == "remove" or any(_text(user, p) for p in chosen.values())]
-    rows = _rows(saying, chosen, default_region)
-    region = "" if default_region == OWN_COUNTRY else default_region
-    how = {"on_existing": on_existing, "on_blank": on_blank, "ticket": ticket}
-    wanted, problems = to_wanted(rows, default_region=region, **how)
-    facts = {
-        "name": "directory profiles",
-        "digest": _digest(rows),
-        "fields": list(fields),
-        "user column": rows.names["user"],
-        "users in scope": len(people),
-        "users whose profile says something": len(saying),
-        **{k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v},
-        **empty,
-        "methods": rows.methods,
-        **as_their_column(wanted),
-        "default_region": default_region,
-        **how,
-    }
-    return Source(wanted, problems, facts, _users(saying))
+    said = {k: v for k, v in _scope(group, filter, departments, licence, new_since).items() if v}
+    return list(found.values()), said | empty
 
 
 def properties() -> dict[str, list[str]]:
@@ -183,7 +199,7 @@ def _digest(rows: Rows) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def _users(people: Sequence[dict[str, Any]]) -> pd.DataFrame:
+def users(people: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """USERS plus `asked` and `error`, as `directory.find_users` gives them."""
     rows = [directory.user_row(user) | {"asked": user["userPrincipalName"], "error": ""} for user in people]
     return pd.DataFrame(rows, columns=[*USERS, "asked", "error"]).astype({"account_enabled": "boolean"})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from authops.source.table import Recognise, Table
 from authops.words.errors import SourceError
 from authops.words.uncollected import uncollected
 
+WHY: Final = "Why"  # the column of failed.csv that tells; no source has a column of that name that is read
 ENCODINGS: Final = ("auto", "utf-8", "utf-16", "cp1252")
 LARGEST: Final = 512 << 20
 _OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -84,12 +86,22 @@ def header_below(table: Table, recognise: Recognise) -> int:
     return 0
 
 
-def write(table: Table, lines: set[int]) -> str:
+def write(table: Table, lines: Mapping[int, str]) -> str:
     """The header and some rows as CSV that runs nothing in a spreadsheet, and that `read` reads again: a row that was
     cut off stays so.
+
+    `lines`: each with why it is picked, which stands in a column in front that the next reading ignores; where none
+    says why, there is no such column.
     """
-    rows = (table.row(position) for position, line in enumerate(table.lines) if line in lines)
-    text = safe_csv(table.header, rows, delimiter=table.facts.get("delimiter", ","))
+    told = any(lines.values())
+    old = {at for at, name in enumerate(table.header) if told and name == WHY}
+    rows = (
+        ([lines[line]] if told else []) + [c for at, c in enumerate(table.row(position)) if at not in old]
+        for position, line in enumerate(table.lines)
+        if line in lines
+    )
+    header = ([WHY] if told else []) + [name for at, name in enumerate(table.header) if at not in old]
+    text = safe_csv(header, rows, delimiter=table.facts.get("delimiter", ","))
     return text.removesuffix("\n") if table.cut in lines else text
 
 

@@ -114,18 +114,19 @@ def _say(facts: Mapping[str, Any]) -> None:
             _log.warning("%s: %s", name, shown + (f" ({more})" if more else ""))
 
 
-def pick(path: str | Path, lines: Iterable[int], facts: Mapping[str, Any]) -> str:
+def pick(path: str | Path, lines: Iterable[int] | Mapping[int, str], facts: Mapping[str, Any]) -> str:
     """The header and those rows of a source file, as CSV text: the next input. Line numbers as in PROBLEMS.
 
-    `facts`: how the file was read (`Source.facts`).
+    `lines` may say of each why it is picked. `facts`: how the file was read (`Source.facts`).
     """
+    why = lines if isinstance(lines, Mapping) else dict.fromkeys(lines, "")
     names = {mark: name for name, mark in DELIMITERS.items()}
     how = {"delimiter": names[facts.get("delimiter", "")], "sheet": facts.get("sheet", "")}
     how["hidden"] = facts.get("hidden", "read")
     export = mappings.load(facts["mapping"]) if facts.get("mapping") else None
     recognise = export.recognise if export else columns.known
     table = table_file.read(Path(path), recognise, encoding=facts.get("encoding", "auto"), **how)
-    return table_file.write(table, set(lines))
+    return table_file.write(table, why)
 
 
 def digest(path: str | Path) -> str:

@@ -34,11 +34,11 @@ _WORDS: Final = {True: "yes", False: "no", None: "unknown"}
 Tick = Callable[[int], None]
 
 
-def _nothing(_: int) -> None:
-    return None
+def nothing(_: int) -> None:
+    """Nobody is told how far it is."""
 
 
-async def all_users(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+async def all_users(graph: Graph, *, tick: Tick = nothing) -> pd.DataFrame:
     """Every user of the tenant (USERS), 999 to a page."""
     rows = Gathered(USERS)
     async for user in graph.pages(requests.users()):
@@ -52,7 +52,7 @@ def _once_each(rows: Gathered) -> pd.DataFrame:
     return rows.frame().drop_duplicates("user_id", ignore_index=True)
 
 
-async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = _nothing) -> pd.DataFrame:
+async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = nothing) -> pd.DataFrame:
     """The named users (USERS plus `asked` and `error`); names are UPNs or object ids.
 
     A user whom the tenant does not have is left out; one that could not be read has an empty `user_id` and an `error`.
@@ -100,7 +100,7 @@ async def current(
     *,
     methods: Sequence[str] | None = None,
     defaults: pd.DataFrame | None = None,
-    tick: Tick = _nothing,
+    tick: Tick = nothing,
     patience: float = math.inf,
     leaving: Leaving | None = None,
 ) -> pd.DataFrame:
@@ -212,7 +212,7 @@ async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:
 async def answers(
     graph: Graph,
     asked: Iterable[Request],
-    tick: Tick = _nothing,
+    tick: Tick = nothing,
     patience: float = math.inf,
     leaving: Leaving | None = None,
 ) -> AsyncIterator[Answer]:
@@ -239,7 +239,7 @@ async def answers(
 Seen = Callable[[Mapping[str, Any]], None]
 
 
-async def registrations(graph: Graph, *, tick: Tick = _nothing, seen: Seen | None = None) -> pd.DataFrame:
+async def registrations(graph: Graph, *, tick: Tick = nothing, seen: Seen | None = None) -> pd.DataFrame:
     """The tenant's registration report (REGISTRATIONS): hours behind, without disabled users; AuditLog.Read.All.
 
     `seen` hears of each row as it comes.
@@ -292,7 +292,11 @@ async def group_users(graph: Graph, group: str) -> set[str]:
 
 async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     """The authentication methods policy's configurations by id; Policy.Read.AuthenticationMethod."""
-    policy = await graph.page(requests.methods_policy())
+    return configurations(await graph.page(requests.methods_policy()))
+
+
+def configurations(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The configurations of a policy by id. Raises `GraphError` for a list that is none, or not clear."""
     found = policy.get("authenticationMethodConfigurations")
     if not isinstance(found, list):
         raise GraphError("the policy came without its configurations, so it is not known", status=200)
@@ -302,11 +306,19 @@ async def methods_policy(graph: Graph) -> dict[str, dict[str, Any]]:
     return {str(c["id"]): c for c in found}
 
 
-async def defaults(graph: Graph, *, needed: bool = True) -> pd.DataFrame:
+async def managers(graph: Graph, user_ids: Iterable[str], *, tick: Tick = nothing) -> dict[str, str]:
+    """User id → the UPN of their manager, of those who have one (Graph: list manager). Raises `GraphError`."""
+    asked = {requests.manager(user): user for user in dict.fromkeys(user_ids)}
+    found = {asked[a.request]: text(a.body or {}, "userPrincipalName") async for a in answers(graph, asked, tick)}
+    return {user: name for user, name in found.items() if name}
+
+
+async def defaults(graph: Graph, *, needed: bool = True, tick: Tick = nothing) -> pd.DataFrame:
     """The report, for the default methods; empty when it is not `needed`, or, with a warning, not to be had."""
     if needed:
+        tick(0)
         try:
-            return await registrations(graph)
+            return await registrations(graph, tick=tick)
         except GraphError as error:
             if error.status not in NOT_FOR_US:
                 raise
@@ -330,7 +342,7 @@ def _registration(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
+async def people(graph: Graph, *, tick: Tick = nothing) -> pd.DataFrame:
     """Every user with licences (PEOPLE), 999 to a page. Licences go by name where names may be read."""
     names = await licence_names(graph)
     rows = Gathered(PEOPLE)
@@ -339,6 +351,15 @@ async def people(graph: Graph, *, tick: Tick = _nothing) -> pd.DataFrame:
         rows.add(user_row(user) | {"licences": " ".join(sorted(names.get(sku, sku) for sku in ids))})
         tick(len(rows))
     return _once_each(rows)
+
+
+async def tenant_name(graph: Graph) -> str:
+    """What the tenant calls itself, where that may be read (Organization.Read.All); "" elsewhere."""
+    try:
+        found = (await graph.page(requests.organization())).get("value") or [{}]
+    except GraphError:
+        return ""
+    return text(found[0], "displayName") if isinstance(found[0], dict) else ""
 
 
 async def licence_names(graph: Graph) -> dict[str, str]:

@@ -57,12 +57,14 @@ class Holders:
     """`people`: HOLDERS, one row a person. `contacts`: what their profiles say (CONTACTS).
 
     `unread`: what could not be read, and why, for the page. `asked`: how many people were read one by one.
+    `targets`: whose groups were read, so that nobody reads them again.
     """
 
     people: pd.DataFrame
     contacts: pd.DataFrame
     unread: Mapping[str, str] = field(default_factory=dict)
     asked: int = 0
+    targets: policy.Targets | None = None
 
 
 async def read(graph: Graph, *, last_seen: bool = False, tick: Tick = _nothing) -> Holders:
@@ -73,19 +75,19 @@ async def read(graph: Graph, *, last_seen: bool = False, tick: Tick = _nothing) 
     to a page, ten pages a minute. Raises `GraphError` when people cannot be read at all.
     """
     unread: dict[str, str] = {}
-    typed = _Typed(graph, tick)
+    typed, targets = _Typed(graph, tick), policy.Targets(graph)
     listed, report, held, reaches = await _together(
         _people(graph, last_seen, unread, typed),
         _or(unread, "registration report", directory.registrations(graph, seen=typed.report), empty(REGISTRATIONS)),
         roles.read(graph),
-        _reaches(graph, unread),
+        _reaches(targets, unread),
     )
     people, contacts = listed
     typed.also(set(people["user_id"]) - set(report["user_id"]))
     await typed.finish()
     unread |= {"methods one by one": typed.refused} if typed.refused else typed.failed(set(people["user_id"]))
     unread |= {"roles": held.unknown[0]} if held.unknown else {}
-    return Holders(_joined(people, report, typed.found, held, reaches), contacts, unread, len(typed.found))
+    return Holders(_joined(people, report, typed.found, held, reaches), contacts, unread, len(typed.found), targets)
 
 
 async def _together(*doing: Awaitable[Any]) -> list[Any]:
@@ -185,10 +187,9 @@ def _contact(user: Mapping[str, Any]) -> dict[str, str]:
     return {"user_id": directory.object_id(user.get("id")), **found} if any(found.values()) else {}
 
 
-async def _reaches(graph: Graph, unread: dict[str, str]) -> dict[str, policy.Reach]:
+async def _reaches(targets: policy.Targets, unread: dict[str, str]) -> dict[str, policy.Reach]:
     """Column → whom the policy means, groups at any depth."""
-    found: dict[str, Any] = await _or(unread, "methods policy", directory.methods_policy(graph), {})
-    targets = policy.Targets(graph)
+    found: dict[str, Any] = await _or(unread, "methods policy", directory.methods_policy(targets.graph), {})
     reaches = {column: await targets.allowed(found, one) for column, one in _ALLOWED.items()}
     if found and (doubtful := [name for name, reach in reaches.items() if reach.more or reach.fewer]):
         unread["targets of the policy"] = f"not all could be read, for {', '.join(doubtful)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,6 +15,12 @@ from authops.words.errors import GraphError
 
 EVERYBODY: Final = "all_users"
 _SIGN_IN: Final = "isUsableForSignIn"
+# Whether a target counts, as far as it tells.
+Only = Callable[[Mapping[str, Any]], bool | None]
+
+
+def _every(_: Mapping[str, Any]) -> bool | None:
+    return True
 
 
 @dataclass(frozen=True)
@@ -65,24 +71,30 @@ class Targets:
     async def _of_kind(self, policy: Mapping[str, Mapping[str, Any]], kind: Kind) -> list[Reach]:
         return [await self._allowed(policy, one) for one in kind.policies]
 
-    async def allowed(self, policy: Mapping[str, Mapping[str, Any]], one: Policy) -> Reach:
+    async def allowed(self, policy: Mapping[str, Mapping[str, Any]], one: Policy, only: Only = _every) -> Reach:
         """Whom a configuration of the policy lets use something; a configuration that is missing is not known."""
-        return await self._allowed({name.casefold(): configuration for name, configuration in policy.items()}, one)
+        found = {name.casefold(): configuration for name, configuration in policy.items()}
+        return await self._allowed(found, one, only)
 
-    async def _allowed(self, policy: Mapping[str, Mapping[str, Any]], one: Policy) -> Reach:
+    async def _allowed(self, policy: Mapping[str, Mapping[str, Any]], one: Policy, only: Only = _every) -> Reach:
         configuration = policy.get(one.configuration.casefold(), {})
         allowed = flag(configuration, one.flag) if one.flag else True
         if allowed is None:
             return UNKNOWN
-        return await self.of(configuration) if allowed else NOBODY
+        return await self.of(configuration, only) if allowed else NOBODY
 
     async def sign_in(self, policy: Mapping[str, Mapping[str, Any]]) -> Reach:
         """Whose mobile becomes a first factor: targets of the SMS policy that are usable for sign-in."""
         sms = next((c for name, c in policy.items() if name.casefold() == "sms"), {})
-        return await self.of(sms, _SIGN_IN)
+        return await self.of(sms, lambda target: flag(target, _SIGN_IN))
 
-    async def of(self, configuration: Mapping[str, Any], only: str = "") -> Reach:
-        """Whom a configuration is for; `only`: targets for which that flag is true."""
+    async def named(self, targets: Any) -> Reach:
+        """Whom a list of targets names, whatever excludes them elsewhere."""
+        some, more = await self._people(targets)
+        return Reach(EVERYBODY in some, some - {EVERYBODY}, more=more)
+
+    async def of(self, configuration: Mapping[str, Any], only: Only = _every) -> Reach:
+        """Whom a configuration is for; `only`: targets of which that holds."""
         state = text(configuration, "state")
         if state != "enabled":
             return NOBODY if state == "disabled" else UNKNOWN
@@ -92,7 +104,7 @@ class Targets:
             return NOBODY
         return Reach(EVERYBODY in include, include - {EVERYBODY}, exclude, more, fewer)
 
-    async def _people(self, targets: Any, only: str = "") -> tuple[frozenset[str], bool]:
+    async def _people(self, targets: Any, only: Only = _every) -> tuple[frozenset[str], bool]:
         """(ids of the users, EVERYBODY among them when all are meant; whether there may be others)."""
         if not isinstance(targets, list):
             return frozenset(), True
@@ -104,9 +116,9 @@ class Targets:
             unknown |= who is None
         return frozenset(found), unknown
 
-    async def _target(self, target: Mapping[str, Any], only: str) -> frozenset[str] | None:
+    async def _target(self, target: Mapping[str, Any], only: Only) -> frozenset[str] | None:
         """Ids of the users of one target; None when it cannot be read."""
-        wanted, who = (flag(target, only) if only else True), text(target, "id").casefold()
+        wanted, who = only(target), text(target, "id").casefold()
         if wanted is False:
             return frozenset()
         if wanted is None or not who:

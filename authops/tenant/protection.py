@@ -15,9 +15,10 @@ import pandas as pd
 
 from authops.graph import requests
 from authops.graph.client import Graph
+from authops.methods import temporary_access_pass
 from authops.methods.kinds import values
 from authops.phone.number import fold
-from authops.tenant import directory, policy, roles, sign_in
+from authops.tenant import directory, passes, policy, roles, sign_in
 from authops.tenant.sign_in import Taken
 from authops.tenant.unknown import Unknown
 from authops.words import retirement
@@ -29,7 +30,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """Which row guards are in force. Each `allow_…` switches one off; `protect_…` add people by name."""
+    """Which row guards are in force. Each `allow_…` switches one off; `protect_…` add people by name.
+
+    `admins`: administrators who may be written to, in words; their plan needs a second person. `hold_risky`: hold who
+    is at risk.
+    """
 
     allow_admins: bool = False
     allow_guests: bool = False
@@ -37,10 +42,13 @@ class Rules:
     allow_unusable: bool = False
     protect_users: list[str] = field(default_factory=list)
     protect_groups: list[str] = field(default_factory=list)
+    admins: list[str] = field(default_factory=list)
+    hold_risky: bool = False
 
     def facts(self) -> dict[str, Any]:
         """The rules as a plan keeps them."""
-        return asdict(self)
+        few = {name for name in ("admins", "hold_risky") if not getattr(self, name)}
+        return {name: value for name, value in asdict(self).items() if name not in few}
 
 
 @dataclass(frozen=True)
@@ -74,21 +82,26 @@ async def read(
     Who could not be read just now has no `user_id`, and is held under the name that was asked for. `sealed`: the rules
     are an earlier plan's, for which everybody in `protect_users` was found.
     """
+    methods = list(methods) or values()
     known, unknown = users[users["user_id"] != ""].drop_duplicates("user_id"), Unknown()
     unknown.of([user for user in _names(users) if user not in set(known["user_id"])], "person")
     named, admins, groups, (unusable, reach) = await asyncio.gather(
         _named(graph, users, rules.protect_users, unknown, sealed=sealed),
         roles.read(graph),
         _members(graph, rules.protect_groups, unknown),
-        _by_policy(graph, known, unknown, list(methods) or values(), needed=not rules.allow_unusable),
+        _by_policy(graph, known, unknown, methods, needed=not rules.allow_unusable),
     )
     rows = _of_account(known, rules, unknown)
     rows += [_row(user, "", "protected_user") for user in named]
     if not rules.allow_admins:
-        rows += [_row(user, "", "administrator") for user in _of(users, admins.holders)]
+        allowed = set(_who(users, rules.admins))
+        rows += [_row(user, "", "administrator") for user in _of(users, admins.holders) if user not in allowed]
         for why in admins.unknown:
             unknown.of_all("allow_admins", why)
     rows += [_row(user, "", "protected_group") for user in _of(users, groups)]
+    if temporary_access_pass.NAME in methods:
+        rows += passes.external(known)
+        rows += await passes.at_risk(graph, known) if rules.hold_risky else []
     # The last row of a person is the reason that is shown: what is known comes after what is not.
     held = frame(HELD, [*unknown.held, *rows, *unusable])
     signing = {user: reach.has(user) for user in known.loc[~_is(known, "guest"), "user_id"]}
@@ -150,6 +163,13 @@ def _of(users: pd.DataFrame, ids: Iterable[str]) -> list[str]:
 
 def _row(user: str, method: str, reason: str) -> dict[str, str]:
     return {"user_id": user, "method": method, "reason": reason}
+
+
+def _who(users: pd.DataFrame, names: Iterable[str]) -> list[str]:
+    """Ids of those of the users whom these names mean: UPNs or object ids."""
+    wanted = {name.strip().casefold() for name in names}
+    here = users["user_id"].str.casefold().isin(wanted) | users["user_principal_name"].str.casefold().isin(wanted)
+    return [user for user in users.loc[here, "user_id"] if user]
 
 
 def _is(users: pd.DataFrame, kind: str) -> pd.Series[bool]:

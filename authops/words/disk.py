@@ -93,11 +93,16 @@ def ours(folder: Path) -> None:
     """
     if os.name == "posix":
         found = folder.stat()
-        whose = _whose(found.st_uid, found.st_mode)
-        if whose:
+        if found.st_uid != os.geteuid():
             raise UsageError(
-                f"the run folder {folder} {whose}; nothing was run",
-                remedy="use a folder of your own, as authops makes one: mode 0700",
+                f"the run folder {folder} belongs to {user(found.st_uid)}, and this runs as {user(os.geteuid())};"
+                " nothing was run",
+                remedy=f"run it as whoever owns it, or, if it is yours by right: chown -R {os.geteuid()} {folder}",
+            )
+        if found.st_mode & 0o022:
+            raise UsageError(
+                f"the run folder {folder} may be written by others (mode {found.st_mode & 0o777:04o}); nothing was run",
+                remedy=f"look what others left there, then: chmod go-w {folder}",
             )
     # Every file of a run but `stop` has a dot in its name.
     links = (path.name for path in sorted(folder.iterdir()) if path.is_symlink())
@@ -109,10 +114,14 @@ def ours(folder: Path) -> None:
         )
 
 
-def _whose(owner: int, mode: int) -> str:
-    if owner != os.geteuid():
-        return f"belongs to another user of this machine (uid {owner})"
-    return f"may be written by others (mode {mode & 0o777:04o})" if mode & 0o022 else ""
+def user(number: int) -> str:
+    """An account of this machine, by name where it has one."""
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(number).pw_name} (uid {number})"
+    except KeyError:
+        return f"uid {number}"
 
 
 def _give_up(folder: Path) -> bool:

@@ -94,6 +94,14 @@ OUTCOME_ROWS: Final = _shape(
     at=("time", "UTC, ISO 8601"),
     ticket=("text", "the ticket or change that asked for it"),
 )
+PASSES: Final = _shape(
+    user_id=("text", "object id"),
+    user_principal_name=("text", "the label"),
+    state=("text", "valid, not yet valid, used, expired, off by policy, gone, or that nobody has it"),
+    until=("time", "when it ends by itself, UTC, ISO 8601; empty = not known"),
+    registered=("text", "what satisfies MFA and lasts, in the report's names, joined by space"),
+    next=("text", "nothing, wait, or another pass"),
+)
 HELD: Final = _shape(
     user_id=("text", "object id"),
     method=("text", "a kind of methods.kinds, empty = all of them"),
@@ -181,7 +189,7 @@ NUDGES: Final = _shape(
     standing=("text", "as in COVERAGE"),
     before=("text", "one of campaign.REASONS under the present settings"),
     after=("text", "the same under the settings to come"),
-    change=("text", "newly asked, no longer asked, still asked, or empty"),
+    change=("text", "newly asked, no longer asked, still asked, not known, or empty"),
 )
 DIFFERENCES: Final = _shape(
     user_id=("text", "object id"),

@@ -51,6 +51,11 @@ def secret(text: str) -> str:
     return next((kind for kind, shape in _SECRETS.items() if shape.search(text)), "")
 
 
+# More than the name of one person: an address with something beside it.
+_SEVERAL: Final = re.compile(r"@.*[\s,;|<>()@]|[\s,;|<>()].*@", re.DOTALL)
+_ADDRESS: Final = re.compile(r"[^\s,;|<>()@:\"]+@[^\s,;|<>()@:\"]+")
+
+
 def mask(value: str) -> str:
     """`+31 612345678` → `+31 ******678`; an address keeps its first letter and its domain. Length is kept.
 
@@ -91,12 +96,14 @@ def mask_numbers(words: str) -> str:
 def mask_cell(cell: str) -> str:
     """A cell that should hold no number, masked where it does (columns are sometimes shifted), cut when too long.
 
-    What a terminal would obey is not in it.
+    An address is somebody's name where it stands alone. What a terminal would obey is not in it.
     """
     cell = "".join("\ufffd" if unicodedata.category(c) == "Cc" else c for c in cell)
     said = mask(cell) if _ALONE.fullmatch(cell) else mask_numbers(cell)
     if not _A_NAME.fullmatch(cell):
         said = _RUN.sub(lambda match: mask(match[0]), said)
+    if _SEVERAL.search(cell):
+        said = _ADDRESS.sub(lambda match: mask(match[0]), said)
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 

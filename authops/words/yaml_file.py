@@ -85,6 +85,14 @@ def read_texts(path: Path, *, remedy: str) -> Any:
     return _read(path, _Texts, remedy)
 
 
+def of_text(text: str) -> Any:
+    """What a text that stands for one value says; itself where it is no YAML, or may not be one."""
+    try:
+        return yaml.load(text, _Strict)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+
+
 def _read(path: Path, loader: type[_Strict], remedy: str) -> Any:
     try:
         return yaml.load(path.read_text("utf-8"), loader)  # noqa: S506 - a SafeLoader

@@ -68,6 +68,17 @@ def test_who_left_before_the_apply_is_told_the_same_everywhere(stage: Stage) -> 
     assert (status, headline) == ("attention", "all 2 changes are as recorded; 1 need a look")
 
 
+def test_who_was_renamed_before_the_apply_is_written_by_id(stage: Stage) -> None:
+    stage.people(frida={}, gus={})
+    plan = stage.plan(ROWS)
+    new = {"userPrincipalName": "frida.married@contoso.example"}
+    stage._ask("staff", "POST", {"change": {"frida@contoso.example": new}})
+    outcomes = stage.apply(plan.writes)
+    assert list(outcomes["outcome"]) == ["applied", "applied"]
+    assert stage.phones()[user_id("frida")] == {"mobile": A}
+    assert list(verified(stage, outcomes)["as_recorded"]) == [True, True]
+
+
 def test_who_left_after_being_written_is_not_as_recorded_and_it_is_said_why(stage: Stage) -> None:
     stage.people(frida={}, gus={})
     outcomes = stage.apply(stage.plan(ROWS).writes)

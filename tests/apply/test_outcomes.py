@@ -60,6 +60,26 @@ def test_a_refusal_keeps_graphs_own_words(stage: Stage) -> None:
     assert stage.phones()[user_id("frida")]["mobile"] == A
 
 
+@pytest.mark.parametrize(
+    ("row", "stored"),
+    [
+        ("+44 7400123070,,", {"mobile": "+44 07400123070"}),
+        ("+44 7400123070,,", {"mobile": "+44 (0)7400 123070"}),
+        ("+44 7400123070,,", {"mobile": "+447400123070"}),
+        ("+49 151 12345070,,", {"mobile": "+49 015112345070"}),
+        (",,+49 30 12345670 ext 12", {"office": "+49 3012345670 x12"}),
+    ],
+)
+def test_a_number_that_another_tool_stored_otherwise_spelled_is_equal(
+    stage: Stage, row: str, stored: dict[str, str]
+) -> None:
+    stage.people(frida=stored)
+    plan = stage.plan(f"frida@contoso.example,{row},TRUE,\n")
+    filled = plan.changes[plan.changes["before"] != ""]
+    assert list(filled["reason"]) == ["equal_number"]
+    assert plan.writes.empty
+
+
 @pytest.mark.parametrize("stores", ["yes", "no"])
 def test_a_number_taken_for_sms_sign_in_is_written_once_and_is_what_reading_shows(stage: Stage, stores: str) -> None:
     stage.people(frida={}, gus={"mobile": A})

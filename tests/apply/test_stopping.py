@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -15,8 +19,9 @@ from authops.apply.applier import Applier
 from authops.apply.breaker import Breaker
 from authops.apply.ends import ending
 from authops.apply.journal import VERSION, Journal
+from authops.graph.client import Graph
 from authops.words.errors import JournalError
-from tests.apply.conftest import Stage, user_id
+from tests.apply.conftest import Stage, Token, user_id
 
 NAMES = [f"user{n:03d}" for n in range(120)]
 
@@ -81,6 +86,65 @@ def test_an_interrupt_of_the_cell_settles_what_is_in_flight(stage: Stage, crowd:
     it, outcomes = asyncio.run(interrupted())
     assert it.stopped == "interrupted"
     assert set(outcomes.loc[outcomes["outcome"] == "applied", "user_id"]) == written(stage)
+
+
+class Throttled(httpx.AsyncBaseTransport):
+    """What `refuses` names is turned away in its batch, and asked to wait five minutes."""
+
+    def __init__(self, stage: Stage, refuses: Callable[[str, bool], bool]) -> None:
+        self.inner, self.refuses, self.wrote = httpx.ASGITransport(stage.world.app), refuses, False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/$batch"):
+            return await self.inner.handle_async_request(request)
+        asked = json.loads(await request.aread())["requests"]
+        refused = [one for one in asked if self.refuses(one["method"], self.wrote)]
+        said = [{"id": one["id"], "status": 429, "headers": {"Retry-After": "300"}, "body": {}} for one in refused]
+        if left := [one for one in asked if one not in refused]:
+            headers = {k: v for k, v in request.headers.items() if k.lower() != "content-length"}
+            inner = httpx.Request("POST", request.url, headers=headers, json={"requests": left})
+            said += json.loads(await (await self.inner.handle_async_request(inner)).aread())["responses"]
+            self.wrote |= any(one["method"] != "GET" for one in left)
+        return httpx.Response(200, json={"responses": said})
+
+
+WAITS: dict[str, tuple[Callable[[str, bool], bool], str, float]] = {
+    "every reading before it writes": (lambda method, _: method == "GET", "skipped", 2),
+    "every write": (lambda method, _: method != "GET", "unknown", 22),
+    "reading back what it wrote": (lambda method, wrote: wrote and method == "GET", "unknown", 22),
+}
+
+
+@pytest.mark.parametrize("refused", WAITS)
+@pytest.mark.parametrize("mode", ["apply", "dry-run"])
+def test_a_stop_is_heard_while_it_waits_as_long_as_graph_asks(
+    stage: Stage, crowd: pd.DataFrame, refused: str, mode: str
+) -> None:
+    """It was heard only when the wait was over, after five minutes; what was sent is open, and the next go reads it."""
+    refuses, outcome, within = WAITS[refused]
+    if mode == "dry-run" and outcome == "unknown":
+        pytest.skip("a dry run writes nothing")
+    asked = 10.0
+
+    async def done(transport: httpx.AsyncBaseTransport, until: float) -> tuple[Applier, pd.DataFrame, float]:
+        journal = Journal(stage.folder / "journal.sqlite")
+        how: dict[str, Any] = {"sleep": stage.pause, "clock": stage.clock, "dice": lambda: 1.0}
+        tokens = Token(stage.world.login.issue_token())
+        async with Graph.connect(stage.connection, transport=transport, tokens=tokens, **how) as graph:
+            words = {"mode": mode, "sleep": stage.pause, "stop": lambda: stage.clock() - began > until}
+            it = Applier(graph, journal, lambda: datetime.now(UTC), **words)
+            try:
+                return it, await it.apply(crowd[:20]), stage.clock() - began
+            finally:
+                journal.close()
+
+    began = stage.clock()
+    it, outcomes, took = stage.run(done(Throttled(stage, refuses), asked))
+    assert (it.stopped, set(outcomes["outcome"])) == ("asked to stop", {outcome})
+    assert asked < took < asked + within
+    it, outcomes, _ = stage.run(done(httpx.ASGITransport(stage.world.app), math.inf))
+    assert set(outcomes["outcome"]) <= ({"applied", "applied_with_note"} if mode == "apply" else {"skipped"})
+    assert all(len(writes) == 1 for writes in stage.writes().values())
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from authops.apply.journal import Journal
-from authops.plan import undo
-from authops.plan.plan import Plan
+from authops.plan import guards, undo
+from authops.plan.plan import REASONS, Plan
 from authops.tenant import directory
 from authops.words.errors import ParameterError
 from tests.apply.conftest import Stage, user_id
@@ -69,6 +69,17 @@ def test_everything_comes_back_as_it_was(stage: Stage, done: dict[str, dict[str,
     outcomes = stage.apply(made.writes, name="undo")
     assert set(outcomes["outcome"]) == {"applied"}
     assert stage.phones() == done
+
+
+def test_its_reasons_and_its_headline_are_an_undo_s(stage: Stage, done: dict[str, dict[str, str]]) -> None:
+    bob = stage.world.tenant.find(user_id("bob"))
+    stage.world.tenant.change_phone(bob, "3179e48a-750b-4051-897c-87b9720928f7", None, "+31 611111111")
+    made = planned(stage)
+    assert {undo.REASONS[code] for code in made.writes["reason"]} <= set(undo.REASONS.values()) - set(REASONS.values())
+    status, said = undo.ending(made, guards.breaches(made), "none")
+    assert status == "done"
+    assert said.startswith("to take back: ")
+    assert "cannot be taken back (1: the present value is not what the run wrote" in said
 
 
 def test_an_undo_can_be_undone(stage: Stage, done: dict[str, dict[str, str]]) -> None:

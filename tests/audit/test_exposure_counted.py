@@ -19,6 +19,7 @@ from authops.demo.wire.build import World, build
 from authops.demo.world.tenant import Method, User
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
+from authops.source import passes as asked_for_passes
 from authops.tenant import holders
 from authops.words.retirement import dates
 from tests.apply.conftest import ROOT, Token, no_pause
@@ -119,6 +120,72 @@ def test_policy_scope_is_resolved_through_groups_and_is_not_who_has_a_phone(worl
     assert set(legacy["per_user_mfa"]) == {"enabled", "enforced"}
 
 
+def test_whom_a_group_that_cannot_be_read_means_is_not_known_and_their_tile_is_the_same(world: World) -> None:
+    """Scope is one thing, what somebody holds another: nobody changes tiles, and nobody is called outside or asked."""
+    gone = {"id": "11111111-2222-3333-4444-555555555555", "targetType": "group"}
+    kept = world.tenant.meta["policy"]
+    sms = {**kept["configurations"]["Sms"], "includeTargets": [gone | {"isUsableForSignIn": False}]}
+    include = [gone | {"targetedAuthenticationMethod": "fido2"}]
+    configurations = {**kept["configurations"], "Sms": sms}
+    changed = {"configurations": configurations, "campaign": {**kept["campaign"], "includeTargets": include}}
+    world.tenant.meta["policy"] = kept | changed
+    try:
+        found, exposed = look(world)
+    finally:
+        world.tenant.meta["policy"] = kept
+    assert retirement.tally(exposed) == counted(world.tenant.living()) | {"not known": 0}
+    assert set(exposed["in_sms"]) == {"unknown"}
+    assert set(exposed["scope"]) == {"not known", "per-user MFA"}
+    assert "in_sms" in found.unread["targets of the policy"]
+    hit = exposed[exposed["status"] == "blocked"]
+    assert set(hit["campaign"]) <= {"unknown", "excluded", "guest", "not allowed", "profile not eligible"}
+    assert "unknown" in set(hit["campaign"])
+    assert "register" not in set(hit["next_step"])
+
+
+APART = ("Research", "Legal", "Finance")
+STAFF = (*APART, "Sales", "Engineering", "Support", "Operations", "Marketing", "People")
+
+
+def second_opinion(user: User) -> str | None:
+    """Whether the campaign of 2026 asks somebody, from what the tenant holds; None: not told in a line."""
+    kinds = {m.kind for m in user.methods.values()}
+    profile = user.profile
+    if not profile["accountEnabled"]:
+        return "disabled account"
+    if profile["userType"] == "Guest" or profile["department"] in APART:
+        return None
+    if profile["department"] not in STAFF:
+        return "not included"
+    if kinds <= {"password", "phone"} and "phone" in kinds:
+        return "asked"
+    if kinds <= {"password", "email"}:
+        return "no second factor"
+    if kinds <= {"password", "phone", "microsoftAuthenticator", "email"}:
+        return "asked"
+    return None
+
+
+def test_whom_the_campaign_asks_is_what_the_tenant_itself_holds(world: World, seen: Any) -> None:
+    said = seen[1].set_index("user_id")["campaign"]
+    own = {user.id: opinion for user in world.tenant.living() if (opinion := second_opinion(user))}
+    assert said[list(own)].to_dict() == own
+    assert Counter(own.values())["asked"] >= 50
+    active = [user for user in world.tenant.living() if user.profile["accountEnabled"]]
+    guests = {user.id for user in active if user.profile["userType"] == "Guest"}
+    asked = {user for user, word in said.items() if word in ("asked", "asked elsewhere")}
+    keys = {user.id for user in active for m in user.methods.values() if m.fields.get("displayName") == "Security key"}
+    free = {user.id for user in active if user.profile["department"] != "Finance"}
+    assert not asked & guests
+    assert keys & free
+    assert not asked & keys & free, "a security key ends it everywhere"
+    by_department = {name: {u.id for u in active if u.profile["department"] == name} - guests for name in APART}
+    assert set(said[list(by_department["Legal"])]) == {"excluded"}
+    research = by_department["Research"]
+    assert not asked & research
+    assert "unknown" in set(said[list(research)]), "a phone, and Authenticator, of which Microsoft does not say"
+
+
 def test_new_people_and_those_who_cannot_be_read_are_in_none_of_the_wrong_tiles(tmp_path: Path) -> None:
     world = build(tmp_path / "demo", (ROOT,), users=120, population="2026")
     world.weather.change({"report_lag": 3600})
@@ -175,6 +242,9 @@ def test_every_file_names_whom_the_frame_names(seen: Any, tmp_path: Path) -> Non
     assert list(passes.columns) == ["UPN", "Start", "LifetimeMinutes", "Once", "Recipient"]
     assert set(passes["UPN"]) == set(exposed.loc[exposed["next_step"] == "pass", "user_principal_name"])
     assert not set(passes["UPN"]) & set(exposed.loc[exposed["admin"] != "no", "user_principal_name"])
+    taken = asked_for_passes.read(tmp_path / action_list.PASSES)
+    assert set(taken.wanted["user"]) == set(passes["UPN"]), "8_passes takes the file as it is"
+    assert taken.problems.empty
     group = (tmp_path / action_list.CAMPAIGN).read_text().splitlines()
     assert group[0] == "version:v1.0"
     assert set(group[2:]) <= set(exposed.loc[exposed["status"] == "blocked", "user_id"])

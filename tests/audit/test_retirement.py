@@ -235,12 +235,21 @@ def test_no_phone_lasts_and_everything_that_lasts_is_a_factor() -> None:
     assert all(meaning.factor for meaning in known.values() if meaning.lasts or meaning.resists)
 
 
+FIDO2 = {"@odata.type": "#microsoft.graph.fido2AuthenticationMethod"}
+AUTHENTICATOR = "90a3ccdf-635c-4729-a248-9b709135078f"
+
+
 @pytest.mark.parametrize(
     ("item", "name"),
     [
         ({"@odata.type": "#microsoft.graph.passwordAuthenticationMethod"}, ""),
         ({"@odata.type": "#microsoft.graph.fido2AuthenticationMethod", "passkeyType": "synced"}, "passKeySynced"),
-        ({"@odata.type": "#microsoft.graph.fido2AuthenticationMethod"}, "passKeyDeviceBound"),
+        ({"@odata.type": "#microsoft.graph.fido2AuthenticationMethod"}, "fido2"),
+        ({**FIDO2, "passkeyType": "deviceBound"}, "passKeyDeviceBound"),
+        ({**FIDO2, "passkeyType": "deviceBound", "aaGuid": AUTHENTICATOR}, "passKeyDeviceBoundAuthenticator"),
+        ({**FIDO2, "aaGuid": AUTHENTICATOR.upper()}, "passKeyDeviceBoundAuthenticator"),
+        ({**FIDO2, "aaGuid": "9ddd1817-af5a-4672-a2b9-3e3dd95000a9"}, "passKeyDeviceBoundWindowsHello"),
+        ({**FIDO2, "aaGuid": "ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4"}, "passKeySynced"),
         ({"@odata.type": "#microsoft.graph.externalAuthenticationMethod"}, "externalAuthMethod"),
         ({"@odata.type": "#microsoft.graph.holographicBadgeAuthenticationMethod"}, "holographicBadge"),
         (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import Browser, Locator, Page, Playwright
 
 from tests.running import ROOT, Tenant
 
@@ -30,14 +29,21 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-ENDED = r"""(error) => {
-  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
-  return document.querySelector(error) || prompts.every((prompt) => /\[\d+\]/.test(prompt.textContent));
+WAITING = "How it ended stands here once all cells have run."
+ENDED = r"""([error, waiting]) => document.querySelector(error) || (
+  [...document.querySelectorAll('.head:not([data-old]) .box')].some((box) => !box.textContent.includes(waiting)) &&
+  ![...document.querySelectorAll('.ao-stop')].some((stop) => !stop.hidden))"""
+# What a tab that comes back will find in the file.
+KEPT = """async ([name, token]) => {
+  const told = await fetch(`/api/contents/${name}?token=${token}`);
+  return (await told.text()).includes("widget-view");
 }"""
-_QUIET = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
-}
+# One step down the notebook's list of cells, of which only those near the sight are on the page.
+STEP = r"""async (outer, far) => {
+  outer.scrollTo({ top: far });
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60))));
+  return outer.scrollHeight;
+}"""
 
 
 @dataclass
@@ -73,12 +79,11 @@ class Lab:
 
 @contextmanager
 def serving(folder: Path, tenant: Tenant) -> Iterator[Lab]:
-    """A JupyterLab for the time of a `with`, with its own settings, on 127.0.0.1 only."""
+    """A JupyterLab for the time of a `with`, as it is without any setting of ours, on 127.0.0.1 only."""
     notebooks, config = folder / "notebooks", folder / "config" / "labconfig"
     for path in (notebooks, config):
         path.mkdir(parents=True)
     shutil.copytree(ROOT / "parameters", folder / "parameters")
-    (config / "default_setting_overrides.json").write_text(json.dumps(_QUIET))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -171,11 +176,11 @@ class Watched:
         self.menu("Run", "Run All Cells")
 
     def restart_and_run_all(self) -> None:
-        """A fresh kernel, then everything; returns once the old outputs are gone."""
+        """A fresh kernel, then everything; how it ended before counts no more."""
+        self.page.evaluate("document.querySelectorAll('.head').forEach((head) => { head.dataset.old = 'yes'; })")
         self.menu("Kernel", "Restart Kernel and Run All Cells…")
         self.page.locator(".jp-Dialog").locator(".jp-mod-accept").click()
         self.page.locator(".jp-Dialog").wait_for(state="detached")
-        expect(self.page.locator(".jp-CodeCell").last.locator(".jp-OutputArea-output")).to_have_count(0)
 
     def theme(self, name: str) -> None:
         """Choose a theme as people do; JupyterLab remembers the last one."""
@@ -186,9 +191,24 @@ class Watched:
         self.page.locator(".lm-Menu-itemLabel").get_by_text(name, exact=True).click()
         self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
 
+    def kept(self, notebook: str) -> None:
+        """Wait until the notebook's file holds what its cells showed."""
+        self.page.wait_for_function(KEPT, arg=[notebook, self.lab.token])
+
+    def reach(self, what: str) -> Locator:
+        """Scroll through the notebook until something stands on the page, as a person does."""
+        found, outer = self.page.locator(what), self.page.locator(".jp-WindowedPanel-outer:visible").first
+        far, high = 0, 1
+        while not found.count():
+            assert far <= high, f"{what} is nowhere in the notebook"
+            high = outer.evaluate(STEP, far)
+            far += 500
+        found.first.scroll_into_view_if_needed()
+        return found
+
     def done(self) -> None:
         """Wait until every cell has run; an error in one of them is shown."""
-        self.page.wait_for_function(ENDED, arg=ERROR)
+        self.page.wait_for_function(ENDED, arg=[ERROR, WAITING])
         assert self.page.locator(ERROR).all_inner_texts() == []
 
 

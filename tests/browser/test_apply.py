@@ -1,4 +1,4 @@
-"""Apply in a real JupyterLab: progress, a clean stop, a kernel that dies, and going on."""
+"""Apply in a real JupyterLab: progress, a tab that is closed and comes back, a clean stop, a kernel that dies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
 from tests.browser.lab import ERROR, Watched
 from tests.running import FULL_NUMBER, ROOT
@@ -19,56 +19,67 @@ def settled(run: Path) -> int:
         return int(journal.execute("select count(*) from outcomes").fetchone()[0])
 
 
-def picture(watched: Watched, first: Locator, last: Locator, path: Path) -> None:
-    """The cells from the one that shows `first` to the one that shows `last`."""
-    boxes = [watched.page.locator(".jp-Cell", has=node).bounding_box() for node in (first, last)]
-    top, bottom = boxes
-    assert top
-    assert bottom
-    height = bottom["y"] + bottom["height"] - top["y"]
-    watched.page.screenshot(path=str(path), clip=top | {"height": height})
-
-
-def test_progress_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path) -> None:
-    tenant, page = watched.lab.tenant, watched.page
+def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path) -> None:
+    tenant = watched.lab.tenant
     code, said, run = tenant.run("preview", "-f", str(ROOT / "parameters" / "onboarding.yaml"), "-p", "approve", "all")
     assert code == 0, said
     assert run
     tenant.knob("log", "DELETE")
-    tenant.knob("weather", "PUT", {"latency": 0.6})
-    watched.open(watched.lab.notebook("3_apply", mode="apply"))
+    tenant.knob("weather", "PUT", {"latency": 4.0})
+    notebook = watched.lab.notebook("3_apply", mode="apply")
+    watched.open(notebook)
     watched.run_all()
+    moving = watched.page.locator(".head .note", has_text=MOVING)
+    moving.wait_for()  # it came into view, however far down Run All went
+    watched.page.locator(".jp-Cell", has=moving).screenshot(path=str(images / "apply.png"))
+    watched.kept(notebook)
 
-    moving = page.locator(".ao .note", has_text=MOVING)
-    moving.first.wait_for()
-    stop = page.locator(".jupyter-button", has_text="Stop")
-    stop.scroll_into_view_if_needed()
-    picture(watched, stop, moving.first, images / "apply.png")
-    stop.click()
-    expect(page.get_by_text("stopping: what is in flight is settled first")).to_be_visible()
+    # the tab is closed in the middle; another finds the apply, and stops it
+    watched.page.close()
+    watched.page = page = watched.page.context.new_page()
+    watched.__post_init__()
+    page.goto(f"{watched.lab.url}/lab/tree/{notebook}?token={watched.lab.token}&reset")
+    head = page.locator(".head")
+    head.locator(".note", has_text=MOVING).wait_for()
+    page.locator(".ao-stop").click()
+    tenant.knob("weather", "PUT", {"latency": 0.9})
+    expect(head).to_contain_text("stopping: what is in flight is settled first")
     watched.done()
-    expect(page.get_by_text("stopped (asked to stop)").first).to_be_visible()
+    expect(head).to_contain_text("stopped (asked to stop)")
+    expect(head).not_to_contain_text("stopping")
+    expect(head).to_contain_text("Contoso")
+    expect(head).to_contain_text("118 changes, by ")
+    assert page.locator(".ao-stop:visible").count() == 0
     first = settled(run)
     assert 0 < first < 118
     assert len(tenant.writes()) == first
 
+    tenant.knob("weather", "PUT", {"latency": 2.0})
     watched.restart_and_run_all()
-    expect(page.locator(".jp-Notebook")).to_contain_text(f"{first:,} changes settled")
-    moving.first.wait_for()
+    head.locator(".note", has_text=MOVING).wait_for()
+    watched.reach(f"text=/{first:,} changes settled/")
     watched.restart_and_run_all()
     tenant.knob("weather", "PUT", {"latency": 0.0})
-    expect(page.locator(".jp-Notebook")).to_contain_text("goes on with")
     watched.done()
-    expect(page.get_by_text(re.compile(r"^1\d\d applied")).first).to_be_visible()
+    expect(head).to_contain_text(re.compile(r"1\d\d applied"))
     assert settled(run) == 118
     assert len(tenant.writes()) == 118
     assert not FULL_NUMBER.search(page.locator(".jp-Notebook").inner_text())
 
+    # run once more after the end: it says so, and lets go
+    watched.restart_and_run_all()
+    watched.done()
+    expect(head.locator(".box").first).to_contain_text("was already applied")
+    assert len(tenant.writes()) == 118
+    assert {"3_apply.html", "3_apply.ipynb", "index.html"} <= {path.name for path in run.iterdir()}
 
-def test_what_goes_wrong_is_said_in_two_boxes_and_never_as_a_traceback(watched: Watched) -> None:
+
+def test_what_goes_wrong_is_said_in_two_boxes_at_the_head_and_never_as_a_traceback(watched: Watched) -> None:
     watched.open(watched.lab.notebook("3_apply"))
     watched.run_all()
-    boxes = watched.page.locator(".jp-OutputArea .ao .box")
+    watched.done()
+    boxes = watched.page.locator(".head .box")
+    expect(boxes.first).to_be_in_viewport()
     expect(boxes.first).to_contain_text("holds plan.json")
     expect(boxes.nth(1)).to_contain_text("run the notebook before this one first")
     expect(watched.page.locator(".jp-Notebook")).not_to_contain_text("Traceback")

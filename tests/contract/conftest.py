@@ -1,6 +1,7 @@
 """Three doors to a demo tenant: in process, over HTTPS as an end user meets it, through msgraph-sdk's own default."""
 
 import ssl
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import httpx
@@ -110,21 +111,26 @@ def sdk_door(tmp_path_factory) -> Door:
 
 
 @pytest.fixture(params=["inside", *(pytest.param(way, marks=pytest.mark.slow) for way in ("https", "sdk"))])
-def door(request) -> Door:
+def door(request) -> Iterator[Door]:
     """Every way in; while writing, the one in process."""
-    return _anew(request.getfixturevalue(f"{request.param}_door"))
+    yield from _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
 @pytest.fixture(params=["inside", pytest.param("sdk", marks=pytest.mark.slow)])
-def inside(request) -> Door:
+def inside(request) -> Iterator[Door]:
     """The doors in process, for what does not depend on the way in."""
-    return _anew(request.getfixturevalue(f"{request.param}_door"))
+    yield from _anew(request.getfixturevalue(f"{request.param}_door"))
 
 
-def _anew(found: Door) -> Door:
-    """The first day again, in fair weather, with every assumption as it is by default."""
+def _anew(found: Door) -> Iterator[Door]:
+    """The first day again, in fair weather, with every assumption as it is by default; and nothing of it is left."""
     assert found.call("POST", "/_demo/reset").status_code == 200
+    _by_default(found)
+    yield found
+    _by_default(found)
+
+
+def _by_default(found: Door) -> None:
     defaults = {a["name"]: a["default"] for a in found.call("GET", "/_demo/assumptions").json()["assumptions"]}
     found.assume(**defaults)
     assert found.call("PUT", "/_demo/weather", json=asdict(Settings())).status_code == 200
-    return found

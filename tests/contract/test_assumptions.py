@@ -11,6 +11,7 @@ DETAILS = "/reports/authenticationMethods/userRegistrationDetails"
 POLICY = "/policies/authenticationMethodsPolicy"
 CAMPAIGN = "authenticationMethodsRegistrationCampaign"
 PASSKEY = [{"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": "fido2"}]
+OPTED = {"passkeyDynamicMigration": False}
 TAKEN = "+31 612340013"
 
 # Seen without HTTP, where time can be turned.
@@ -122,6 +123,13 @@ def campaign(door, **part):
     return door.call("PATCH", POLICY, json=body).status_code
 
 
+def opt_out_read(door):
+    """What beta shows of the opt-out, asked for by name and with all of the policy."""
+    beta = f"{door.root}/beta{POLICY}"
+    answers = [door.call("GET", beta + more) for more in ("?$select=optOutSettings", "")]
+    return [a.json().get("optOutSettings", "none") if a.status_code == 200 else a.status_code for a in answers]
+
+
 def masked(door):
     weather(door, masked=True)
     return door.phones("Ben Mobile")["mobile"]
@@ -144,6 +152,18 @@ def batch_without_body(door):
     return door.batch({"id": "1", "method": "POST", "url": url}).status_code
 
 
+def pass_for_ada(door, **policy):
+    kind = "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration"
+    where = f"{POLICY}/authenticationMethodConfigurations/TemporaryAccessPass"
+    door.call("PATCH", where, json={"@odata.type": kind, **policy})
+    asked = {"isUsableOnce": False}
+    return door.call("POST", authentication(door, "Ada Empty", "temporaryAccessPassMethods"), json=asked).status_code
+
+
+def pass_outside(door):
+    return pass_for_ada(door, excludeTargets=[{"id": door.user("Ada Empty"), "targetType": "user"}])
+
+
 def status(path):
     return lambda door: door.call("GET", path).status_code
 
@@ -154,6 +174,9 @@ def plain_counts(door):
 
 # What is looked at, and what is seen with each value.
 SEEN = {
+    "pass_outside_policy": (pass_outside, {"given": 201, "refused": 400}),
+    "pass_policy_off": (lambda d: pass_for_ada(d, state="disabled"), {"refused": 400, "given": 201}),
+    "pass_once_by_policy": (lambda d: pass_for_ada(d, isUsableOnce=True), {"made": 201, "refused": 400}),
     "sms_taken_text": (
         lambda d: add(d, "Milo Wants", TAKEN).json()["error"]["message"],
         {"The phone number is already in use for SMS sign-in.": "The phone number is already in use for SMS sign-in."}
@@ -203,6 +226,11 @@ SEEN = {
     "campaign_enforce": (
         lambda d: campaign(d, enforceRegistrationAfterAllowedSnoozes=True),
         {"refused": 400, "accepted": 200},
+    ),
+    "opt_out_read": (
+        opt_out_read,
+        {"selected": [OPTED, "none"], "shown": [OPTED, OPTED], "absent": ["none", "none"]}
+        | {"null": [None, None], "refused": [400, "none"]},
     ),
     "qr_code_pin_in_v1": (
         lambda d: d.call("GET", authentication(d, "Ada Empty", "qrCodePinMethod")).status_code,

@@ -96,6 +96,59 @@ def test_a_pass_begins_ends_and_follows_the_policy(inside_door, world) -> None:
         inside_door.call("DELETE", where, token)
 
 
+POLICY = "/policies/authenticationMethodsPolicy/authenticationMethodConfigurations/TemporaryAccessPass"
+
+
+def pass_policy(door, **part) -> None:
+    kind = "#microsoft.graph.temporaryAccessPassAuthenticationMethodConfiguration"
+    assert door.call("PATCH", POLICY, json={"@odata.type": kind, **part}).status_code == 204
+
+
+def used(door, user: str, code: str, **more) -> tuple[bool, str]:
+    told = door.call("POST", "/_demo/pass", json={"user": door.user(user), "code": code, **more}).json()
+    return told["accepted"], told["reason"]
+
+
+def test_a_one_time_pass_serves_once_and_what_it_registered_stays(door) -> None:
+    passes = f"/users/{door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
+    made = door.call("POST", passes, json={"isUsableOnce": True}).json()
+    assert used(door, "Ada Empty", "another") == (False, "WrongCode")
+    assert used(door, "Ada Empty", made["temporaryAccessPass"], register="fido2") == (True, "EnabledByPolicy")
+    assert used(door, "Ada Empty", made["temporaryAccessPass"]) == (False, "OneTimeUsed")
+    (kept,) = door.call("GET", passes).json()["value"]
+    assert (kept["id"], kept["isUsable"], kept["methodUsabilityReason"]) == (made["id"], False, "OneTimeUsed")
+    assert door.call("DELETE", f"{passes}/{made['id']}").status_code == 204
+    assert "fido2AuthenticationMethod" in methods(door, "Ada Empty")
+
+
+def test_whom_the_pass_policy_leaves_out_cannot_use_a_pass(door) -> None:
+    passes = f"/users/{door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
+    pass_policy(door, excludeTargets=[{"id": door.user("Ada Empty"), "targetType": "user"}])
+    made = door.call("POST", passes, json={}).json()
+    assert (made["isUsable"], made["methodUsabilityReason"]) == (False, "DisabledByPolicy")
+    assert used(door, "Ada Empty", made["temporaryAccessPass"]) == (False, "DisabledByPolicy")
+
+
+def test_an_external_guest_is_given_no_pass(door) -> None:
+    guests = door.call("GET", "/users?$filter=userType eq 'Guest'&$top=999").json()["value"]
+    outside = next(g["id"] for g in guests if "#EXT#" in g["userPrincipalName"])
+    refused = door.call("POST", f"/users/{outside}/authentication/temporaryAccessPassMethods", json={})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "badRequest")
+    assert "external guest" in refused.json()["error"]["message"]
+
+
+def test_who_is_at_risk_is_listed_where_the_tenant_has_p2(door) -> None:
+    risky = "/identityProtection/riskyUsers"
+    body = {"risk": {"ada.empty@contoso.example": "atRisk", "ben.mobile@contoso.example": "remediated"}}
+    assert door.call("POST", "/_demo/staff", json=body).status_code == 200
+    assert len(door.call("GET", risky).json()["value"]) == 2
+    asked = "riskState eq 'atRisk' or riskState eq 'confirmedCompromised'"
+    (one,) = door.call("GET", f"{risky}?$filter={asked}&$select=id").json()["value"]
+    assert one == {"id": door.user("Ada Empty")}
+    door.call("PUT", "/_demo/assumptions", json={"tenant_licence": "p1"})
+    assert door.call("GET", risky).status_code == 403
+
+
 def test_every_collection_has_its_narrower_permission(inside_door, world) -> None:
     from authops.demo.login.permissions import of_family
     from authops.demo.methods.kinds import KINDS

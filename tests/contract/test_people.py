@@ -4,7 +4,9 @@ import csv
 
 import phonenumbers
 
+from authops.demo.wire.build import build
 from authops.demo.world import people, sample
+from tests.homes import furnished
 
 
 def test_same_seed_same_people():
@@ -26,3 +28,10 @@ def test_sample_shape(tmp_path):
     assert tuple(rows[0]) == sample.HEADER
     assert 190 <= len(rows) <= 210
     assert any(row["ForcedUpdate"] == "maybe" for row in rows)
+
+
+def test_two_tenants_of_one_seed_are_two_and_each_stays_itself(tmp_path):
+    first, second = (build(furnished(tmp_path / name), users=5).tenant for name in "ab")
+    assert first.meta["tenant_id"] != second.meta["tenant_id"]
+    assert sorted(first.users) == sorted(second.users)
+    assert build(tmp_path / "a").tenant.meta["tenant_id"] == first.meta["tenant_id"]

@@ -16,6 +16,7 @@ PERMISSIONS = [
     "User.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "AuditLog.Read.All", "Policy.Read.All",
     "Policy.ReadWrite.AuthenticationMethod", "Group.Read.All", "RoleManagement.Read.Directory", "Domain.Read.All",
     "LicenseAssignment.Read.All", "Directory.ReadWrite.All", "Organization.Read.All",
+    "IdentityRiskyUser.Read.All",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from authops.__main__ import main
 from authops.audit import coverage, exposure_trend, quality, retirement, trend
-from authops.campaign import registration
+from authops.campaign import rules
 from authops.demo.directory.groups import Groups
 from authops.demo.faults import weather
 from authops.demo.methods.policy import Policies
@@ -26,7 +26,7 @@ from authops.methods import kinds
 from authops.methods.kind import FAMILIES
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
-from authops.source import wanted
+from authops.source import passes, wanted
 from authops.words import frames
 from authops.words.retirement import COHORTS
 
@@ -68,8 +68,9 @@ def table(heading: str) -> set[str]:
         ("Exit codes", {str(code) for code in outcome.EXIT_CODES}),
         ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(wanted.RULES)),
+        ("Problem rules of passes", set(passes.RULES)),
         ("Standings", set(coverage.STANDINGS)),
-        ("Who a campaign asks", set(registration.REASONS)),
+        ("Who a campaign asks", set(rules.REASONS)),
         ("Statuses of the retirement", set(retirement.STATUSES)),
         ("Cohorts of the retirement", set(COHORTS)),
         ("Next steps", set(retirement.STEPS)),

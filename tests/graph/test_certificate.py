@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -58,6 +59,12 @@ def pfx(key: Any, leaf: Any, password: str = "", more: Any = None) -> bytes:
     return pkcs12.serialize_key_and_certificates(b"app", key, leaf, more, kept)
 
 
+def as_older_systems_write(key: Any, leaf: Any, password: str) -> bytes:
+    form = PrivateFormat.PKCS12.encryption_builder().key_cert_algorithm(pkcs12.PBES.PBESv1SHA1And3KeyTripleDESCBC)
+    kept = form.hmac_hash(hashes.SHA1()).build(password.encode())
+    return pkcs12.serialize_key_and_certificates(b"app", key, leaf, None, kept)
+
+
 def kept(tmp_path: Path, data: bytes) -> str:
     path = tmp_path / "app.pem"
     path.write_bytes(data)
@@ -78,6 +85,9 @@ GOOD: dict[str, tuple[bytes, str | None]] = {
     "mark of UTF-8": (b"\xef\xbb\xbf" + pem(KEY, LEAF), None),
     "bag attributes": (b"Bag Attributes\n    friendlyName: app\n" + pem(KEY) + b"Bag Attributes\n" + pem(LEAF), None),
     "PFX": (pfx(KEY, LEAF, PASSWORD), PASSWORD),
+    "PFX of older systems": (as_older_systems_write(KEY, LEAF, PASSWORD), PASSWORD),
+    "PFX, password of another script": (pfx(KEY, LEAF, "pässwörd–密"), "pässwörd–密"),
+    "one line": (pem(KEY, LEAF).replace(b"\n", b" "), None),
     "PFX without password": (pfx(KEY, LEAF), None),
     "PFX, authority in it": (pfx(KEY, LEAF, PASSWORD, [AUTHORITY]), PASSWORD),
     "renewed with the same key": (pem(KEY, made(KEY, days=-1, since=-9), LEAF), None),
@@ -92,6 +102,7 @@ BAD: dict[str, tuple[bytes, str | None, str]] = {
     "encrypted, wrong password": (pem(KEY, LEAF, password=PASSWORD), "guess", "password is wrong or missing"),
     "PFX, wrong password": (pfx(KEY, LEAF, PASSWORD), "guess", "password is wrong or missing"),
     "PFX, no password": (pfx(KEY, LEAF, PASSWORD), None, "password is wrong or missing"),
+    "PFX as text": (base64.b64encode(pfx(KEY, LEAF)), None, "neither PEM nor PFX"),
     "EC": (pem(e := ec.generate_private_key(ec.SECP256R1()), made(e)), None, r"not RSA \(EC\)"),
     "Ed25519": (pem(d := ed25519.Ed25519PrivateKey.generate(), made(d)), None, r"not RSA \(Ed25519\)"),
     "damaged key": (pem(KEY, LEAF).replace(b"MII", b"MIX", 1), None, "damaged private key"),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socketserver
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -121,3 +125,37 @@ def test_a_proxy_that_is_down_is_named(tenant: Threaded, monkeypatch: pytest.Mon
     with pytest.raises(SignInError) as raised:
         connection.server_time(known)
     assert "HTTPS_PROXY" in raised.value.remedy
+
+
+class Counting(socketserver.BaseRequestHandler):
+    """Takes a connection, says one thing and hangs up."""
+
+    server: Any
+
+    def handle(self) -> None:
+        self.server.met += 1
+        self.request.recv(4096)
+        self.request.sendall(self.server.says)
+
+
+@pytest.mark.parametrize("way", ["a proxy that refuses", "a certificate nobody vouches for"])
+def test_what_cannot_succeed_is_not_tried_again(tenant: Threaded, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """azure-core tried each of these three times more, five to seven seconds."""
+    known = connection.load(str(tenant.home / "connection.yaml"))
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Counting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.met, server.says = 0, b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+        here = f"127.0.0.1:{server.server_address[1]}"
+        if way == "a proxy that refuses":
+            known, words = replace(known, authority_url="https://login.test"), "HTTPS_PROXY"
+            monkeypatch.setenv("HTTPS_PROXY", f"http://{here}")
+        else:
+            known, words = replace(known, ca_bundle=""), "ca_bundle"
+        began = time.monotonic()
+        with pytest.raises(SignInError) as raised:
+            connection.sign_in(known)
+        took = time.monotonic() - began
+        server.shutdown()
+    assert words in raised.value.remedy
+    assert server.met == (way == "a proxy that refuses")
+    assert took < 4.8  # what the pauses between its tries alone took

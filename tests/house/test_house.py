@@ -23,7 +23,7 @@ ARROWS: dict[str, set[str]] = {
     "tenant": {"words", "phone", "graph", "methods"},
     "plan": {"words", "phone", "methods"},
     "source": {"words", "phone", "graph", "methods", "tenant", "plan"},
-    "apply": {"words", "phone", "graph", "methods", "tenant"},
+    "apply": {"words", "phone", "graph", "methods", "tenant", "handover"},
     "audit": {"words", "phone", "graph", "methods", "tenant", "source"},
     "campaign": {"words", "graph", "methods", "tenant"},
     "handover": {"words"},

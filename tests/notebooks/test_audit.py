@@ -127,7 +127,7 @@ def campaign(tenant: Tenant) -> dict[str, Any]:
 
 
 def test_a_campaign_is_previewed_applied_by_its_seal_and_taken_back(tenant: Tenant) -> None:
-    change = ["campaign", "-p", "state", "enabled", "-p", "exclude", "group: Break glass"]
+    change = ["campaign", "-p", "state", "enabled", "-p", "exclude", "group: Break glass", "-p", "opt_out", "on"]
     tenant.knob("log", "DELETE")
     code, said, dry = tenant.run(*change)
     assert code == 0, said
@@ -144,16 +144,20 @@ def test_a_campaign_is_previewed_applied_by_its_seal_and_taken_back(tenant: Tena
     code, said, applied = tenant.run(*change, "-p", "mode", "apply", "-p", "seal", seal)
     assert code == 0, said
     assert applied
-    assert tenant.writes() == ["PATCH"]
+    assert tenant.writes() == ["PATCH"] * 2
     counts = outcome(applied, "campaign")["counts"]
-    assert counts["newly_asked"] == counts["asked_then"] - counts["asked_now"] > 0
+    assert counts["newly_asked"] > 0
+    assert counts["newly_asked"] - counts["no_longer_asked"] == counts["asked_then"] - counts["asked_now"]
+    page = (applied / "6_campaign.html").read_text("utf-8")
+    assert "The tenant opted out of the passkey migration" in page
+    assert "Never asked for a passkey: guests" in page
     back = ["campaign", "-p", "restore", applied.name]
     _, said, dry = tenant.run(*back)
     assert dry, said
     seal = json.loads((dry / "campaign.json").read_text())["seal"]
     code, said, _ = tenant.run(*back, "-p", "mode", "apply", "-p", "seal", seal)
     assert code == 0, said
-    assert tenant.writes() == ["PATCH", "PATCH"]
+    assert tenant.writes() == ["PATCH"] * 4
     assert campaign(tenant)["status"] == "nothing to do"
 
 

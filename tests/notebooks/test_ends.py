@@ -109,12 +109,12 @@ except KeyboardInterrupt:
 
 
 def test_what_was_asked_for_and_never_begun_is_no_success(tmp_path: Path) -> None:
-    """Somebody asks to stop when the audit has just ended well, and verify was asked for as well."""
-    ended = Project.at(tmp_path, after=STOPS_ITS_RUNNER).run("verify")
+    """Somebody asks to stop when the audit has just ended well, and a campaign was asked for as well."""
+    ended = Project.at(tmp_path, after=STOPS_ITS_RUNNER).run("campaign")
     assert ended.code == 1, ended.said
     assert ended.told_truly()
     assert ended.audit["status"] == "done"
-    assert ended.outcome["runbooks"]["verify"]["headline"] == "not begun: stopped by SIGTERM"
+    assert ended.outcome["runbooks"]["campaign"]["headline"] == "not begun: stopped by SIGTERM"
 
 
 def test_a_runner_that_is_killed_leaves_word_that_it_did_not_finish(tmp_path: Path) -> None:

@@ -58,6 +58,9 @@ def test_no_number_leaves_but_in_the_file_for_preview_and_preview_takes_the_file
     texts = [p for p in folder.iterdir() if p.suffix in (".html", ".ipynb", ".jsonl", ".json", ".csv")]
     assert {p.name for p in texts if FULL_NUMBER.search(p.read_text("utf-8"))} <= {SOURCE}
     assert len(pd.read_csv(folder / "retirement-costs.csv")) > 3
+    page = (folder / "7_retirement.html").read_text("utf-8")
+    assert "the tenant&#x27;s opt-out: off" in page or "the tenant's opt-out: off" in page
+    assert "did not opt out of the passkey migration" in page
     for name, action in (("phones-that-may-go.csv", "remove"), (SOURCE, "add")):
         code, said, planned = tenant.run(
             "preview", "-p", "source", str(folder / name), "-p", "default_region", "NL", "-p", "max_removals", "500"
@@ -65,7 +68,16 @@ def test_no_number_leaves_but_in_the_file_for_preview_and_preview_takes_the_file
         assert code == 0, said
         assert planned
         plan = pd.read_parquet(planned / "plan.parquet")
-        assert set(plan.loc[plan["action"].isin(("add", "update", "remove")), "action"]) == {action}
+        writes = plan[plan["action"].isin(("add", "update", "remove"))]
+        assert set(writes["action"]) == {action}
+        asked = pd.read_csv(folder / name, keep_default_na=False, dtype=str)
+        assert set(writes["user_principal_name"]) <= set(asked["UPN"])
+        held = set(plan.loc[plan["action"].isin(("blocked", "keep")), "user_principal_name"])
+        assert set(asked["UPN"]) == set(writes["user_principal_name"]) | held, "nobody is lost on the way"
+        if action == "add":
+            wanted = asked.set_index("UPN")["Email"]
+            addresses = writes[writes["method"] == "email"].set_index("user_principal_name")["after"]
+            assert addresses.to_dict() == wanted[addresses.index].to_dict()
 
 
 @pytest.mark.parametrize(
@@ -96,4 +108,6 @@ def test_it_does_with_what_it_may_read_and_says_what_is_not_known(tmp_path: Path
     people = pd.read_csv(folder / "retirement-people.csv", keep_default_na=False)
     assert set(people["in_sms"]) == {"unknown"}
     assert set(people["campaign"]) == {"unknown"}
-    assert "methods policy" in (folder / "7_retirement.html").read_text("utf-8")
+    page = (folder / "7_retirement.html").read_text("utf-8")
+    assert "methods policy" in page
+    assert "What the registration campaign will do is not known" in page

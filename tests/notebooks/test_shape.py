@@ -11,6 +11,7 @@ import nbformat
 import papermill
 import pytest
 import yaml
+from nbclient import NotebookClient
 
 from authops.run import runbook
 
@@ -64,6 +65,29 @@ def test_parameters_are_what_papermill_and_the_yaml_file_say(name: str) -> None:
     assert set(papermill.inspect_notebook(str(path))) == set(assigned)
     assert set(yaml.safe_load((ROOT / "parameters" / f"{name}.yaml").read_text())) == set(assigned)
     assert set(runbook.declared(name)) == set(assigned)
+
+
+@pytest.mark.parametrize("name", list(runbook.RUNBOOKS))
+def test_no_later_cell_gives_a_parameter_another_value(name: str) -> None:
+    """What is looked at when a run is opened, also by a cell that is run again, is what a person wrote."""
+    path = ROOT / "notebooks" / runbook.RUNBOOKS[name]
+    later = [c.source for c in cells(path) if "parameters" not in c.metadata.get("tags", [])]
+    nodes = [node for source in later for node in ast.walk(ast.parse(source))]
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    assert stored & set(runbook.declared(name)) == set()
+
+
+def test_a_wrong_word_in_a_notebook_that_is_run_by_hand_is_told_before_a_run_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path / "runs"))
+    monkeypatch.delenv("AUTHOPS_HEADLESS", raising=False)
+    book = nbformat.read(ROOT / "notebooks" / runbook.RUNBOOKS["preview"], as_version=4)
+    code = [c for c in book.cells if c.cell_type == "code"][:3]
+    code[1].source = code[1].source.replace('on_retiring: str = "note"', 'on_retiring: str = "stop"')
+    done = NotebookClient(nbformat.v4.new_notebook(cells=code), kernel_name="python3", allow_errors=True).execute()
+    assert "on_retiring must be one of note, hold, allow" in str(done.cells[2].outputs)
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -129,6 +129,17 @@ def test_limits_name_all_that_a_plan_breaks_and_keep_those_of_the_plan() -> None
     assert none.broken(TWO, Seen(held(), {}), None, None).empty
 
 
+@pytest.mark.parametrize(("then", "said"), [(100, "allowed 100"), (None, "allowed any number"), (1, "")])
+def test_a_limit_that_was_another_at_the_preview_is_told_with_it(then: int | None, said: str) -> None:
+    """A preview by hand allows a hundred removals, an apply on schedule none."""
+    limits = guards.Limits(max_changes=None, max_removals=1, max_share=None, min_certificate_days=None)
+    rules = {"rules": {"max_removals": then, "max_changes": 5, "protect": {}}}
+    made = plan.Plan(pd.concat([TWO.changes, planned(change("d", action="remove")).changes]), TWO.problems, rules)
+    (message,) = limits.broken(made, Seen(held(), {}), 100, None)["message"]
+    assert message.startswith("2 removals in the whole plan, 1 allowed")
+    assert message.endswith(f"; the preview {said}") if said else "preview" not in message
+
+
 def test_whom_a_guard_holds_since_the_preview_is_said_by_name_and_why() -> None:
     reasons = held(*((f"u{n}", "", "administrator") for n in range(7)))
     (message,) = guards.breaches(MANY, held=reasons)["message"]

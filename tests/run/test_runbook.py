@@ -42,6 +42,13 @@ def test_what_is_not_declared_or_does_not_fit_is_refused(pair: tuple[str, str], 
         runbook.effective(["preview"], [], [pair])
 
 
+@pytest.mark.parametrize("written", ["[country: NO]", '["country: NO"]', "{country: NO}"])
+def test_a_list_where_one_text_is_wanted_is_refused(tmp_path: Path, written: str) -> None:
+    (tmp_path / "mine.yaml").write_text(f"scope: {written}\n")
+    with pytest.raises(ParameterError, match="scope must be str, not"):
+        runbook.effective(["audit"], [tmp_path / "mine.yaml"])
+
+
 def test_null_must_be_written_to_lift_a_limit() -> None:
     assert runbook.effective(["preview"], [], [("max_changes", "null")])["preview"]["max_changes"] is None
 
@@ -124,6 +131,12 @@ def test_numbers_and_secrets_are_refused_wherever_they_stand_and_never_repeated(
     assert not any(part in str(refused.value) for part in (value, value[-9:], "hunter2"))
 
 
+@pytest.mark.parametrize(("name", "value"), [("password_env", "hunter2"), ("password", "DESK_PASSWORD"), ("token", "")])
+def test_a_password_is_refused_and_the_name_of_a_variable_is_none(name: str, value: str) -> None:
+    assert "looks like a secret" in runbook.forbidden(name, value)
+    assert runbook.forbidden("password_env", "DESK_PASSWORD") == runbook.forbidden("password_env", "") == ""
+
+
 def test_a_number_that_yaml_made_an_integer_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("max_changes: +31612345678\n")
     with pytest.raises(ParameterError, match="max_changes looks like a phone number"):
@@ -193,3 +206,34 @@ def test_a_resume_without_knowing_what_it_was_given_is_refused(tmp_path: Path, t
     (tmp_path / "parameters.json").write_text(text)
     with pytest.raises(ParameterError, match="is not known"):
         outcome.given(tmp_path, ["apply"])
+
+
+def of_cell(name: str, **changed: object) -> dict[str, object]:
+    """What the cells of a notebook have named once its parameters stand there, and more that they named."""
+    return {p.name: p.default for p in runbook.declared(name).values()} | {"plan": object(), "run_dir": "x"} | changed
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("preview", {"on_retiring": "stop"}, "on_retiring must be one of note, hold, allow"),
+        ("preview", {"max_share": float("nan")}, "max_share"),
+        ("preview", {"protect_users": "anna@contoso.example"}, r"protect_users must be list\[str\], not str"),
+        ("apply", {"mode": "write"}, "mode must be one of"),
+        ("apply", {"max_removals": "0"}, "max_removals must be"),
+        ("undo", {"users": ["+31 612345678"]}, "looks like a phone number"),
+        ("retirement", {"sign_in_days": True}, "sign_in_days must be int"),
+    ],
+)
+def test_what_a_person_wrote_into_the_cell_of_parameters_is_looked_at_before_anything_is_read(
+    name: str, changed: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ParameterError, match=said) as refused:
+        runbook.refuse_wrong(name, of_cell(name, **changed))
+    assert "nothing was read" in refused.value.remedy
+
+
+@pytest.mark.parametrize("name", list(runbook.RUNBOOKS))
+def test_the_cells_as_they_are_committed_and_another_notebooks_are_fine(name: str) -> None:
+    runbook.refuse_wrong(name, of_cell(name))
+    runbook.refuse_wrong(name, {"run": object(), "users": 7})

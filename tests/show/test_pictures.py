@@ -1,11 +1,12 @@
 """What an analyst looks at: charts that say their figures, texts that stay texts, widgets that pick whom they say."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from authops.audit import quality, trend
+from authops.audit import coverage, quality, trend
 from authops.audit.coverage import STANDINGS
 from authops.show import charts, explore, pictures
 from authops.words.frames import COVERAGE, DETAILS, DIFFERENCES, NUDGES, empty, frame
@@ -153,6 +154,34 @@ def test_drilling_down_picks_whom_it_says(covered: pd.DataFrame) -> None:
     assert "user7@x.org" in it._list.value
     it.dimension.value = "country"
     assert (it.value.value, it.value.options) == (explore.EVERYBODY, (explore.EVERYBODY, "(not set)"))
+
+
+def test_drilling_down_says_what_it_shows_worst_first_and_writes_just_that(
+    covered: pd.DataFrame, tmp_path: Path
+) -> None:
+    it = explore.DrillDown(covered, folder=tmp_path)
+    worst = {standing: place for place, standing in enumerate(explore.DrillDown.lens.worst)}
+    places = [worst[standing] for standing in it.chosen["standing"]]
+    assert places == sorted(places)
+    counted = coverage.by(covered, "department").set_index("value")
+    weak = counted[list(coverage.WEAK)].sum(axis=1) / counted["users"]
+    shown = [weak[row] for row in re.findall(r'data-row="(Department [^"]+)"', it._chart.html)]
+    assert shown == sorted(shown, reverse=True)
+    it.value.value = "Department 1"
+    assert ">Department 1<" in it._chart.html
+    assert ">everybody<" not in it._chart.html
+    assert "department Department 1" in it._list.value
+    it.cross.value = "admin"
+    assert "Coverage by admin" in it._chart.html
+    it.cross.value = "nothing else"
+    it._chart.set_trait("pick", "app or key")
+    it._chart.set_trait("row", "Department 1")
+    it._chart.clicked += 1
+    assert it.standing.value == "app or key"
+    it.export.click()
+    kept = pd.read_csv(tmp_path / "shown-standing.csv")
+    assert set(kept["user_id"]) == set(it.chosen["user_id"])
+    assert 0 < len(kept) < len(covered)
 
 
 def test_without_a_kernel_the_widget_is_the_picture_it_showed(covered: pd.DataFrame) -> None:

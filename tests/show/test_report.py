@@ -170,6 +170,13 @@ def test_progress_says_rate_and_time_left() -> None:
     assert str(report.progress(0, 0, started=5, now=5, label="people")) == "0 people"
 
 
+def test_progress_never_waits_for_nothing_and_once_ended_says_what_it_came_to() -> None:
+    assert "less than a second left" in str(report.progress(195, 197, started=0, now=3))
+    ended = str(report.progress(195, 197, started=0, now=3, label="people found", ended=True))
+    assert ended.startswith("195 of 197 people found")
+    assert ended.endswith("in 3 s")
+
+
 class Handle:
     """Stands in for IPython's display handle."""
 

@@ -365,3 +365,25 @@ def test_decisions_hold_for_exactly_the_same_changes() -> None:
         assert decision_file.subject(data.assign(**{column: data[column].where(data.index != 3, "z")})) != (
             decision_file.subject(data)
         )
+
+
+def from_file(folder: Path, path: str, count: int = 120) -> plan.Plan:
+    made = plan.Plan(changes(count), empty(PROBLEMS), {"tenant_id": "t", "source": {"path": path, "digest": path}})
+    return plan_file.save(made, folder, now=plan_file.utc_now())
+
+
+def test_who_was_excluded_from_a_file_is_excluded_when_it_is_previewed_again(tmp_path: Path) -> None:
+    first = folder_of(tmp_path, "20260102T000000Z-preview-1")
+    operator = opened(from_file(first, "a.csv"), first)
+    operator.does("decide", act="exclude", ranges=[[0, 2]], note="on leave")
+    operator.does("decide", act="approve", ranges=None)
+    operator.does("save")
+    module.memory.clear()
+    again = folder_of(tmp_path, "20260103T000000Z-preview-2")
+    later = opened(from_file(again, "a.csv", 119), again, by="bob")  # another plan, by somebody else
+    assert "2 that were excluded in 20260102T000000Z-preview-1 are excluded again" in later.notice
+    assert [row["state"] for row in later.seen["rows"][:3]] == ["excluded", "excluded", "open"]
+    assert later.seen["rows"][0]["note"] == "on leave"
+    module.memory.clear()
+    other = folder_of(tmp_path, "20260104T000000Z-preview-3")
+    assert "excluded" not in {row["state"] for row in opened(from_file(other, "b.csv", 118), other).seen["rows"]}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import re
 import string
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -19,12 +21,16 @@ from authops.source import wanted_file
 from authops.words.errors import SourceError
 from authops.words.redaction import mask
 from tests.mutations import files
+from tests.source import said
 
 REGIONS = ["", "NL", "DE", "US", "GB", "IT", "BR", "AR"]
 spelled = st.text(string.digits + "+ ()-./x", min_size=1, max_size=20)
 
 
 _FULL = re.compile(r"(?<![\w*])\+?\d(?:[ .\-/()\u00a0]{0,2}\d){6,}")
+_ADDRESS = re.compile(r"[\w.+-]+@[\w.-]+")
+# Style, pictures and tags: what a page shows is left.
+_MARKUP = re.compile(r"<style>.*?</style>|<style .*?</style>|<svg.*?</svg>|<[^<>]*>", re.DOTALL)
 _ADDRESSES = ("a@b.example", "kim@mail.example")
 
 
@@ -52,6 +58,8 @@ def accounted(path: Path, region: str) -> bool:
     except SourceError as refused:
         assert refused.message
         silent(str(refused), path)
+        for where, words in said.of_refusal(refused, path.parent).items():
+            tells_nothing(where, words, path)
         return False
     finally:
         log.removeHandler(heard)
@@ -66,16 +74,29 @@ def accounted(path: Path, region: str) -> bool:
     assert len(set(wrong)) == len(wrong)
     assert not planned & set(wrong)
     assert len(planned) + len(wrong) == got.facts["rows"]
+    for where, words in said.of(got, path.parent).items():
+        tells_nothing(where, words, path, [*got.people, *got.wanted["ticket"].unique()])
     each = 1 if "kind" in got.facts["columns"] or "PhoneType" in got.facts["columns"] else len(got.methods)
     assert (got.wanted.groupby("line").size() == each).all()
     return True
 
 
-def silent(said: str, path: Path) -> None:
-    said = said.replace(str(path), "").replace(str(path.resolve()), "")
-    assert not _FULL.search(said), said
-    assert not any(address in said for address in _ADDRESSES), said
-    assert "\x1b" not in said
+def tells_nothing(where: str, words: str, path: Path, named: Sequence[str] = ()) -> None:
+    """Page, console or notification hold no full number; an address only where it is a user name or a ticket."""
+    seen = html.unescape(_MARKUP.sub(" ", words)).replace(str(path), "")
+    for name in sorted(filter(None, named), key=len, reverse=True):
+        seen = seen.replace(name, "")
+    found = _FULL.search(_ADDRESS.sub("", seen))
+    assert not found, (where, found)
+    assert not any(address in seen for address in _ADDRESSES), where
+    assert "\x1b" not in words, where
+
+
+def silent(words: str, path: Path) -> None:
+    words = words.replace(str(path), "").replace(str(path.resolve()), "")
+    assert not _FULL.search(words), words
+    assert not any(address in words for address in _ADDRESSES), words
+    assert "\x1b" not in words
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -67,6 +67,20 @@ def test_numbers_are_read_in_each_persons_own_country(stage: Stage) -> None:
     assert got.facts["users whose profile says something"] == 3
 
 
+def test_a_profile_without_its_plus_is_read_right_or_a_problem(stage: Stage) -> None:
+    change = {
+        "ada@contoso.example": {"mobilePhone": "4915112345670", "usageLocation": "DE"},
+        "ben@contoso.example": {"mobilePhone": "46701234567", "businessPhones": ["468162420"], "usageLocation": "SE"},
+        "cleo@contoso.example": {"mobilePhone": "0151 12345671", "businessPhones": ["089 1234/089 5678"]},
+        "dirk@contoso.example": {"mobilePhone": "0151 12345672", "usageLocation": "DE"},
+    }
+    stage._ask("staff", "POST", {"change": change})
+    got = read(stage, "mobile from mobilePhone", "office from businessPhones", default_region="usageLocation")
+    assert said(got) == {("dirk", "mobile"): "+49 15112345672"}
+    rules = dict(zip([user.partition("@")[0] for user in got.problems["user"]], got.problems["rule"], strict=True))
+    assert rules == {"ada": "plus_lost", "ben": "plus_lost", "cleo": "not_a_number"}
+
+
 def test_whose_profile_says_nothing_is_judged_only_when_a_blank_removes(stage: Stage) -> None:
     assert "dirk@contoso.example" not in set(read(stage, default_region="NL").wanted["user"])
     removing = read(stage, default_region="NL", on_blank="remove")

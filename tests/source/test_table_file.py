@@ -241,6 +241,20 @@ def test_no_cell_of_rows_to_look_at_can_begin_a_formula_or_be_shortened(tmp_path
     assert list(kept.problems["value"]) == list(got.problems["value"])
 
 
+def test_why_a_row_is_there_stands_in_a_column_that_the_next_reading_ignores(tmp_path: Path) -> None:
+    rows = [HEADER, ["a@contoso.example", "+31612345678", "", "", "", ""], ["b@contoso.example", "x", "", "", "", ""]]
+    got = read(tmp_path, text(rows).encode())
+    picked = wanted_file.pick(tmp_path / "wanted.csv", {2: "mobile rejected: =not allowed"}, got.facts)
+    assert picked.splitlines()[0].startswith("Why,UPN,")
+    assert picked.splitlines()[1].startswith("mobile rejected: =not allowed,a@contoso.example")
+    again = read(tmp_path, picked.encode(), "failed.csv")
+    assert wanted(again) == wanted(got)
+    assert "Why" in str(again.facts["ignored_columns"])
+    once_more = wanted_file.pick(tmp_path / "failed.csv", {2: "unknown"}, again.facts)
+    assert once_more.splitlines()[0].count("Why") == 1
+    assert once_more.splitlines()[1].startswith("unknown,a@contoso.example")
+
+
 def test_rows_to_look_at_are_valid_input_even_with_a_zero_byte_in_them(tmp_path: Path) -> None:
     got = read(tmp_path, text([HEADER, ["a@contoso.example", "+31\x00612345678x1", "", "", "", ""]]).encode("utf-16"))
     picked = wanted_file.pick(tmp_path / "wanted.csv", {2}, got.facts)

@@ -172,3 +172,16 @@ def test_what_a_terminal_would_obey_is_shown_as_a_sign() -> None:
     assert "\x1b" not in console.harmless("a\x1b[31mb\x9bc") + mask_cell("a\x1b[31m")
     assert "\u202e" not in console.harmless("a\u202eb")
     assert console.harmless("äö\n\tü") == "äö\n\tü"
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("kim@contoso.example", "kim@contoso.example"),
+        ("o\u2019brien@contoso.example", "o\u2019brien@contoso.example"),
+        ("kim@contoso.example,+31 612345678,lee@mail.example", "k**@contoso.example,+31 ******678,l**@mail.example"),
+        ("Kim <kim@mail.example>", "Kim <k**@mail.example>"),
+    ],
+)
+def test_a_cell_that_holds_more_than_one_name_shows_no_address(cell: str, shown: str) -> None:
+    assert mask_cell(cell) == shown

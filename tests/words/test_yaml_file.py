@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,11 @@ def test_tenants_that_share_their_parameters_by_an_alias_are_read(tmp_path: Path
     path.write_text(f"tenants:\n  first: {{parameters: &p {{approve: all}}}}\n{named}", "utf-8")
     read = yaml_file.read(path, remedy="")
     assert (len(read["tenants"]), read["tenants"]["t299"]["parameters"]) == (301, {"approve": "all"})
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_parameter_on_the_command_line_is_no_bomb_either(bomb: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(AuthopsError, match=r"max_changes (holds|must be)"):
+        runbook.effective(["preview"], [], [("max_changes", BOMBS[bomb])])
+    assert time.monotonic() - began < 5

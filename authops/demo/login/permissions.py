@@ -11,6 +11,7 @@ DEFAULT = (
     "RoleManagement.Read.Directory",
     "LicenseAssignment.Read.All",
     "Policy.ReadWrite.AuthenticationMethod",
+    "IdentityRiskyUser.Read.All",
 )
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})
@@ -45,6 +46,7 @@ ASSIGNMENT_SCHEDULES = (ROLES - DIRECTORY) | {
     "RoleAssignmentSchedule.Read.Directory", "RoleAssignmentSchedule.ReadWrite.Directory",
 }  # fmt: skip
 METHODS_WRITE = _METHOD_WRITE
+RISK = frozenset({"IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"})
 
 
 def of_family(family: str) -> tuple[frozenset[str], frozenset[str]]:

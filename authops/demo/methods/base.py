@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from authops.demo.world.tenant import Method, User
 
 
-def rendered(call: Call, method: Method) -> dict[str, Any]:
+def rendered(call: Call, user: User, method: Method) -> dict[str, Any]:
     """Return a method as this request shows it."""
     left_out = kinds.hidden(method.kind, call.version)
     shown = {"id": method.id, **{name: value for name, value in method.fields.items() if name not in left_out}}
     if method.kind == passes.NAME:
-        shown |= passes.usability(shown, call.tenant.stamp(), allowed=call.tenant.passes_allowed())
+        shown |= passes.usability(shown, call.tenant.stamp(), allowed=call.tenant.passes_allowed(user))
     if call.masked and method.kind == "phone":
         shown["phoneNumber"] = _masked(shown["phoneNumber"], call.tenant.assume["masked_number"])
     if call.tenant.assume["created_date_time"] == "present":
@@ -48,12 +48,12 @@ def collection(call: Call, user: User, segment: str, rows: list[dict[str, Any]])
 def entity(call: Call, user: User, segment: str, method: Method, status: int = 200) -> Answer:
     """Return one method."""
     context = call.context(f"users('{user.id}')/authentication/{segment}/$entity")
-    return Answer(status, {"@odata.context": context, **rendered(call, method)})
+    return Answer(status, {"@odata.context": context, **rendered(call, user, method)})
 
 
 def of_kind(call: Call, user: User, kind: str) -> list[dict[str, Any]]:
     """Return a user's methods of one kind as this request shows them."""
-    return [rendered(call, m) for m in call.tenant.view(user).values() if m.kind == kind]
+    return [rendered(call, user, m) for m in call.tenant.view(user).values() if m.kind == kind]
 
 
 def get_authentication(call: Call, key: str) -> Answer:
@@ -68,7 +68,7 @@ def list_methods(call: Call, key: str) -> Answer:
     refuse_options(call)
     user = call.user(key)
     rows = [
-        {"@odata.type": f"#microsoft.graph.{m.kind}AuthenticationMethod", **rendered(call, m)}
+        {"@odata.type": f"#microsoft.graph.{m.kind}AuthenticationMethod", **rendered(call, user, m)}
         for m in call.tenant.view(user).values()
         if kinds.known(m.kind, call.version)
     ]

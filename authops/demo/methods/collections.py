@@ -25,7 +25,7 @@ def lister(kind: Kind) -> Callable[..., Answer]:
     def listed(call: Call, key: str) -> Answer:
         refuse_options(call)
         user = call.user(key)
-        rows = [rendered(call, m) for m in call.tenant.view(user).values() if m.kind == kind.name]
+        rows = [rendered(call, user, m) for m in call.tenant.view(user).values() if m.kind == kind.name]
         return collection(call, user, kind.segment, rows)
 
     return listed

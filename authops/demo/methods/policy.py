@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from authops.demo.odata.calls import Answer, chosen, refuse_options
+from authops.demo.odata.calls import NO_PROPERTY, Answer, chosen, refuse_options
 from authops.demo.odata.query import canonical
 from authops.demo.world.tenant import Refusal, Tenant, User, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Callable, Container, Set
 
     from authops.demo.odata.calls import Call
     from authops.demo.reports.audits import Audits
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _CHANGED = "2026-01-05T10:00:00Z"
 _CAMPAIGN_TARGET = {"id": "all_users", "targetType": "group", "targetedAuthenticationMethod": "microsoftAuthenticator"}
 _EVERYONE: dict[str, Any] = {"targetType": "group", "id": "all_users", "isRegistrationRequired": False}
+_NO_KEYS: dict[str, Any] = {"isEnforced": False, "enforcementType": "block", "aaGuids": []}
 _STATES = ("enabled", "disabled")
 _CAMPAIGN_STATES = ("default", *_STATES)
 _CAMPAIGN = "authenticationMethodsRegistrationCampaign"
@@ -43,14 +44,15 @@ def defaults(seed: str) -> dict[str, Any]:
     sms = [{**_EVERYONE, "isUsableForSignIn": False}, frontline]
     tap = {"defaultLength": 8, "defaultLifetimeInMinutes": 60, "minimumLifetimeInMinutes": 60}
     tap |= {"maximumLifetimeInMinutes": 480, "isUsableOnce": False}
-    fido = {"isAttestationEnforced": True, "isSelfServiceRegistrationAllowed": True}
+    fido = {"isAttestationEnforced": True, "isSelfServiceRegistrationAllowed": True, "keyRestrictions": _NO_KEYS}
     everyone = [_EVERYONE]
+    app = {"includeTargets": [{**_EVERYONE, "authenticationMode": "any"}], "isSoftwareOathEnabled": True}
     return {
         "campaign": campaign | {"includeTargets": [_CAMPAIGN_TARGET]},
         "changed": _CHANGED,
         "configurations": {
             "Fido2": {"state": "enabled", "includeTargets": everyone, **fido},
-            "MicrosoftAuthenticator": {"state": "enabled", "includeTargets": everyone, "isSoftwareOathEnabled": True},
+            "MicrosoftAuthenticator": {"state": "enabled", **app},
             "Sms": {"state": "enabled", "includeTargets": sms},
             "TemporaryAccessPass": {"state": "enabled", "includeTargets": everyone, **tap},
             "SoftwareOath": {"state": "enabled", "includeTargets": everyone},
@@ -69,13 +71,24 @@ class Policies:
         """Rule `tenant`, and write changes down in `audits`."""
         self.tenant, self.audits = tenant, audits
         tenant.sms_sign_in_for = self.sms_sign_in_for
-        tenant.passes_allowed = lambda: self._of("TemporaryAccessPass")["state"] == "enabled"
+        tenant.passes_allowed = self.pass_for
+        self.members: Callable[[str], Container[str]] = lambda _group: ()
 
     @property
     def current(self) -> dict[str, Any]:
         """What is in force."""
         found: dict[str, Any] = self.tenant.meta.get("policy") or defaults(str(self.tenant.meta["seed"]))
         return found
+
+    def pass_for(self, user: User) -> bool:
+        """Return whether the policy lets a user use a temporary access pass."""
+        found = self._of("TemporaryAccessPass")
+        left_out = any(self._means(target, user) for target in found.get("excludeTargets", []))
+        meant = any(self._means(target, user) for target in found["includeTargets"])
+        return found["state"] == "enabled" and meant and not left_out
+
+    def _means(self, target: dict[str, Any], user: User) -> bool:
+        return target["id"] in (user.id, "all_users") or user.id in self.members(target["id"])
 
     def sms_sign_in_for(self, user: User) -> bool:
         """Return whether the policy lets a user sign in with a text message (never a guest)."""
@@ -94,8 +107,20 @@ class Policies:
         refuse_options(call, "$select")
         shown = self._shown(call)
         wanted = chosen(call, [name for name in shown if "@odata" not in name], "authenticationMethodsPolicy")
-        kept = shown if wanted is None else {name: shown[name] for name in ("@odata.context", *wanted)}
+        if call.version == "beta":
+            self._hide(shown, by_name=_OPT_OUT in (wanted or ()))
+        kept = shown if wanted is None else {n: shown[n] for n in ("@odata.context", *wanted) if n in shown}
         return Answer(body=kept)
+
+    def _hide(self, shown: dict[str, Any], *, by_name: bool) -> None:
+        """Show whether the tenant opted out as it is assumed that Graph does."""
+        read = self.tenant.assume["opt_out_read"]
+        if read == "refused" and by_name:
+            raise Refusal(400, "BadRequest", f"{NO_PROPERTY} '{_OPT_OUT}' on type 'authenticationMethodsPolicy'.")
+        if read == "null":
+            shown[_OPT_OUT] = None
+        elif read in ("absent", "refused") or (read == "selected" and not by_name):
+            del shown[_OPT_OUT]
 
     def change(self, call: Call) -> Answer:
         """Change the registration campaign: 200 with the policy."""

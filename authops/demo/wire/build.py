@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import gc
 import time
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,8 @@ def _undisturbed() -> Iterator[None]:
 def _populate(store: Store, users: int | None, seed: int | None, year: str | None) -> None:
     known = store.meta()
     if not known:
-        first = {"population": year or population.YEARS[0]}
+        # Two tenants of the same people are two tenants.
+        first = {"population": year or population.YEARS[0], "tenant_id": str(uuid.uuid4())}
         _fill(store, USERS if users is None else users, people.SEED if seed is None else seed, first)
     elif year not in (None, known.get("population", population.YEARS[0])):
         raise ValueError(f"this home holds the people of {known['population']}; leave population out, or take another")

@@ -57,6 +57,7 @@ class Wire:
         self.tenant, self.weather, self.root = tenant, weather, root
         self.reports, self.groups, self.audits = registration.Reports(), Groups(memberships), Audits(tenant)
         self.policies = Policies(tenant, self.audits)
+        self.policies.members = lambda group: memberships.deep(group) if group in memberships.groups else ()
         self.authority, self.memberships = Authority(tenant, memberships), memberships
         self.dice = random.Random(seed)
         # Asked anew each time: a test may hand the tenant another clock.
@@ -78,7 +79,7 @@ class Wire:
         answer = self._weathered(call, request_id, origin) if passed else self._throttled(request_id, origin)
         ids = {"request-id": request_id, "client-request-id": origin.client_request_id}
         answer.headers = {**ids, **headers, **answer.headers}
-        self.record(call.method, call.path, call.query, answer.status, request_id, origin)
+        self.record(call.method, call.path, call.query, answer.status, request_id, origin, call.version)
         return answer
 
     def _weathered(self, call: Call, request_id: str, origin: Origin) -> Answer:
@@ -181,13 +182,16 @@ class Wire:
             inner = {"code": "429", **ids, "message": "Please retry after", "status": "429"}
         return {"error": {"code": no.code, "message": no.message, "innerError": inner}}
 
-    def record(self, method: str, path: str, query: str, status: int, request_id: str, origin: Origin) -> None:
+    def record(
+        self, method: str, path: str, query: str, status: int, request_id: str, origin: Origin, version: str = "v1.0"
+    ) -> None:
         """Write one line of the request log."""
         parts = path.split("/", 3)
         self.log.append(
             {
                 "time": self.tenant.stamp(),
                 "method": method,
+                "version": version,
                 "path": f"{path}?{query}" if query else path,
                 "status": status,
                 "user": unquote(parts[2]) if len(parts) > 2 and parts[1] == "users" else None,

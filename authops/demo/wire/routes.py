@@ -12,6 +12,7 @@ from authops.demo.directory import (
     conditional_access,
     delta,
     organization,
+    risk,
     roles,
     schedules,
     users,
@@ -202,6 +203,7 @@ def _directory_roles(held: Roles) -> list[Row]:
         ("GET", f"{_ROLES}/roleDefinitions", roles.list_definitions, p.ROLES),
         ("GET", f"{_ROLES}/roleDefinitions/{{}}", roles.get_definition, p.ROLES),
         *_schedules(held),
+        ("GET", "/identityProtection/riskyUsers", risk.list_risky, p.RISK),
     ]
 
 

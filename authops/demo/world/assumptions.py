@@ -96,6 +96,12 @@ ALL = (
         "campaign_enforce", "refused", ("accepted",), "enforceRegistrationAfterAllowedSnoozes on v1.0 (an Entra sample)"
     ),
     Assumption(
+        "opt_out_read",
+        "selected",
+        ("shown", "absent", "null", "refused"),
+        "when GET of beta's policy shows optOutSettings: asked for by name, always, never, empty, or 400 by name",
+    ),
+    Assumption(
         "batch_write_without_body", "refused", ("accepted",), "a POST without a body in a batch (refused in practice)"
     ),
     Assumption(
@@ -103,6 +109,16 @@ ALL = (
     ),
     Assumption(
         "qr_code_pin_in_v1", "yes", ("no",), "whether v1.0 has /authentication/qrCodePinMethod (a page says so)"
+    ),
+    Assumption(
+        "pass_outside_policy",
+        "given",
+        ("refused",),
+        "a pass for somebody whom the pass policy leaves out (pages differ)",
+    ),
+    Assumption("pass_policy_off", "refused", ("given",), "a pass for anybody while the pass policy is off"),
+    Assumption(
+        "pass_once_by_policy", "made", ("refused",), "isUsableOnce false where the policy makes every pass one-time"
     ),
     Assumption("masked_number", "stars", ("last-two",), "how an Authentication Administrator sees a number"),
 )

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAME = "temporaryAccessPass"
+# Its configuration in the authentication methods policy.
+POLICY = "TemporaryAccessPass"
 
 
 def moment(text: str) -> dt.datetime:

@@ -99,11 +99,14 @@ def policy(year: str, usual: dict[str, Any], space: str) -> dict[str, Any] | Non
     """Return the methods policy of that year, where it is not the usual one.
 
     SMS is left to some departments, calls are off, and the campaign, managed by Microsoft, asks for passkeys whom a
-    group holds that still knows of groups within groups.
+    group holds that still knows of groups within groups. Passkeys have profiles: any for everybody, and for one
+    department those of listed makers.
     """
     if year != "2026":
         return None
-    department = {name: new_id(space, f"group/{name}") for name in ("Sales", "Operations", "Legal", "Research")}
+    department = {
+        name: new_id(space, f"group/{name}") for name in ("Sales", "Operations", "Legal", "Research", "Finance")
+    }
     staff = new_id(space, "group/all-staff")
     every: dict[str, Any] = {"targetType": "group", "isRegistrationRequired": False}
     sms = [{**every, "id": department[name], "isUsableForSignIn": False} for name in ("Sales", "Operations")]
@@ -113,9 +116,29 @@ def policy(year: str, usual: dict[str, Any], space: str) -> dict[str, Any] | Non
         "Sms": {**configurations["Sms"], "includeTargets": sms},
         "Voice": {**configurations["Voice"], "state": "disabled"},
         "Fido2": {**configurations["Fido2"], "isAttestationEnforced": False,
+                  **_passkey_profiles(every, space, department["Finance"]),
                   "excludeTargets": [{"targetType": "group", "id": department["Research"]}]},
     }  # fmt: skip
     include = [{"id": staff, "targetType": "group", "targetedAuthenticationMethod": "fido2"}]
     exclude = [{"id": department["Legal"], "targetType": "group"}]
     campaign = {**usual["campaign"], "state": "default", "includeTargets": include, "excludeTargets": exclude}
     return {**usual, "campaign": campaign, "configurations": configurations, "changed": "2026-09-01T06:00:00Z"}
+
+
+def _passkey_profiles(every: dict[str, Any], space: str, careful: str) -> dict[str, Any]:
+    """Return what a configuration with passkey profiles has (passkeyProfile, passkeyAuthenticationMethodTarget)."""
+    anything, keys = (new_id(space, f"passkey-profile/{name}") for name in ("any", "keys"))
+    free = {"isEnforced": False, "enforcementType": "allow", "aaGuids": []}
+    makers = {**free, "isEnforced": True, "aaGuids": [_PASSKEYS["key"]["aaGuid"]]}
+    usual = {"attestationEnforcement": "disabled"}
+    return {
+        "defaultPasskeyProfile": anything,
+        "passkeyProfiles": [
+            {"id": anything, "name": "Any", "passkeyTypes": "deviceBound,synced", **usual, "keyRestrictions": free},
+            {"id": keys, "name": "Keys", "passkeyTypes": "deviceBound", **usual, "keyRestrictions": makers},
+        ],
+        "includeTargets": [
+            {**every, "id": "all_users", "allowedPasskeyProfiles": [anything]},
+            {**every, "id": careful, "allowedPasskeyProfiles": [keys]},
+        ],
+    }

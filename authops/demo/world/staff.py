@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from authops.demo.world.actor import Witness
     from authops.demo.world.tenant import Tenant, User
 
-_VERBS = ("hire", "leave", "change", "phone", "appoint", "register")
+_VERBS = ("hire", "leave", "change", "phone", "appoint", "risk", "register")
 
 
 class Staff:
@@ -28,8 +28,9 @@ class Staff:
         """Let happen what `body` lists.
 
         `hire`: profiles with at least a displayName; `leave`: UPNs; `change`: UPN → profile properties;
-        `appoint`: UPN → names of directory roles; `phone`: {user, phoneType, phoneNumber or null, by} as another
-        administrator would change it; `register`: {user, kind, properties that differ} as the person would register it.
+        `appoint`: UPN → names of directory roles; `risk`: UPN → riskState;
+        `phone`: {user, phoneType, phoneNumber or null, by} as another administrator would change it;
+        `register`: {user, kind, properties that differ} as the person would register it.
         """
         unknown = set(body) - set(_VERBS)
         if unknown:
@@ -41,6 +42,8 @@ class Staff:
             self.tenant.change_profile(self._user(upn), _known(profile))
         for upn, roles in body.get("appoint", {}).items():
             self.tenant.appoint(self._user(upn), _roles(roles))
+        for upn, state in body.get("risk", {}).items():
+            self.tenant.meta.setdefault("risky", {})[self._user(upn).id] = state
         for change in body.get("phone", []):
             self._phone(**change)
         for method in body.get("register", []):

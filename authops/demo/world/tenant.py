@@ -122,8 +122,8 @@ class Tenant:
         self.assume, self.store = assume or Assumptions(), store or Store()
         # Whether the policy lets a user sign in by SMS.
         self.sms_sign_in_for: Callable[[User], bool] = lambda u: u.sms_policy and u.profile.get("userType") != "Guest"
-        # Whether the policy lets anybody use a temporary access pass.
-        self.passes_allowed: Callable[[], bool] = lambda: True
+        # Whether the policy lets a user use a temporary access pass.
+        self.passes_allowed: Callable[[User], bool] = lambda _: True
         # Told of every change of a user's methods: the audit log.
         self.observe: Callable[[User, dict[str, Method], dict[str, Method]], None] = lambda *_: None
         # Counts changes of anything, so that what was derived from the world can be kept until the next.

@@ -35,6 +35,9 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+// Rows of one person, or of one reason, stand together; what repeats the row above is shown once.
+const GROUPS = [["", "in the plan's order"], ["user", "one block a person"], ["reason", "one block a reason"]];
+
 function toolbar(hello, act) {
   const search = make("input", {
     type: "search", class: "search", placeholder: "Search  ( / )", "aria-label": "search", spellcheck: "false",
@@ -64,8 +67,10 @@ function toolbar(hello, act) {
       },
     }, label);
   }
+  const group = make("select", { "aria-label": "group", onchange: () => act.group(group.value) },
+    ...GROUPS.map(([value, label]) => make("option", { value }, label)));
   const clear = make("button", { type: "button", onclick: () => act.clear() }, "Clear filters");
-  return { search, selects, chips, clear };
+  return { search, selects, chips, group, clear };
 }
 
 function render({ model, el }) {
@@ -77,7 +82,7 @@ function render({ model, el }) {
   let cursor = 0, anchor = 0, ranges = [[0, 1]];
   let asked = null, waiting = false, fresh = true, timer = 0, frame = 0, patience = 0, gone = false;
 
-  const act = { filter, clear, focus: () => body.focus({ preventScroll: true }) };
+  const act = { filter, clear, group: (column) => tell({ do: "group", column, from: 0 }), focus: () => body.focus({ preventScroll: true }) };
   const bar = toolbar(hello, act);
   const button = (label, title, onclick, css = "", name = null) => make("button", { type: "button", title, class: css, "aria-label": name, onclick }, label);
   const approveAll = button("Approve", "approve all that match; what was excluded stays excluded", () => decide("approve", true), "yes", "Approve all that match");
@@ -95,7 +100,8 @@ function render({ model, el }) {
       if (event.key === "Escape") act.focus();
     },
   });
-  const status = make("div", { class: "status", role: "status", "aria-live": "polite" });
+  const counts = make("span", { class: "counts" }), match = make("span", { class: "match" });
+  const status = make("div", { class: "status", role: "status", "aria-live": "polite" }, counts, match);
   const heads = columns.map((name) => make("button", {
     type: "button", role: "columnheader", class: `h ${name}`, "data-column": name,
     onclick: () => tell({ do: "sort", column: name }),
@@ -115,12 +121,12 @@ function render({ model, el }) {
   const keys = make("details", {}, make("summary", {}, "Keys"),
     make("dl", {}, ...KEYS.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
   const root = make("div", { class: "ao-grid", "data-lm-suppress-shortcuts": "true" },
-    make("div", { class: "bar" }, ...Object.values(bar.chips), bar.search),
-    make("div", { class: "bar" }, ...Object.values(bar.selects), bar.clear),
+    make("div", { class: "bar" }, ...Object.values(bar.chips)),
+    make("div", { class: "bar finders" }, bar.search, ...Object.values(bar.selects), bar.group, bar.clear),
     make("div", { class: "bar" },
       make("span", { class: "group" }, matching, approveAll, excludeAll),
-      make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome), why),
-    make("div", { class: "bar" }, status, undo, reveal), body, make("div", { class: "bar" }, sealing, note, save, saved), keys);
+      make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome)),
+    make("div", { class: "bar" }, why, undo, reveal), status, body, make("div", { class: "bar" }, sealing, note, save, saved), keys);
   if (!columns.includes("department")) root.classList.add("plain");
   el.replaceChildren(root);
 
@@ -269,8 +275,10 @@ function render({ model, el }) {
     };
     const parts = columns.map((name) => make("div", { class: `c ${name}`, role: "gridcell", title: name === "reason" || name === "user" ? [...cells[name]].map((n) => n.textContent ?? n).join(" · ") : null }, ...cells[name]));
     const eye = row.before || row.after ? make("div", { class: "c eye", role: "gridcell", title: "r: show or hide the full number" }, row.shown ? "◉" : "◎") : make("div", { class: "c eye" });
+    const above = cache.get(at - 1), same = (key) => above && row[key] && above[key] === row[key];
+    const block = `${same("user") ? "" : " first"}${state?.sorted === "reason" && same("reason") ? " same-reason" : ""}`;
     return make("div", {
-      class: `row ${row.action} is-${row.state || "fixed"}${within(at) ? " selected" : ""}${at === cursor ? " cursor" : ""}`,
+      class: `row ${row.action} is-${row.state || "fixed"}${block}${within(at) ? " selected" : ""}${at === cursor ? " cursor" : ""}`,
       id: `${id}-${at}`, role: "row", "aria-rowindex": at + 1, "aria-selected": String(within(at)), "data-at": at,
       "aria-label": `${row.action} ${row.user} ${row.method}, ${row.before || "none"} → ${row.after || "none"}, ${row.state}`,
     }, ...parts, eye);
@@ -371,7 +379,9 @@ function render({ model, el }) {
       const done = "approved" in count && hello.writes.includes(value) ? `${number(count.approved)}/` : "";
       chip.textContent = `${chip.dataset.label} ${done}${number(count.all)}`;
     }
-    status.textContent = `${state.said} · ${number(total)} of ${number(state.all)} rows match`;
+    counts.textContent = state.said;
+    match.textContent = ` · ${number(total)} of ${number(state.all)} rows match`;
+    bar.group.value = GROUPS.some(([value]) => value === state.sorted) ? state.sorted : "";
     saved.textContent = state.notice;
     saved.className = `saved ${state.kind}`;
     for (const head of heads) {
