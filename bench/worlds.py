@@ -86,9 +86,8 @@ def table() -> None:
             met[kind, runbook, step] += times
     could = {(kind, book, step) for book in ("preview", "apply", "verify", "undo") for kind, step in possible(book)}
     empty = sorted(could - set(met))
-    print(
-        f"{count:,} worlds of commit {commit()}: {cpu / max(count, 1) * 1000:.0f} ms of CPU each, {met.total():,} strokes,"
-    )
+    each = cpu / max(count, 1) * 1000
+    print(f"{count:,} worlds of commit {commit()}: {each:.0f} ms of CPU each, {met.total():,} strokes,")
     print(f"  {sum(c['requests'] for c in chunks):,} requests, {sum(c['killed'] for c in chunks):,} kills,")
     print(f"  wrong: {[w for c in chunks for w in c['wrong'].items()]}")
     print(f"  {len(could) - len(empty):,} of {len(could):,} cells (kind of bad luck × step) were met; not met:")
