@@ -22,6 +22,9 @@ def silent(_done: int, _counts: Counter[str]) -> None:
     """Tell nobody."""
 
 
+_MAY_BE_LEFT: Final = ("skipped", "unknown")
+
+
 def tally(outcomes: pd.DataFrame) -> dict[str, int]:
     """Rows per outcome, in the order of OUTCOMES."""
     found = outcomes["outcome"].value_counts()
@@ -37,6 +40,8 @@ def ending(outcomes: pd.DataFrame, mode: str, stopped: str = "") -> tuple[str, s
     said = ", ".join(parts) or "nothing to do"
     if outcomes.empty:
         return "nothing to do", said
+    # Who asks only when all is settled stops nothing: the plan is closed, and there is nothing to go on with.
+    stopped = stopped if outcomes["outcome"].isin(_MAY_BE_LEFT).any() else ""
     said = f"stopped ({stopped}): {said}; go on with: authops run apply --resume RUN" if stopped else said
     status = "attention" if stopped or len(failed(outcomes)) or (mode == "apply" and _left(outcomes)) else "done"
     if mode == "apply":

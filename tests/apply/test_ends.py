@@ -18,7 +18,8 @@ def rows(*outcomes: str) -> pd.DataFrame:
     [
         ((), "apply", "", "nothing to do"),
         (("applied", "applied_with_note"), "apply", "", "done"),
-        (("applied", "applied"), "apply", "asked to stop", "attention"),
+        (("applied", "skipped"), "apply", "asked to stop", "attention"),
+        (("applied", "applied"), "apply", "asked to stop", "done"),
         (("applied", "skipped"), "apply", "", "attention"),
         (("applied", "rejected"), "apply", "", "attention"),
         (("applied", "drifted"), "apply", "", "attention"),
@@ -31,7 +32,7 @@ def rows(*outcomes: str) -> pd.DataFrame:
 def test_the_status_of_an_end(outcomes: tuple[str, ...], mode: str, stopped: str, status: str) -> None:
     found, said = ending(rows(*outcomes), mode, stopped)
     assert found == status
-    assert ("go on with: authops run apply --resume RUN" in said) is bool(stopped)
+    assert ("go on with: authops run apply --resume RUN" in said) is (bool(stopped) and "skipped" in outcomes)
     assert said.startswith("dry run, nothing was written: ") is (mode == "dry-run" and bool(outcomes))
 
 

@@ -118,7 +118,7 @@ def judge(play: Play) -> list[Violation]:
 class Judge:
     def __init__(self, play: Play) -> None:
         self.play, self.world = play, play.world
-        folders = {life.folder for life in play.lives}
+        folders = {life.folder for life in play.lives} | {ended.folder for ended in play.ended}
         self.runs = {folder: Run(folder) for folder in sorted(folders)}
         for exchange in play.exchanges:
             for part in exchange.parts:
@@ -132,6 +132,7 @@ class Judge:
             for write in run.writes:
                 yield from self._write(run, write)
             yield from self._outcomes(run)
+            yield from self._planned(run)
         for ended in self.play.ended:
             yield from self._ended(ended)
         yield from self._done()
@@ -167,6 +168,21 @@ class Judge:
         if len({p.user for p in write.exchange.parts}) < len(write.exchange.parts):
             yield Violation("one write a person", what, at)
 
+    def _planned(self, run: Run) -> Iterator[Violation]:
+        """What was approved: nobody who was guarded all along, and, to be undone, nothing that somebody else wrote."""
+        wrote = {(row["user_id"], row["method"]): row["after"] for row in self._undoes(run)}
+        for slot, row in run.approved.items():
+            what = f"{row['action']} {row['method']} of {self.play.who(slot[0])}"
+            if why := self._always(run, slot[0]):
+                yield Violation("nobody guarded is planned", f"{what}: {why}")
+            if slot in wrote and fold(row["before"]) != fold(wrote[slot]):
+                yield Violation("undo leaves others alone", f"{what}: {row['before']} is not what was written")
+
+    def _undoes(self, run: Run) -> list[dict[str, Any]]:
+        """The plan that this one takes back."""
+        name = str(run.header.get("source", {}).get("undo of", ""))
+        return next((list(other.approved.values()) for folder, other in self.runs.items() if folder.name == name), [])
+
     def _stood_on(self, write: Write, row: dict[str, Any], what: str) -> Iterator[Violation]:
         part, seen = write.part, write.part.stood_on
         at = part.left[0]
@@ -179,11 +195,12 @@ class Judge:
         if age > BOUND + 0.001:
             yield Violation("fresh", f"{what}: the last read was {age:.1f} s old", at)
 
-    def _guarded(self, run: Run, write: Write) -> str:
+    def _always(self, run: Run, user: str) -> str:
+        """Why somebody must not be touched who was guarded from the beginning; "" for who may."""
         rules = run.header.get("rules", {}).get("protect", {})
-        person = next((p for p in self.world.people if p.id == write.part.user), None)
+        person = next((p for p in self.world.people if p.id == user), None)
         if person is None:
-            return "nobody of that name"
+            return "" if any(e.user != user and e.slot == "" for e in self.play.sky.effects) else "nobody of that name"
         groups = GUARDED_DEPARTMENT in rules.get("protect_groups", ())
         always = {
             "admin": (person.admin or person.eligible) and not rules.get("allow_admins"),
@@ -192,13 +209,18 @@ class Judge:
             "group": person.protected and groups and not person.guest,
             "named": person.upn in rules.get("protect_users", ()),
         }
-        if why := [name for name, held in always.items() if held]:
-            return " and ".join(why)
+        return " and ".join(name for name, held in always.items() if held)
+
+    def _guarded(self, run: Run, write: Write) -> str:
+        if always := self._always(run, write.part.user):
+            return always
+        rules = run.header.get("rules", {}).get("protect", {})
+        groups = GUARDED_DEPARTMENT in rules.get("protect_groups", ())
         since = {"admin": not rules.get("allow_admins"), "disabled": not rules.get("allow_disabled"), "group": groups}
         late = [
             f"{why} for {write.part.left[0] - at:.0f} s"
             for at, user, why in self.play.sky.guarded
-            if user == person.id and since[why] and write.part.left[0] - at > HOLDS
+            if user == write.part.user and since[why] and write.part.left[0] - at > HOLDS
         ]
         return late[0] if late else ""
 
@@ -247,7 +269,7 @@ class Judge:
         tally = {name: sum(r == name for r in rows) for name in sorted(set(rows))}
         if tally != {k: v for k, v in counts.items() if v}:
             yield Violation("counts are true", f"{ended.life.name}: counts {counts}, outcomes {tally}")
-        if (ended.code == 0) != all(name in _APPLIED for name in rows) and len(ended.runbooks) == 1:
+        if (ended.code == 0) != all(name in _APPLIED for name in rows):
             yield Violation("exit codes are true", f"{ended.life.name}: {ended.code} for {tally}")
         for name, number in tally.items():
             said = f"{number:,} {name.replace('_', ' ')}"

@@ -124,13 +124,8 @@ class Line(httpx.AsyncBaseTransport):
         for _, luck in struck:
             if luck.kind == "killed":
                 play.kill(str(luck))
-            elif luck.kind == "suspended":
-                NOW.suspend(float(luck.what))
-                play.say(f"the process is stopped for {luck.what} s")
-            elif luck.kind == "machine sleeps" and not play.set_back:
-                NOW.sleep(float(luck.what))
-                play.slept = True
-                play.say(f"the machine sleeps for {luck.what} s")
+            elif luck.kind in ("suspended", "machine sleeps"):
+                play.stand_still(luck)
             elif luck.kind == "clock set back" and not play.slept:
                 NOW.set_back(float(luck.what))
                 play.set_back = True
@@ -315,9 +310,9 @@ def _legible(answer: dict[str, Any]) -> dict[str, str] | None:
     found = {}
     for item in items:
         slot, value = SLOT_OF.get(str(item.get("id"))), item.get("phoneNumber") or item.get("emailAddress")
-        if not slot or not isinstance(value, str) or "*" in value:
+        if not slot or not isinstance(value, str):
             return None
-        found[slot] = value
+        found[slot] = value  # a masked one is shown as that, and is like no number
     return found
 
 

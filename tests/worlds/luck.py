@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Steps of the road at which Graph is asked; `read back` and `read` are the same request, before and after a write.
@@ -31,6 +32,7 @@ ELSEWHERE = (
 PROCESS = ("killed", "suspended", "machine sleeps", "clock set back", "slow", "very slow", "asked to stop",
            "second apply", "second machine", "token revoked", "permission gone", "sign-in refused")  # fmt: skip
 DISK = ("killed before", "killed within", "killed after", "disk full")
+AT_JOURNAL = (*DISK, "suspended", "machine sleeps")
 _ONLY_READS = frozenset({"lagging", "flapping", "property missing", "masked", "short page", "somebody else's", "null"})
 _ONLY_APPLY = frozenset({"second apply", "second machine", "asked to stop"})
 
@@ -61,8 +63,8 @@ def possible(runbook: str) -> list[tuple[str, str]]:
             continue
         kinds = [*OUTER, *INNER, *ELSEWHERE, *PROCESS, *(OF_WRITES if step == "write" else ())]
         found += [(kind, step) for kind in kinds if _can(kind, runbook, step)]
-    steps = (*(JOURNAL if runbook == "apply" else ()), *(file for file in FILES if left_by(runbook, file)))
-    return found + [(kind, step) for step in steps for kind in DISK]
+    found += [(kind, step) for step in FILES if left_by(runbook, step) for kind in DISK]
+    return found + [(kind, step) for step in JOURNAL if runbook == "apply" for kind in AT_JOURNAL]
 
 
 def reached(runbook: str, step: str) -> bool:
@@ -94,24 +96,34 @@ def _can(kind: str, runbook: str, step: str) -> bool:
     return not (kind in _ONLY_APPLY and runbook != "apply")
 
 
-def drawn(dice: random.Random, people: int) -> tuple[Luck, ...]:
-    """A script: mostly a few strokes, mostly where it hurts."""
-    count = dice.choice((0, 1, 2, 3, 3, 4, 5, 6, 8, 12))
-    return tuple(_one(dice, people) for _ in range(count))
-
-
 _TABLE = {runbook: possible(runbook) for runbook in ("preview", "apply", "verify", "undo")}
-_APPLY_HARD = [pair for pair in _TABLE["apply"] if pair[1] in ("read", "write", "read back", "intend", "settle")]
+_GUARDS = ("find", "roles", "policy", "group", "size")
+_WRITING = ("read", "write", "read back", "intend", "settle")
+# What a world's bad luck is about: anything, writing, who must not be touched, the process and its disk.
+_THEMES = {
+    "anything": _TABLE,
+    "writing": {"apply": [pair for pair in _TABLE["apply"] if pair[1] in _WRITING]},
+    "guards": {name: [p for p in _TABLE[name] if p[1] in _GUARDS] for name in ("preview", "apply")},
+    "others": {"apply": [pair for pair in _TABLE["apply"] if pair[0] in ELSEWHERE or pair[1] == "write"]},
+    "process": {"apply": [pair for pair in _TABLE["apply"] if pair[0] in (*PROCESS, *AT_JOURNAL)]},
+}
 
 
-def _one(dice: random.Random, people: int) -> Luck:
-    runbook = dice.choices(("preview", "apply", "verify", "undo"), (2, 10, 1, 1))[0]
-    table = _APPLY_HARD if runbook == "apply" and dice.random() < 0.6 else _TABLE[runbook]
-    kind, step = dice.choice(table)
+def drawn(dice: random.Random, people: int) -> tuple[Luck, ...]:
+    """A script: mostly a few strokes, mostly about one thing."""
+    theme = _THEMES[dice.choice(("anything", "anything", "writing", "writing", "guards", "others", "process"))]
+    count = dice.choice((0, 1, 2, 3, 3, 4, 5, 6, 8, 12))
+    return tuple(_one(dice, theme, people) for _ in range(count))
+
+
+def _one(dice: random.Random, theme: Mapping[str, Sequence[tuple[str, str]]], people: int) -> Luck:
+    runbook = dice.choices(list(theme), [{"preview": 3, "apply": 10, "verify": 1, "undo": 1}[name] for name in theme])[
+        0
+    ]
+    kind, step = dice.choice(theme[runbook])
     nth = dice.choice((1, 1, 1, 2, 2, 3, 4, 6, 9))
     times = dice.choice((1, 1, 1, 1, 2, 3, 5, 12)) if kind not in (*ELSEWHERE, *PROCESS, *DISK) else 1
-    what = _what(kind, dice)
-    return Luck(kind, runbook, step, nth, times, what, dice.randrange(people))
+    return Luck(kind, runbook, step, nth, times, _what(kind, dice), dice.randrange(people))
 
 
 def _what(kind: str, dice: random.Random) -> str:

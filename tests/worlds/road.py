@@ -42,7 +42,7 @@ from authops.words import disk, errors
 from tests.running import ROOT as PROJECT
 from tests.worlds import times
 from tests.worlds.line import Exchange, Line
-from tests.worlds.luck import DISK, Script
+from tests.worlds.luck import AT_JOURNAL, Luck, Script
 from tests.worlds.sky import ROOT, Sky
 from tests.worlds.times import NOW
 from tests.worlds.world import World
@@ -138,13 +138,24 @@ class Play:
         if life is None or life.dead:
             return
         if when == "before":
-            life.here = [luck for luck in self.script.at(life.runbook, step) if luck.kind in DISK]
+            life.here = [luck for luck in self.script.at(life.runbook, step) if luck.kind in AT_JOURNAL]
         for luck in life.here:
             if luck.kind == f"killed {when}":
                 self.kill(str(luck))
             if luck.kind == "disk full" and when == "before":
                 self.say(f"the disk is full at {step}")
                 raise Full
+            if when == "after" and luck.kind in ("suspended", "machine sleeps"):
+                self.stand_still(luck)
+
+    def stand_still(self, luck: Luck) -> None:
+        if luck.kind == "suspended":
+            NOW.suspend(float(luck.what))
+            self.say(f"the process is stopped for {luck.what} s")
+        elif not self.set_back:
+            NOW.sleep(float(luck.what))
+            self.slept = True
+            self.say(f"the machine sleeps for {luck.what} s")
 
     def take_permission(self) -> None:
         gone = PERMISSIONS[len(self.exchanges) % len(PERMISSIONS)]
@@ -178,31 +189,58 @@ class Play:
         self.sky.begin(list(world.people), dict(world.assume))
         (self.home / "disk" / "here").mkdir(parents=True)
         world.write_source(self.home / "wanted.csv")
-        first = self.planned(("preview", "apply"), "first")
+        first = self.planned("preview", "first")
         if first is None:
             return
-        if world.undo_early:
-            self.planned(("undo", "apply"), "undone early", of=first)
+        self.live(("apply",), first, "applied")
+        if world.undo_early and (early := self.planned("undo", "undone early", of=first)):
+            self.live(("apply",), early, "applied early")
         self.to_the_end(first, world.resumes)
         self.verified(first)
-        if world.undo:
-            undone = self.planned(("undo", "apply"), "undone", of=first)
-            if undone is not None:
-                self.to_the_end(undone, world.resumes)
-                self.verified(undone)
+        if world.undo and (undone := self.planned("undo", "undone", of=first)):
+            self.live(("apply",), undone, "applied back")
+            self.to_the_end(undone, world.resumes)
+            self.verified(undone)
 
-    def planned(self, runbooks: tuple[str, ...], name: str, of: Path | None = None) -> Path | None:
-        """A folder with an approved plan, once applied or begun with it; None where there is nothing to approve."""
+    def planned(self, runbook: str, name: str, of: Path | None = None) -> Path | None:
+        """A folder with an approved plan; None where there is nothing to approve."""
+        if runbook == "preview" and not any(luck.runbook == "preview" for luck in self.world.luck):
+            return self.as_once_before(name)
         for number in range(_TRIES):
             if number == _TRIES - 1:
                 self.good_weather()
             folder = self.folder(name)
-            ended = self.live(runbooks, folder, name, of=of)
+            ended = self.live((runbook,), folder, name, of=of)
             if (folder / "approval.json").exists():
                 return folder
             if ended.good:
                 return None
         return None
+
+    def as_once_before(self, name: str) -> Path | None:
+        """What a preview in good weather leaves, taken from the world before that had the same people and rows."""
+        kept, marks = self.home.parent / "template", self.world.begins_as
+        if _TEMPLATE.get("of") != marks:
+            with seeded(self.world.group):
+                folder = self.folder(name)
+                ended = self.live(("preview",), folder, name)
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(self.home / "disk", kept)
+            approved = (folder / "approval.json").exists()
+            _TEMPLATE.update(of=marks, ended=ended, log=list(self.log), passed=NOW.true(), approved=approved)
+            self.exchanges.clear()
+            self.lives.clear()
+            self.story.clear()
+            self.script.reached.clear()
+            self.sky.begin(list(self.world.people), dict(self.world.assume))
+        else:
+            shutil.rmtree(self.home / "disk")
+            shutil.copytree(kept, self.home / "disk")
+            NOW.wait(_TEMPLATE["passed"])
+            self.log += _TEMPLATE["log"]
+            self.ended.append(_TEMPLATE["ended"])
+        folder = self.home / "disk" / "here" / "runs" / f"00-{name}"
+        return folder if _TEMPLATE["approved"] else None
 
     def to_the_end(self, folder: Path, bad: int) -> None:
         """Resume until it is done: a few times in whatever weather, then in good."""
@@ -214,7 +252,8 @@ class Play:
             self.live(("apply",), folder, "resumed")
 
     def verified(self, folder: Path) -> None:
-        if (folder / "journal.sqlite").exists():
+        hurt = any(luck.runbook == "verify" for luck in self.world.luck)
+        if (self.world.verify or hurt) and (folder / "journal.sqlite").exists():
             for _ in range(2):
                 if self.live(("verify",), folder, "verified").code is not None:
                     return
@@ -226,7 +265,7 @@ class Play:
 
     def live(self, runbooks: tuple[str, ...], folder: Path, name: str, of: Path | None = None) -> Ended:
         """One life of a process, and what is left of it."""
-        NOW.wait(self.world.pause)
+        NOW.wait(self.world.pause if self.ended else 30.0)
         self._others.clear()
         try:
             NOW.run(self._with_others(runbooks, folder, name, of))
@@ -348,6 +387,7 @@ class Tokens(AccessTokenProvider):
 
 
 _TOKENS: dict[Any, str] = {}
+_TEMPLATE: dict[str, Any] = {}
 
 
 def _token(sky: Sky) -> str:
