@@ -239,7 +239,8 @@ class Judge:
             anybody = [
                 e for e in self.play.sky.effects if (e.user, e.slot) == slot and fold(e.after) == fold(row["after"])
             ]
-            if said == "applied" and not done:
+            # Two machines that write the same at once: the second changes nothing, and both are right.
+            if said == "applied" and not done and not (anybody and any(w.part.reached for w in sent)):
                 yield Violation("outcomes are true", f"{what}, and it never was")
             if said == "applied_with_note" and not anybody:
                 yield Violation("outcomes are true", f"{what}, and it never was")
