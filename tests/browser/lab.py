@@ -154,8 +154,13 @@ class Watched:
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", lambda r: self.left.append(r.url) if not _stays(r.url) else None)
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self._wrong(str(e)))
+        self.page.on("console", lambda m: self._wrong(m.text) if m.type == "error" else None)
+
+    def _wrong(self, said: str) -> None:
+        """JupyterLab drops what it asked of a kernel when it asks anew, and says so: that is no fault of ours."""
+        if not said.startswith("Canceled future for "):
+            self.errors.append(said)
 
     def open(self, notebook: str) -> None:
         """Open a notebook and wait until its kernel is there."""

@@ -43,7 +43,7 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     head.locator(".note", has_text=MOVING).wait_for()
     page.locator(".ao-stop").click()
     tenant.knob("weather", "PUT", {"latency": 0.9})
-    expect(head).to_contain_text("stopping: what is in flight is settled first")
+    expect(head).to_contain_text(re.compile(r"stopping: what is in flight is settled first|stopped \(asked to stop\)"))
     watched.done()
     expect(head).to_contain_text("stopped (asked to stop)")
     expect(head).not_to_contain_text("stopping")

@@ -70,7 +70,7 @@ def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source
     expect(grid.locator(".row .c.action").first).to_contain_text("add")
     assert set(column(grid, "department")) == {"Sales"}
     assert all("add" in words for words in column(grid, "action"))
-    names = column(grid, "user")[:3]
+    names = grid.locator(".row .c.user > div").all_text_contents()[:3]
 
     rows.nth(0).locator(".c.user").click()
     rows.nth(2).locator(".c.user").click(modifiers=["Shift"])
@@ -95,7 +95,7 @@ def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source
     assert saved["note"] == "CHG-4711"
     assert saved["change_ids"] == sorted(set(every) - set(out["change_ids"]))
     people = plan_file.load(watched.lab.run()).changes.set_index("change_id")["user_principal_name"]
-    assert [n.split("\n")[0] for n in names] == list(people[out["change_ids"]])
+    assert names == list(people[out["change_ids"]])
 
     grid.get_by_label("search").fill("onerror")
     showing(grid, "1")
@@ -140,6 +140,7 @@ def test_everything_by_keyboard_in_the_dark(watched: Watched, source: str, image
     press("r")
     expect(grid.locator(".row[data-at='0'] .after")).to_contain_text("***")
     press("End")
+    body.scroll_into_view_if_needed()  # JupyterLab may still be measuring the cells above
     expect(grid.locator(".row.cursor")).to_be_in_viewport()
     press("/")
     page.keyboard.type("remove")

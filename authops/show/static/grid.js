@@ -129,6 +129,7 @@ function render({ model, el }) {
     make("div", { class: "bar" }, why, undo, reveal), status, body, make("div", { class: "bar" }, sealing, note, save, saved), keys);
   if (!columns.includes("department")) root.classList.add("plain");
   el.replaceChildren(root);
+  able(false); // until the kernel tells what it remembers: a click before that would be overwritten
 
   // to the kernel and back
 
@@ -159,7 +160,7 @@ function render({ model, el }) {
     patience = 0;
     gone = true;
     root.classList.add("gone");
-    for (const node of root.querySelectorAll("button, input, select")) node.disabled = true;
+    able(false);
     saved.className = "saved remove";
     saved.textContent = "! The kernel does not answer: it is busy, or gone. Nothing clicked since is saved. When it is there again, run this cell again; what was decided before is taken up.";
   }
@@ -167,7 +168,11 @@ function render({ model, el }) {
   function back() {
     gone = false;
     root.classList.remove("gone");
-    for (const node of root.querySelectorAll("button, input, select")) node.disabled = false;
+    able(true);
+  }
+
+  function able(on) {
+    for (const node of root.querySelectorAll("button, input, select")) node.disabled = !on;
   }
 
   function look(from, to) {
@@ -191,7 +196,7 @@ function render({ model, el }) {
     state = reply.state;
     reply.rows.forEach((row, index) => cache.set(reply.from + index, row));
     if (other) { cursor = anchor = 0; ranges = total ? [[0, 1]] : []; body.scrollTop = 0; }
-    if (first) { fresh = false; remembered(); }
+    if (first) { fresh = false; able(true); remembered(); }
     controls();
     paint();
     if (asked && !waiting) look(...asked);
