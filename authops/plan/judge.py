@@ -92,7 +92,7 @@ def _now(current: pd.DataFrame, ids: pd.Series[str], person: Any, method: Any, o
     codes, several = _codes(current["method"]), _Several(len(ids) * len(KINDS))
     slots = several.slots(at[ours], codes[ours], current["method_id"].iloc[ours])
     slot = several.slots(person, method, one)
-    row_at = np.full(several.size, -1, dtype=np.int64)
+    row_at = np.full(several.size, -1, dtype=np.int32)  # there are many more slots than rows
     row_at[slots] = ours
     read = row_at >= 0
     rows = row_at[read]
@@ -108,7 +108,7 @@ def _now(current: pd.DataFrame, ids: pd.Series[str], person: Any, method: Any, o
     missing = missing[missing >= several.first]
     known_at[missing] = known_at[several.whole[missing - several.first]]
     present_at = spread(current["value"] != "", False)
-    default_at, others_at = spread(current["is_default"], False), spread(current["others"], -1)
+    default_at, others_at = spread(current["is_default"], False), spread(current["others"], np.int32(-1))
     return slot, _Now(known_at, present_at, default_at, others_at, row_at)
 
 
