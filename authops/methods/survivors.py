@@ -18,10 +18,16 @@ from authops.methods.reported import Meaning, meanings, of_type
 SURVIVOR: Final = "survivor"
 SURVIVORS: Final = "survivors:"
 DISABLED: Final = "disabled"
+DISABLED_ACCOUNT: Final = "disabled_account"
 LAST: Final = "last_survivor"
 FEW: Final = "too_few_survivors"
 UNREAD: Final = "methods_unread"
 _PASS: Final = temporary_access_pass.NAME
+
+
+def excused(condition: str, reason: str) -> bool:
+    """Whether a guard's reason does not hold a row: one that is about disabled accounts only, and so asked."""
+    return reason == DISABLED_ACCOUNT and DISABLED in condition.split()
 
 
 @dataclass(frozen=True)

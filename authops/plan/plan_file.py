@@ -199,7 +199,7 @@ def seal(plan: Plan) -> dict[str, str]:
         "plan": str(header["digest"])[:16],
         "made": f"{header['made_at']} by {header.get('author', 'unknown')}",
         "valid until": str(header["expires_at"]),
-        "from": f"{source.get('path', 'unknown')} ({str(source.get('digest', ''))[:12]})",
+        "from": f"{source.get('path') or source.get('name', 'unknown')} ({str(source.get('digest', ''))[:12]})",
     }
 
 

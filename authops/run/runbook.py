@@ -31,6 +31,7 @@ RUNBOOKS: Final = {
     "campaign": "6_campaign.ipynb",
     "retirement": "7_retirement.ipynb",
     "passes": "8_passes.ipynb",
+    "cleanup": "9_cleanup.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)

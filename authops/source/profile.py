@@ -112,6 +112,14 @@ async def people(
     return list(found.values()), said | empty
 
 
+async def ids(graph: Graph, *, now: datetime, **scope: Any) -> tuple[set[str] | None, dict[str, Any]]:
+    """(object ids of everybody in scope (see `people`), None for no scope at all; the scope, for people)."""
+    if not any(scope.values()):
+        return None, {}
+    found, said = await people(graph, now=now, **scope)
+    return {directory.object_id(user.get("id")) for user in found}, said
+
+
 def properties() -> dict[str, list[str]]:
     """Property of a directory profile → the methods it may feed."""
     names = dict.fromkeys(name for kind in KINDS.values() for name in kind.profile)

@@ -63,6 +63,21 @@ def with_states(subjects: pd.DataFrame, holdings: Holdings) -> pd.DataFrame:
     return data
 
 
+async def standing(
+    graph: Graph, subjects: pd.DataFrame, holdings: Holdings, *, coverage: bool
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """(SUBJECTS with what they hold by way of states, and, where that is asked, whom Conditional Access asks; what of
+    it could not be had, for people).
+    """
+    data, why = with_states(subjects, holdings), ""
+    if coverage:
+        data, why = await with_coverage(graph, data)
+    unread = data["user_id"].isin(holdings.held.loc[~holdings.held["known"], "user_id"]).sum()
+    said = {"people read": f"{len(data):,}", "not wholly known": f"{int(unread):,}"}
+    said |= {} if holdings.beta else {"beta": "cannot be asked: last uses and hardware tokens are not known"}
+    return data, said | ({"Conditional Access": f"could not be read: {why}"} if why else {})
+
+
 async def with_coverage(graph: Graph, subjects: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """(SUBJECTS with whether Conditional Access asks each, why that is not known)."""
     data = check(subjects, SUBJECTS)
