@@ -16,7 +16,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.methods import survivors, temporary_access_pass
-from authops.methods.kinds import KINDS, default_names, numbers
+from authops.methods.kinds import KINDS, behind, default_names, numbers
 from authops.plan.removals import Ask, Asked, Doubt, Person, held_of, slot_id
 from authops.words import limits
 from authops.words.errors import ParameterError
@@ -34,8 +34,8 @@ RULES: Final = {
 }
 _PASS: Final = temporary_access_pass.NAME
 _OFF: Final = "notEnabled"
-# What a default can be moved to, best first: the kind that has to be there → beta's word for it.
-_BETTER: Final = {"microsoftAuthenticator": "push", "softwareOath": "oath", "hardwareOath": "oath"}
+# What a default can be moved to, best first.
+_BETTER: Final = ("push", "oath")
 _UNREAD: Final = "not all methods of this person could be read or are understood, so nothing of them is taken"
 _DEFAULT_UNKNOWN: Final = "the default method could not be read, so no phone of this person is taken"
 _COVERED_UNKNOWN: Final = "whether a Conditional Access policy asks this person is not known, so per-user MFA stays"
@@ -166,9 +166,10 @@ def _everything(person: Person, rule: str, condition: str) -> list[Ask]:
     gone = [
         Ask(one["method"], slot_id(one), rule, condition=condition) for one in person.held if one["method"] in KINDS
     ]
-    alternate = any(a.method == "alternateMobile" for a in gone)
-    # The alternate can go neither as the default nor after the mobile, so the mobile becomes the default before.
-    stuck = alternate and default_names().get(person.default) == "alternateMobile"
+    # What is the default goes last. The alternate can only go before the mobile, and of several apps nobody tells which
+    # one it is: there the mobile becomes the default before.
+    mine = person.of(behind(person.default))
+    stuck = any(one["method"] == "alternateMobile" for one in mine) or (len(mine) > 1 and person.of(["mobile"]))
     moved = [Ask("defaultMethod", "", rule, "voiceMobile", condition)] if stuck else []
     return [*moved, *_sms(person, rule, condition), *gone]
 
@@ -229,7 +230,8 @@ def _default(person: Person, rules: Rules, asks: Sequence[Ask]) -> tuple[list[As
     stay = {
         one["method"] for one in person.held if one["method"] in KINDS and (one["method"], slot_id(one)) not in going
     }
-    better = next((word for kind, word in _BETTER.items() if kind in stay), "")
+    words = {KINDS[kind].preferred for kind in stay}
+    better = next((word for word in _BETTER if word in words), "")
     condition = next((ask.condition for ask in asks if ask.method == stands_on), "")
     return ([Ask("defaultMethod", "", "default_moved", better, condition)] if better else []), ""
 

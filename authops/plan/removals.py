@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.methods import survivors
-from authops.methods.kinds import KINDS, default_names, numbers
+from authops.methods.kinds import KINDS, behind, numbers
 from authops.methods.reported import meanings
 from authops.plan import plan
 from authops.plan.plan import Plan
@@ -154,12 +154,12 @@ def _defaults(current: pd.DataFrame, found: Asked, by_user: Mapping[str, Person]
         word = next((a.value for a in asks if a.method == "defaultMethod"), by_user[user].default)
         going = _ids(by_user[user], asks)
         stay = [one for one in held_of(by_user[user]) if one.id not in going]
-        after[user] = default_names().get(word, "")
+        after[user] = behind(word)
         phones = {KINDS[name].report for name in numbers()}
         others[user] = sum(one.meaning is not None and one.meaning.factor and one.name not in phones for one in stay)
     users, methods = current["user_id"], current["method"]
     return current.assign(
-        is_default=[after[u] == m for u, m in zip(users, methods, strict=True)],
+        is_default=[m in after[u] for u, m in zip(users, methods, strict=True)],
         others=[others[u] for u in users],
     )
 

@@ -36,6 +36,12 @@ PEOPLE: dict[str, tuple[Sequence[str], str, dict[str, Any]]] = {
         "voiceAlternateMobile",
         {"enabled": False, "sms_sign_in": True},
     ),
+    "gone": (["mobile", "microsoftAuthenticator", "softwareOath"], "push", {"enabled": False}),
+    "went": (
+        ["mobile", "microsoftAuthenticator", "microsoftAuthenticator.2"],
+        "push",
+        {"enabled": False},
+    ),
     "legacy": (["mobile", "external"], "sms", {"mfa": "enforced"}),
     "none": ([], "", {}),
 }
@@ -67,6 +73,8 @@ WHOLE = [
     OFF,
     *gone("fido2", "microsoftAuthenticator", "alternateMobile", "email", "temporaryAccessPass", "mobile"),
 ]
+GONE = gone("softwareOath", "mobile", "microsoftAuthenticator")
+WENT = [MOVE, *gone("microsoftAuthenticator", "microsoftAuthenticator.2", "mobile")]
 # Rules → person → the writes that the tenant saw, in order. Who is not named had none.
 EXPECTED: dict[str, dict[str, list[str]]] = {
     "one": {
@@ -77,10 +85,13 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "ready": [OFF, *gone("mobile")],
         "token": [MOVE, *gone("office")],
         "left": LEFT,
+        "gone": gone("mobile"),
+        "went": gone("mobile"),
     },
-    "two": {"apps": [MOVE, *gone("alternateMobile", "mobile")], "keys": gone("mobile"), "left": LEFT},
+    "two": {"apps": [MOVE, *gone("alternateMobile", "mobile")], "keys": gone("mobile"), "left": LEFT, "gone": gone("mobile"),
+            "went": gone("mobile")},
     "sms": {"ready": [OFF], "left": [OFF]},
-    "leavers": {"left": WHOLE},
+    "leavers": {"left": WHOLE, "gone": GONE, "went": WENT},
     "model": {
         "key": gone("fido2"), "keys": gone("fido2", "fido2.2"), "poorer": gone("fido2"), "left": gone("fido2"),
     },
@@ -98,6 +109,8 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "token": [MOVE, *gone("office")],
         "pass": gone("temporaryAccessPass"),
         "left": WHOLE,
+        "gone": GONE,
+        "went": WENT,
         "legacy": [MFA],
     },
 }  # fmt: skip
