@@ -7,5 +7,6 @@ from typing import Final
 from authops.methods.devices import device
 
 KIND: Final = device(
-    "hardwareOath", "hardware token", "hardwareOathMethods", "HardwareOATH", factor=True, preferred="oath", version="beta",
+    "hardwareOath", "hardware token", "hardwareOathMethods", "HardwareOATH", factor=True, version="beta",
+    preferred="oath",
 )  # fmt: skip

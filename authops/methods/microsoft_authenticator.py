@@ -7,6 +7,6 @@ from typing import Final
 from authops.methods.devices import device
 
 KIND: Final = device(
-    "microsoftAuthenticator", "Authenticator app", "microsoftAuthenticatorMethods", "MicrosoftAuthApp", factor=True, preferred="push",
-    shown=("displayName", "deviceTag", "phoneAppVersion"),
+    "microsoftAuthenticator", "Authenticator app", "microsoftAuthenticatorMethods", "MicrosoftAuthApp", factor=True,
+    preferred="push", shown=("displayName", "deviceTag", "phoneAppVersion"),
 )  # fmt: skip

@@ -88,8 +88,13 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "gone": gone("mobile"),
         "went": gone("mobile"),
     },
-    "two": {"apps": [MOVE, *gone("alternateMobile", "mobile")], "keys": gone("mobile"), "left": LEFT, "gone": gone("mobile"),
-            "went": gone("mobile")},
+    "two": {
+        "apps": [MOVE, *gone("alternateMobile", "mobile")],
+        "keys": gone("mobile"),
+        "left": LEFT,
+        "gone": gone("mobile"),
+        "went": gone("mobile"),
+    },
     "sms": {"ready": [OFF], "left": [OFF]},
     "leavers": {"left": WHOLE, "gone": GONE, "went": WENT},
     "model": {
