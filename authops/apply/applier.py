@@ -100,7 +100,7 @@ class Applier:
         `FrameError` for a row that is no write.
         """
         changes = of_rows(approved)
-        self._conditions = Conditions(self.graph, changes)
+        self._conditions = Conditions(self.graph, changes, self._reader.clocks)
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
         self._interrupted = set(self._tried) - settled

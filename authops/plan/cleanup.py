@@ -15,16 +15,18 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.methods import survivors, temporary_access_pass
+from authops.methods import sign_in_sessions, survivors, temporary_access_pass
 from authops.methods.kinds import KINDS, behind, default_names, numbers
+from authops.methods.sign_in_sessions import moment
 from authops.plan.removals import Ask, Asked, Doubt, Person, held_of, slot_id
-from authops.words import limits
+from authops.words import limits, retirement
 from authops.words.errors import ParameterError
 
 # Rule (the reason that its rows show) → what it takes, for people.
 RULES: Final = {
     "superseded": "phones of who holds enough that outlives them",
     "sms_sign_in_off": "signing in by SMS",
+    "register_again": "phones, apps and tokens of people who are to register again",
     "leaver": "everything of accounts that are disabled and unused for long",
     "key_model": "passkeys of named models",
     "key_unattested": "passkeys without attestation",
@@ -36,6 +38,11 @@ _PASS: Final = temporary_access_pass.NAME
 _OFF: Final = "notEnabled"
 # What a default can be moved to, best first.
 _BETTER: Final = ("push", "oath")
+_SESSIONS_OF: Final = ("leaver", "register_again")
+_AGAIN: Final = frozenset([*numbers(), *(name for name, kind in KINDS.items() if kind.preferred)])
+_EXTERNAL: Final = "this person signs in through their own organisation, which alone can revoke sessions"
+_SESSIONS_UNKNOWN: Final = "since when sessions of this person count is not known, so they are not revoked"
+_NOBODY: Final = "nobody in scope has this name; check it, or widen the scope"
 _UNREAD: Final = "not all methods of this person could be read or are understood, so nothing of them is taken"
 _DEFAULT_UNKNOWN: Final = "the default method could not be read, so no phone of this person is taken"
 _COVERED_UNKNOWN: Final = "whether a Conditional Access policy asks this person is not known, so per-user MFA stays"
@@ -47,13 +54,18 @@ class Rules:
     """What is to go; 0, empty and False switch a rule off.
 
     `phones_with`: phones of who holds so many lasting survivors; `used_within`: days within which each was used.
-    `leavers_after`: days since the last sign-in of a disabled account. `models`: AAGUIDs.
+    `leavers_after`: days since the last sign-in of a disabled account. `register_again`: UPNs or object ids;
+    `revoke_sessions` of both. `allow_last`: who registers again may be left without a method and without a pass.
+    `models`: AAGUIDs.
     """
 
     phones_with: int = 0
     used_within: int = 0
     sms_sign_in: bool = False
     leavers_after: int = 0
+    register_again: Sequence[str] = ()
+    revoke_sessions: bool = False
+    allow_last: bool = False
     models: Sequence[str] = ()
     unattested: bool = False
     passes: bool = False
@@ -67,7 +79,7 @@ class Rules:
 
     def facts(self) -> dict[str, Any]:
         """The rules as a plan keeps them."""
-        return asdict(self) | {"models": list(self.models)}
+        return asdict(self) | {"models": list(self.models), "register_again": list(self.register_again)}
 
     @property
     def source(self) -> dict[str, Any]:
@@ -85,24 +97,41 @@ class Rules:
             "leaver": f"whose last sign-in is {self.leavers_after} days ago or more; since when an account is disabled,"
             " Graph does not tell",
             "key_model": ", ".join(self.models),
+            "register_again": ", ".join(self.register_again)
+            + (", though nothing else may be left" if self.allow_last else ""),
         }
+        more |= {rule: f"{more[rule]}; all sessions revoked" for rule in _SESSIONS_OF if self.revoke_sessions}
         return {RULES[rule]: more.get(rule, "on") for rule in self.active}
 
     @property
     def active(self) -> list[str]:
         """The rules (RULES) that are on."""
         on = {
-            "superseded": self.phones_with, "sms_sign_in_off": self.sms_sign_in, "leaver": self.leavers_after,
-            "key_model": self.models, "key_unattested": self.unattested, "pass_expired": self.passes,
-            "default_moved": self.defaults, "mfa_covered": self.per_user_mfa,
+            "superseded": self.phones_with, "sms_sign_in_off": self.sms_sign_in,
+            "register_again": self.register_again, "leaver": self.leavers_after, "key_model": self.models,
+            "key_unattested": self.unattested, "pass_expired": self.passes, "default_moved": self.defaults,
+            "mfa_covered": self.per_user_mfa,
         }  # fmt: skip
         return [rule for rule, asked_for in on.items() if asked_for]
 
     @property
     def states(self) -> list[str]:
         """The kinds that have to be read by a request of their own."""
-        default = self.phones_with or self.defaults or self.leavers_after or self.models or self.unattested
-        return [*(["defaultMethod"] if default else []), *(["perUserMfaState"] if self.per_user_mfa else [])]
+        whole = self.leavers_after or self.register_again
+        default = whole or self.phones_with or self.defaults or self.models or self.unattested
+        told = {"defaultMethod": default, "perUserMfaState": self.per_user_mfa,
+                sign_in_sessions.NAME: whole and self.revoke_sessions}  # fmt: skip
+        return [name for name, needed in told.items() if needed]
+
+    @property
+    def last_seen(self) -> bool:
+        """Whether it has to be known when people signed in last."""
+        return self.leavers_after > 0
+
+    @property
+    def named_only(self) -> list[str]:
+        """The people whom all rules that are on name; nobody where one of them is about everybody."""
+        return list(self.register_again) if self.active == ["register_again"] else []
 
 
 def _is_id(text: str) -> bool:
@@ -112,11 +141,19 @@ def _is_id(text: str) -> bool:
 
 def asked(everybody: Iterable[Person], rules: Rules, now: datetime) -> Asked:
     """What the rules ask for."""
-    found = Asked()
+    found, everybody = Asked(), list(everybody)
+    there = {name for person in everybody for name in _names(person)}
+    nobody = [name for name in rules.register_again if name.strip().casefold() not in there]
+    found.doubts += [Doubt(name, "register_again", "unknown_user", _NOBODY) for name in nobody]
     for person in everybody:
         if asks := _of_person(person, rules, now, found):
             found.asks[person.row["user_id"]] = asks
     return found
+
+
+def _names(person: Person) -> set[str]:
+    """What a list may call them."""
+    return {str(person.row[name]).casefold() for name in ("user_id", "user_principal_name")}
 
 
 def _of_person(person: Person, rules: Rules, now: datetime, found: Asked) -> list[Ask]:
@@ -128,7 +165,9 @@ def _of_person(person: Person, rules: Rules, now: datetime, found: Asked) -> lis
     if left is None:
         found.doubts.append(Doubt(who, "leaver", "last_sign_in_unknown", _SEEN_UNKNOWN))
     if left:
-        return _everything(person, "leaver", survivors.DISABLED)
+        return _everything(person, rules, "leaver", survivors.DISABLED, found)
+    if _names(person) & {name.strip().casefold() for name in rules.register_again}:
+        return _everything(person, rules, "register_again", "" if rules.allow_last else survivors.WAY_IN, found)
     asks = [*_keys(person, rules), *_passes(person, rules)]
     phones, why = _phones(person, rules, {a.method_id for a in asks}, now)
     asks += phones
@@ -149,29 +188,37 @@ def _has_left(person: Person, rules: Rules, now: datetime) -> bool | None:
     enabled = person.row["account_enabled"]
     if not rules.leavers_after or enabled is pd.NA or enabled:
         return False
-    seen = _moment(person.row["last_sign_in"])
+    seen = moment(person.row["last_sign_in"])
     return None if seen is None else seen <= now - timedelta(days=rules.leavers_after)
 
 
-def _moment(text: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
-
-
-def _everything(person: Person, rule: str, condition: str) -> list[Ask]:
-    """All that somebody holds, signing in by SMS first, so that it can be told apart when it is put back."""
-    gone = [
-        Ask(one["method"], slot_id(one), rule, condition=condition) for one in person.held if one["method"] in KINDS
-    ]
+def _everything(person: Person, rules: Rules, rule: str, condition: str, found: Asked) -> list[Ask]:
+    """All that somebody holds, or all that has to be registered again; sessions first, then signing in by SMS, so that
+    it can be told apart when it is put back.
+    """
+    kinds = _AGAIN if rule == "register_again" else KINDS
+    gone = [Ask(one["method"], slot_id(one), rule, condition=condition) for one in person.of(kinds)]
     # What is the default goes last. The alternate can only go before the mobile, and of several apps nobody tells which
     # one it is: there the mobile becomes the default before.
     mine = person.of(behind(person.default))
     stuck = any(one["method"] == "alternateMobile" for one in mine) or (len(mine) > 1 and person.of(["mobile"]))
     moved = [Ask("defaultMethod", "", rule, "voiceMobile", condition)] if stuck else []
-    return [*moved, *_sms(person, rule, condition), *gone]
+    sessions = _sessions(person, rule, condition, found) if rules.revoke_sessions else []
+    return [*sessions, *moved, *_sms(person, rule, condition), *gone]
+
+
+def _sessions(person: Person, rule: str, condition: str, found: Asked) -> list[Ask]:
+    """Of a leaver not again where nobody has signed in since."""
+    since, seen = moment(person.row["sessions_from"]), moment(person.row["last_sign_in"])
+    who = str(person.row["user_principal_name"])
+    if retirement.is_external(who) != "no":
+        found.doubts.append(Doubt(who, rule, "sessions_elsewhere", _EXTERNAL))
+    elif since is None:
+        found.doubts.append(Doubt(who, rule, "sessions_unknown", _SESSIONS_UNKNOWN))
+    elif rule != "leaver" or seen is None or seen >= since:
+        told = sign_in_sessions.revoked(str(person.row["sessions_from"]))
+        return [Ask(sign_in_sessions.NAME, "", rule, told, condition)]
+    return []
 
 
 def _sms(person: Person, rule: str, condition: str = "") -> list[Ask]:
@@ -200,7 +247,7 @@ def _lasting(person: Person, going: Collection[str], rules: Rules, now: datetime
     used = {
         one["method_id"].casefold()
         for one in person.held
-        if not rules.used_within or ((at := _moment(one["used_at"])) is not None and at >= oldest)
+        if not rules.used_within or ((at := moment(one["used_at"])) is not None and at >= oldest)
     }
     stay = [one for one in held_of(person) if one.id not in {g.casefold() for g in going}]
     return [one for one in stay if one.lasts and one.id in used]
@@ -242,4 +289,4 @@ def _mfa(person: Person, rules: Rules) -> tuple[list[Ask], str]:
     if person.row["covered"] == "unknown":
         return [], _COVERED_UNKNOWN
     covered = person.row["covered"] == "yes"
-    return ([Ask("perUserMfaState", "", "mfa_covered", "disabled")] if covered else []), ""
+    return ([Ask("perUserMfaState", "", "mfa_covered", "disabled", survivors.COVERED)] if covered else []), ""

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.methods import survivors
+from authops.methods import survivors, temporary_access_pass
 from authops.methods.kinds import KINDS, behind, numbers
 from authops.methods.reported import meanings
 from authops.plan import plan
 from authops.plan.plan import Plan
 from authops.words.frames import HOLDINGS, PROBLEMS, SUBJECTS, WANTED, WRITES, check, frame
 
+_NOT_COVERED: Final = "not_covered"
 _BECAME: Final = {"planned": WRITES, "held": ("blocked",), "to be left": ("keep",)}
 
 
@@ -28,6 +29,8 @@ class Ask:
     rule: str
     value: str = ""
     condition: str = ""
+    line: int = 0
+    ticket: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Doubt:
     rule: str
     problem: str
     message: str
+    line: int = 0
 
 
 @dataclass
@@ -90,7 +94,11 @@ def slot_id(one: Mapping[str, Any]) -> str:
 def held_of(person: Person) -> list[survivors.Held]:
     """What they hold, as the guard judges it."""
     known = meanings()
-    return [survivors.Held(h["method_id"].casefold(), h["name"], known.get(h["name"])) for h in person.held]
+    opens = temporary_access_pass.valid
+    return [
+        survivors.Held(h["method_id"].casefold(), h["name"], known.get(h["name"]), opens(h["value"]))
+        for h in person.held
+    ]
 
 
 def make(
@@ -102,7 +110,7 @@ def make(
     """
     by_user = {str(person.row["user_id"]): person for person in everybody}
     rows = [_wanted(user, ask) for user, asks in found.asks.items() for ask in asks]
-    doubts = [{"user": d.user, "rule": d.problem, "message": d.message, "line": 0} for d in found.doubts]
+    doubts = [{"user": d.user, "rule": d.problem, "message": d.message, "line": d.line} for d in found.doubts]
     mine = current[current["user_id"].isin(found.asks)]
     made = plan.make(frame(WANTED, rows), _defaults(mine, found, by_user), users, frame(PROBLEMS, doubts), header)
     changes = made.changes.copy()
@@ -143,8 +151,8 @@ def _ids(person: Person, asks: Iterable[Ask]) -> set[str]:
 def _wanted(user: str, ask: Ask) -> dict[str, Any]:
     state = KINDS[ask.method].family == "state"
     what = {"intent": "set" if state else "remove", "value": ask.value, "overwrite": True}
-    which = {"line": 0, "user": user, "method": ask.method, "method_id": ask.method_id}
-    return which | what | {"condition": ask.condition}
+    which = {"line": ask.line, "user": user, "method": ask.method, "method_id": ask.method_id}
+    return which | what | {"condition": ask.condition, "ticket": ask.ticket}
 
 
 def _defaults(current: pd.DataFrame, found: Asked, by_user: Mapping[str, Person]) -> pd.DataFrame:
@@ -170,8 +178,12 @@ def _guarded(changes: pd.DataFrame, by_user: Mapping[str, Person]) -> pd.DataFra
     going: dict[str, set[str]] = defaultdict(set)
     for user, *which in zip(*(removed[n] for n in ("user_id", "method", "method_id", "before")), strict=True):
         going[user].add(survivors.graph_id(*which))
-    rows = zip(removed.index, removed["user_id"], removed["condition"], strict=True)
+    asks = changes[changes["action"].isin(WRITES)]
+    rows = zip(asks.index, asks["user_id"], asks["condition"], strict=True)
     why = {at: survivors.refused(held_of(by_user[user]), going[user], said) for at, user, said in rows if said}
+    rows = zip(asks.index, asks["user_id"], asks["condition"], strict=True)
+    if_covered = [(at, user) for at, user, said in rows if survivors.COVERED in said.split()]
+    why |= {at: _NOT_COVERED for at, user in if_covered if by_user[user].row["covered"] != "yes"}
     held = [at for at, said in why.items() if said]
     changes.loc[held, "action"], changes.loc[held, "step"] = "blocked", 0
     changes.loc[held, "reason"] = [why[at] for at in held]

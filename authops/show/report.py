@@ -28,7 +28,7 @@ from authops.show.views import (
 )
 from authops.words.figures import number, percent
 from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
-from authops.words.redaction import mask, mask_numbers, mask_pair
+from authops.words.redaction import mask_numbers, mask_pair, mask_value
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
@@ -240,7 +240,7 @@ def _detail(row: Mapping[str, Any], reveal: bool) -> str:
     if reveal:
         return said
     for value in filter(None, (row["before"], row["after"], row["found"])):
-        said = said.replace(value, mask(value))
+        said = said.replace(value, mask_value(value))
     return mask_numbers(said)
 
 
@@ -314,7 +314,7 @@ def _person(row: Mapping[str, Any]) -> str:
 
 
 def _shown(value: str, reveal: bool) -> str:
-    return (value if reveal else mask(value)) or "none"
+    return (value if reveal else mask_value(value)) or "none"
 
 
 def _pair(row: Mapping[str, Any], reveal: bool) -> tuple[str, str]:

@@ -112,10 +112,15 @@ async def people(
     return list(found.values()), said | empty
 
 
-async def ids(graph: Graph, *, now: datetime, **scope: Any) -> tuple[set[str] | None, dict[str, Any]]:
-    """(object ids of everybody in scope (see `people`), None for no scope at all; the scope, for people)."""
+async def ids(
+    graph: Graph, names: Sequence[str] = (), *, now: datetime, **scope: Any
+) -> tuple[set[str] | None, dict[str, Any]]:
+    """(object ids of everybody in scope (see `people`), or, without a scope, of who is named; None for everybody; the
+    scope, for people).
+    """
     if not any(scope.values()):
-        return None, {}
+        users = await directory.find_users(graph, names) if names else None
+        return (None if users is None else set(users["user_id"])), {}
     found, said = await people(graph, now=now, **scope)
     return {directory.object_id(user.get("id")) for user in found}, said
 

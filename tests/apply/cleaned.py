@@ -98,7 +98,8 @@ def writes(stage: Stage) -> dict[str, list[str]]:
         parts = row["path"].strip("/").split("/")
         if row["method"] in ("POST", "PATCH", "DELETE") and "$batch" not in row["path"]:
             user = parts[parts.index("users") + 1]
-            found.setdefault(user, []).append(f"{row['method']} {'/'.join(parts[parts.index('users') + 3 :])}")
+            rest = [part for part in parts[parts.index("users") + 2 :] if part != "authentication"]
+            found.setdefault(user, []).append(f"{row['method']} {'/'.join(rest)}")
     return found
 
 

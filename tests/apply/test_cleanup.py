@@ -281,9 +281,13 @@ def stood(stage: Stage, name: str) -> dict[str, str]:
 
 
 def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
-    stage.world.tenant.populate([person("keys", *PEOPLE["keys"][:2], **PEOPLE["keys"][2])])
-    outcomes = cleaned.applied(stage, cleaned.planned(stage, Rules(models=[KEY])).writes)
-    assert len(outcomes) == 2
+    """Every kind of device, two of one, phones, an address, and signing in by SMS beside its mobile."""
+    devices = ["fido2", "fido2.2", "microsoftAuthenticator", "softwareOath", "hardwareOath", "windowsHelloForBusiness",
+               "platformCredential", "external", "qrCodePin", "temporaryAccessPass"]  # fmt: skip
+    has = ["mobile", "alternateMobile", "office", "email", *devices]
+    stage.world.tenant.populate([person("all", has, "push", enabled=False, sms_sign_in=True)])
+    outcomes = cleaned.applied(stage, cleaned.planned(stage, Rules(leavers_after=90)).writes)
+    assert len(outcomes) == len(has) + 1
 
     async def done() -> Any:
         async with stage.graph() as graph:
@@ -294,5 +298,6 @@ def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
 
     verified, witness = stage.run(done())
     assert verified["as_recorded"].all()
-    assert witness.changes["audit_id"].nunique() == 2
+    assert witness.changes["audit_id"].is_unique
     assert "" not in set(witness.changes["audit_id"])
+    assert witness.others.empty
