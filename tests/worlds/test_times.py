@@ -16,8 +16,8 @@ def test_a_kill_while_something_was_about_to_begin_is_silent() -> None:
         await asyncio.sleep(1)
 
     async def dies() -> None:
-        _begins = asyncio.ensure_future(read())
-        raise SystemExit(9)
+        about_to = [asyncio.ensure_future(read())]
+        raise SystemExit(len(about_to))
 
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
