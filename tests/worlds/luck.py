@@ -35,8 +35,8 @@ PROCESS = ("killed", "suspended", "machine sleeps", "clock set back", "slow", "v
            "second apply", "second machine", "token revoked", "permission gone", "sign-in refused")  # fmt: skip
 DISK = ("killed before", "killed within", "killed after", "disk full")
 AT_JOURNAL = (*DISK, "suspended", "machine sleeps")
-AT_HAND_OVER = ("refused", "declined", "breaks", "half", "delivered, and refused", "no receipt", "killed before", "killed within",
-                "killed after", "suspended", "machine sleeps")  # fmt: skip
+AT_HAND_OVER = ("refused", "declined", "breaks", "half", "delivered, and refused", "no receipt", "killed before",
+                "killed within", "killed after", "suspended", "machine sleeps")  # fmt: skip
 RUNBOOKS = ("preview", "passes", "apply", "verify", "undo")
 
 _PLANNING = ("find", "match", "read", "others", "report", "roles", "policy", "group", "size")
