@@ -12,6 +12,7 @@ import pandas as pd
 from authops.audit import exposure_trend
 from authops.audit.retirement import DIMENSIONS, STATUSES, STEPS, administrators, by, tally
 from authops.show import charts, moves
+from authops.show.pictures import role, roles_of
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number
 from authops.words.retirement import LATER, Dates
@@ -34,8 +35,8 @@ _TILES: Final = {
     "not known": ("not known", "dark"),
 }
 _COLUMNS: Final = {
-    "status": "status", "user_principal_name": "user", "department": "department", "admin": "admin",
-    "methods": "holds", "blocked_from": "from", "reset": "reset", "campaign": "campaign", "next_step": "next step",
+    "status": "status", "user_principal_name": "user", "next_step": "next step", "methods": "holds",
+    "department": "department", "admin": "admin", "reset": "reset", "campaign": "campaign",
 }  # fmt: skip
 _ENDS: Final = {"everybody": "everybody", "later": "Global Administrators and external users"}
 _MOVES: Final = {
@@ -49,8 +50,6 @@ _MOVES: Final = {
 }
 _TREND: Final = {"blocked": "bad", "reset only": "weak", "not known": "dark", "covered": "best"}
 _MOST: Final = 12
-# Letters that stay on one line: of a name, of any other cell.
-_NAME, _WORD = 36, 18
 _UNNAMED: Final = "a day not named yet"
 
 
@@ -100,7 +99,7 @@ def by_itself(
     `opt_out`: whether the tenant opted out of the passkey migration; `remarks`: what the campaign does, for people.
     """
     counts = _concerned(exposed, opt_out)
-    heads = ["date", "", "what", "whom", "here", "source"]
+    heads = ["date", "state", "what", "whom", "here", "source"]
     rows = [{**row, "date": getattr(when, row["name"], row["date"]) or _UNNAMED} for row in when.rows]
     lines = [
         [row["date"], "done" if row["date"] <= today.isoformat() else "to come", row["what"], row["whom"],
@@ -132,9 +131,10 @@ def exposure(exposed: pd.DataFrame, label: str = "people") -> View:
     return View(chart, " · ".join(f"{number(n)} {name}" for name, n in counted.items()))
 
 
-def exposure_by(exposed: pd.DataFrame, name: str, *, most: int = _MOST) -> View:
-    """People along one of DIMENSIONS: a bar for each value, the hardest hit first, the rest together."""
-    counted = by(exposed, name)
+def exposure_by(exposed: pd.DataFrame, name: str, other: str = "", *, most: int = _MOST) -> View:
+    """People along one of DIMENSIONS, or two: a bar for each value, the hardest hit first, the rest together."""
+    counted = by(exposed, name, other)
+    name = f"{name} and {other}" if other else name
     rows = [(str(r["value"]), {s: int(r[s]) for s in COLOURS}) for r in _records(counted.head(most))]
     if len(counted) > most:
         rest = counted.iloc[most:][list(COLOURS)].sum()
@@ -157,12 +157,10 @@ def exposure_dimensions(exposed: pd.DataFrame) -> View:
 def exposed_people(exposed: pd.DataFrame, *, limit: int = 60) -> View:
     """People with what hits them and what comes next, in the order given; the first `limit` rows."""
     rows = _records(exposed.head(limit))
-    lines = [[str(row[key]) for key in _COLUMNS] for row in rows]
     kinds = [COLOURS[row["status"]] for row in rows]
-    cells = [
-        (kind, [tight(c, _NAME if n == 1 else _WORD) for n, c in enumerate(line)])
-        for kind, line in zip(kinds, lines, strict=True)
-    ]
+    told = [row | {"admin": role(row), "status": f"{row['status']} {row['blocked_from']}".strip()} for row in rows]
+    lines = [[str(row[key]) for key in _COLUMNS] for row in told]
+    cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
     said = f"{number(len(rows))} of {number(len(exposed))} shown; who needs something stands in action-list.csv"
     heads = list(_COLUMNS.values())
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")
@@ -177,6 +175,7 @@ def exposed_administrators(exposed: pd.DataFrame, *, limit: int = 60) -> View:
         return View(box(said, "add" if len(admins) else "keep"), said)
     below = exposed_people(hit, limit=limit)
     said = f"{number(len(hit))} of {number(len(admins))} who are, or may be, administrators need a look"
+    said += roles_of(hit)
     return View(box(said, "remove") + below.html, f"{said}\n{below.plain}")
 
 

@@ -7,12 +7,13 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.audit.coverage import DIMENSIONS, STANDINGS, WEAK, by, gaps, left_out
+from authops.audit.coverage import DIMENSIONS, STANDINGS, WEAK, by, each, gaps, left_out
 from authops.audit.quality import RULES, counts
 from authops.show import charts, moves
 from authops.show.report import findings as table_of_findings
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number, percent
+from authops.words.frames import ROLE_NOT_KNOWN
 from authops.words.redaction import mask
 
 COLOURS: Final = {
@@ -43,7 +44,13 @@ _SETTINGS: Final = {
     _OPT_OUT: "opted out of the passkey migration (beta)",
 }
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
-_REASON_COLOURS: Final = ("bar", "few", "many", "some")
+# Whom the campaign asks, and why not; neighbours differ in lightness.
+REASON_COLOURS: Final = {
+    "asked": "bar", "asked elsewhere": "also", "has it": "few", "excluded": "many", "not included": "some",
+    "guest": "many", "not allowed": "some", "profile not eligible": "few", "no phone": "many",
+    "no second factor": "some", "disabled account": "few", "opted out": "many", "unknown": "dark",
+    "campaign off": "some",
+}  # fmt: skip
 _MOST: Final = 12
 
 
@@ -66,7 +73,21 @@ def _administrators(coverage: pd.DataFrame) -> tuple[str, str]:
         return "Nobody is known to be an administrator", "keep"
     weak, dark = int(admins.isin(WEAK).sum()), int((admins == "unknown").sum())
     said = f"{number(weak)} of {number(len(admins))} administrators rely on phones, or on less"
+    said += roles_of(coverage[(coverage["admin"] == "yes") & coverage["standing"].isin(WEAK)]) if weak else ""
     return said + (f"; {number(dark)} are unknown" if dark else ""), "remove" if weak else "keep" if dark else "add"
+
+
+def roles_of(people: pd.DataFrame, *, most: int = 5) -> str:
+    """` (3 Helpdesk Administrator, 1 Global Administrator)`: the roles that these people hold, the commonest first."""
+    found = each(people, "roles").value_counts()
+    told = [f"{number(int(n))} {role}" for role, n in found.head(most).items()]
+    told += [f"{number(len(found) - most)} other roles"] if len(found) > most else []
+    return f" ({', '.join(told)})" if set(found.index) - {ROLE_NOT_KNOWN} else "; which roles is not known"
+
+
+def role(row: Mapping[str, Any]) -> str:
+    """What an administrator's roles are called; `no` for nobody's."""
+    return "no" if row["admin"] == "no" else str(row["roles"] or row["admin"])
 
 
 def _counts(found: Mapping[str, int] | pd.Series[int]) -> dict[str, int]:
@@ -77,14 +98,17 @@ def _share(found: pd.Series[int], name: str) -> float:
     return float(found.get(name, 0)) / float(found.sum()) if len(found) else float("nan")
 
 
-def worst_first(coverage: pd.DataFrame, name: str) -> View:
+def worst_first(coverage: pd.DataFrame, name: str, other: str = "") -> View:
     """The same as `dimension`, by the share of people who have a phone only, or less."""
-    return dimension(coverage, name, worst=True)
+    return dimension(coverage, name, other, worst=True)
 
 
-def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST, worst: bool = False) -> View:
-    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest (or `worst`) first, the rest together."""
-    counted = by(coverage, name)
+def dimension(coverage: pd.DataFrame, name: str, other: str = "", *, most: int = _MOST, worst: bool = False) -> View:
+    """COVERAGE along one of DIMENSIONS, or two: a bar for each value, the largest (or `worst`) first, the rest
+    together.
+    """
+    counted = by(coverage, name, other)
+    name = f"{name} and {other}" if other else name
     if worst:
         share = counted[list(WEAK)].sum(axis=1) / counted["users"]
         counted = counted.loc[share.sort_values(ascending=False, kind="stable").index]
@@ -114,7 +138,7 @@ def to_look_at(coverage: pd.DataFrame, *, limit: int = 40) -> View:
         said = "Nobody can be judged: the report knows none of these people."
         return View(box(said, "update"), said)
     if weak.empty:
-        return View(box("✓ Everybody in the report has more than a phone.", "add"), "Nobody stands out.")
+        return View(box("Everybody in the report has more than a phone.", "add"), "Nobody stands out.")
     return people(weak, limit=limit)
 
 
@@ -122,7 +146,7 @@ def people(coverage: pd.DataFrame, *, limit: int = 100) -> View:
     """People with what is known of them; the first `limit` rows."""
     heads = ["standing", "user", "department", "country", "admin", "methods"]
     keys = ["standing", "user_principal_name", "department", "country", "admin", "methods"]
-    rows = _records(coverage.head(limit))
+    rows = [row | {"admin": role(row)} for row in _records(coverage.head(limit))]
     lines = [[str(r[k]) for k in keys] for r in rows]
     kinds = [COLOURS[r["standing"]] for r in rows]
     cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
@@ -240,7 +264,7 @@ def nudges(nudges: pd.DataFrame, reasons: Mapping[str, str], *, limit: int = 50)
     parts = [tile(kind, int(found.get(kind, 0)), css) for kind, css in _ASKED.items()]
     before, after = (nudges[when].value_counts() for when in ("before", "after"))
     used = [r for r in reasons if int(before.get(r, 0)) or int(after.get(r, 0))]
-    colours = {r: _REASON_COLOURS[i % len(_REASON_COLOURS)] for i, r in enumerate(used)}
+    colours = {r: REASON_COLOURS.get(r, "some") for r in used}
     rows = [(when, {r: int(said.get(r, 0)) for r in used}) for when, said in (("now", before), ("then", after))]
     chart = charts.legend(colours) + charts.stacked(rows, colours, title="Who is asked, now and then")
     words = note("; ".join(f"{r}: {reasons[r]}" for r in used))
