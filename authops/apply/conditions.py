@@ -40,10 +40,13 @@ def _whose(changes: Iterable[Change], code: str) -> set[str]:
 
 
 class Conditions:
-    """Judges changes by what their person has at this moment. `planned`: all changes that are approved."""
+    """Judges changes by what their person has at this moment. `planned`: all changes that are approved; `never`: change
 
-    def __init__(self, graph: Graph, planned: Iterable[Change], clocks: Clocks) -> None:
-        self._graph, self._clocks = graph, clocks
+    id → why it must not be written at all.
+    """
+
+    def __init__(self, graph: Graph, planned: Iterable[Change], clocks: Clocks, never: Mapping[str, str]) -> None:
+        self._graph, self._clocks, self._never = graph, clocks, never
         self._reaches: tuple[Moment, list[Reach]] | None = None
         self._going: dict[str, set[str]] = defaultdict(set)
         for change in planned:
@@ -67,7 +70,7 @@ class Conditions:
 
     async def met(self, changes: Sequence[Change], patience: float) -> tuple[list[Change], list[Row], list[Change]]:
         """Which may be written, how those end that may not, and of whom nobody can tell yet."""
-        held = await self(changes, patience)
+        held = {**await self(changes, patience), **self._never}
         told = [(c, held[c.change_id]) for c in changes if c.change_id in held]
         rows: list[Row] = [(c, "skipped", f"{why}; nothing was written", "", None) for c, why in told if why]
         return [c for c in changes if c.change_id not in held], rows, [c for c, why in told if why is None]
