@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,6 +24,7 @@ from authops.words.errors import ParameterError
 
 # Rule (the reason that its rows show) → what it takes, for people.
 RULES: Final = {
+    "listed": "rows of the list",
     "superseded": "phones of who holds enough that outlives them",
     "sms_sign_in_off": "signing in by SMS",
     "register_again": "phones, apps and tokens of people who are to register again",
@@ -87,8 +88,15 @@ class Rules:
         digest = hashlib.sha256(json.dumps(self.facts(), sort_keys=True).encode()).hexdigest()
         return {"name": "clean-up rules", "digest": digest, "user column": ""}
 
-    def said(self) -> dict[str, str]:
-        """The rules that are on, for people. Raises `ParameterError` when there is none."""
+    def said(self, listed: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        """The rules that are on, or how a list was read, for people. Raises `ParameterError` for neither and both."""
+        if listed is not None and self.active:
+            also = ", ".join(self.active)
+            raise ParameterError(
+                f"a list and rules ({also}) are asked for", remedy="take one away: rules in their own run"
+            )
+        if listed is not None:
+            return listed
         if not self.active:
             raise ParameterError("no rule is on, so there is nothing to look for", remedy="name one: phones_with, say")
         more = {

@@ -93,26 +93,33 @@ def slot_id(one: Mapping[str, Any]) -> str:
 
 def held_of(person: Person) -> list[survivors.Held]:
     """What they hold, as the guard judges it."""
-    known = meanings()
-    opens = temporary_access_pass.valid
-    return [
-        survivors.Held(h["method_id"].casefold(), h["name"], known.get(h["name"]), opens(h["value"]))
-        for h in person.held
-    ]
+    return _as_held(person.held)
+
+
+def _as_held(rows: Iterable[Mapping[str, Any]]) -> list[survivors.Held]:
+    known, opens = meanings(), temporary_access_pass.valid
+    return [survivors.Held(h["method_id"].casefold(), h["name"], known.get(h["name"]), opens(h["value"])) for h in rows]
 
 
 def make(
-    found: Asked, everybody: Sequence[Person], current: pd.DataFrame, users: pd.DataFrame, header: Mapping[str, Any]
+    found: Asked,
+    everybody: Sequence[Person],
+    current: pd.DataFrame,
+    users: pd.DataFrame,
+    header: Mapping[str, Any],
+    problems: pd.DataFrame | None = None,
 ) -> Plan:
     """The plan: judged like any other, then each row under its rule, and held where somebody would be left without.
 
-    `current`: CURRENT of all they hold; `users`: USERS plus `asked`.
+    `current`: CURRENT of all they hold; `users`: USERS plus `asked`; `problems`: PROBLEMS of a list.
     """
     by_user = {str(person.row["user_id"]): person for person in everybody}
     rows = [_wanted(user, ask) for user, asks in found.asks.items() for ask in asks]
     doubts = [{"user": d.user, "rule": d.problem, "message": d.message, "line": d.line} for d in found.doubts]
     mine = current[current["user_id"].isin(found.asks)]
-    made = plan.make(frame(WANTED, rows), _defaults(mine, found, by_user), users, frame(PROBLEMS, doubts), header)
+    told = frame(PROBLEMS, doubts) if problems is None else pd.concat([problems, frame(PROBLEMS, doubts)])
+    told = told.reset_index(drop=True)
+    made = plan.make(frame(WANTED, rows), _defaults(mine, found, by_user), users, told, header)
     changes = made.changes.copy()
     writes = changes["action"].isin(WRITES)
     changes["reason"] = changes["reason"].where(~writes, _asked_by(changes, found))
@@ -140,6 +147,64 @@ def tally(found: Asked, made: Plan, rules: Mapping[str, str], active: Iterable[s
         became += [f"{unknown[rule]:,} people not known"] if unknown[rule] else []
         lines[rules[rule]] = ", ".join([f"{asked[rule]:,} asked for", *became])
     return lines | ({"people of whom not everything is known": f"{unknown['']:,}, left alone"} if unknown[""] else {})
+
+
+def losing(wanted: pd.DataFrame, users: pd.DataFrame, *, allow_last: bool = False) -> list[str]:
+    """Whose second factors a file wants to remove (WANTED; USERS plus `asked`): all they hold has to be known."""
+    rows = wanted[wanted["intent"].eq("remove") & wanted["method"].isin(_factors())]
+    mine = users["asked"].str.casefold().isin(rows["user"].str.casefold().unique()) & users["user_id"].ne("")
+    return [] if allow_last or rows.empty else list(users.loc[mine, "user_id"].unique())
+
+
+def kept(made: Plan, held: pd.DataFrame, *, allow_last: bool = False) -> Plan:
+    """The plan of a file in which nobody loses their last second factor, as far as `held` (HOLDINGS) tells; what it
+    adds counts.
+    """
+    changes = made.changes
+    rows = changes["action"].eq("remove") & changes["method"].isin(_factors())
+    if allow_last or not rows.any():
+        return made
+    changes = changes.copy()
+    changes.loc[rows, "condition"] = survivors.SURVIVOR
+    adds = changes["action"].eq("add") & changes["method"].isin(_factors())
+    given = set(changes.loc[adds, "user_id"])
+    by_user = {user: _held(ones) for user, ones in held.groupby("user_id")}
+    going = _going(changes)
+    asks = zip(changes.index[rows], changes.loc[rows, "user_id"], strict=True)
+    unread = [survivors.Held("", "unknown", None)]
+    why = {at: survivors.refused(by_user.get(user, unread), going[user], survivors.SURVIVOR) for at, user in asks}
+    users = changes["user_id"].to_dict()
+    held_back = {at: said for at, said in why.items() if said and (said != survivors.LAST or users[at] not in given)}
+    return Plan(_blocked(changes, held_back), made.problems, made.header)
+
+
+def _factors() -> list[str]:
+    return [name for name, kind in KINDS.items() if kind.factor and kind.family == "value"]
+
+
+def _held(rows: pd.DataFrame) -> list[survivors.Held]:
+    """HOLDINGS of one person, as the guard judges it; what was not read may be anything."""
+    records = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+    if not all(row["known"] for row in records):
+        return [survivors.Held("", "unknown", None)]
+    return _as_held(row for row in records if row["method"])
+
+
+def _going(changes: pd.DataFrame) -> dict[str, set[str]]:
+    """User → Graph's ids of what is to be removed."""
+    removed = changes[changes["action"].eq("remove")]
+    going: dict[str, set[str]] = defaultdict(set)
+    for user, *which in zip(*(removed[n] for n in ("user_id", "method", "method_id", "before")), strict=True):
+        going[user].add(survivors.graph_id(*which))
+    return going
+
+
+def _blocked(changes: pd.DataFrame, why: Mapping[Any, str]) -> pd.DataFrame:
+    held = list(why)
+    changes.loc[held, "action"], changes.loc[held, "step"] = "blocked", 0
+    changes.loc[held, "reason"] = [why[at] for at in held]
+    changes.loc[held, "after"] = changes.loc[held, "before"]
+    return changes
 
 
 def _ids(person: Person, asks: Iterable[Ask]) -> set[str]:
@@ -174,18 +239,9 @@ def _defaults(current: pd.DataFrame, found: Asked, by_user: Mapping[str, Person]
 
 def _guarded(changes: pd.DataFrame, by_user: Mapping[str, Person]) -> pd.DataFrame:
     """Nobody ends without a method that satisfies MFA who had one, but where the row does not ask for that."""
-    removed = changes[changes["action"].eq("remove")]
-    going: dict[str, set[str]] = defaultdict(set)
-    for user, *which in zip(*(removed[n] for n in ("user_id", "method", "method_id", "before")), strict=True):
-        going[user].add(survivors.graph_id(*which))
-    asks = changes[changes["action"].isin(WRITES)]
-    rows = zip(asks.index, asks["user_id"], asks["condition"], strict=True)
-    why = {at: survivors.refused(held_of(by_user[user]), going[user], said) for at, user, said in rows if said}
-    rows = zip(asks.index, asks["user_id"], asks["condition"], strict=True)
+    going, asks = _going(changes), changes[changes["action"].isin(WRITES)]
+    rows = [row for row in zip(asks.index, asks["user_id"], asks["condition"], strict=True) if row[2]]
+    why = {at: survivors.refused(held_of(by_user[user]), going[user], said) for at, user, said in rows}
     if_covered = [(at, user) for at, user, said in rows if survivors.COVERED in said.split()]
     why |= {at: _NOT_COVERED for at, user in if_covered if by_user[user].row["covered"] != "yes"}
-    held = [at for at, said in why.items() if said]
-    changes.loc[held, "action"], changes.loc[held, "step"] = "blocked", 0
-    changes.loc[held, "reason"] = [why[at] for at in held]
-    changes.loc[held, "after"] = changes.loc[held, "before"]
-    return changes
+    return _blocked(changes, {at: said for at, said in why.items() if said})
