@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from authops.handover.handover import HandOver, Letter, Receipt
 from authops.words.errors import HandOverError
+from authops.words.redaction import the_variable
 
 _ATTEMPTS: Final = 4
 _AGAIN: Final = (429, 503)
@@ -54,17 +55,16 @@ class Webhook(HandOver):
         async with self._client() as client:
             await self._receipt(client, body, "")
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         async with self._client() as client:
-            sent = [self._one(client, letter) for letter in letters]
-            done = await asyncio.gather(*sent, return_exceptions=True)
-        if failed := [one for one in done if isinstance(one, BaseException)]:
+            sent = [self._one(client, letter, done) for letter in letters]
+            came = await asyncio.gather(*sent, return_exceptions=True)
+        if failed := [one for one in came if isinstance(one, BaseException)]:
             raise _plainly(failed, len(letters))
-        return [one for one in done if isinstance(one, Receipt)]
 
-    async def _one(self, client: Any, letter: Letter) -> Receipt:
+    async def _one(self, client: Any, letter: Letter, done: Callable[[Receipt], None]) -> None:
         receipt = await self._receipt(client, _body(letter), letter.code.reveal())
-        return Receipt(letter.change_id, self.name, receipt, self._now())
+        done(Receipt(letter.change_id, self.name, receipt, self._now()))
 
     async def _receipt(self, client: Any, body: Mapping[str, Any], code: str) -> str:
         headers = {"Authorization": self._secret, "Idempotency-Key": str(uuid.uuid4())}
@@ -169,7 +169,7 @@ def _variable(parameter: str, name: str) -> str:
         )
     value = os.environ.get(name, "").strip()
     if not value:
-        raise HandOverError(f"the variable {name} is not set", remedy="set it for whoever runs this")
+        raise HandOverError(f"{the_variable(name, parameter)} is not set", remedy="set it for whoever runs this")
     return value
 
 
@@ -177,7 +177,10 @@ def _address(name: str) -> str:
     url = _variable("webhook_url_env", name)
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise HandOverError(f"the address in {name} is not https", remedy="codes travel over verified TLS only")
+        raise HandOverError(
+            f"the address in {the_variable(name, 'webhook_url_env')} is not https",
+            remedy="codes travel over verified TLS only",
+        )
     return url
 
 

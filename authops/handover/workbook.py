@@ -19,6 +19,7 @@ from authops.handover.folder import Folder, fits, name_of
 from authops.handover.handover import HandOver, Letter, Receipt
 from authops.words import console
 from authops.words.errors import HandOverError
+from authops.words.redaction import the_variable
 
 HEAD: Final = ("account", "name", "pass", "usable from", "usable until", "how often", "object id")
 _SHORTEST: Final = 12
@@ -48,16 +49,18 @@ class Workbook(HandOver):
         for who in dict.fromkeys(recipients):
             self._there(self._path(who), password)
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
-        return await asyncio.to_thread(self._put_all, letters)
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
+        await asyncio.to_thread(self._put_all, letters, done)
 
-    def _put_all(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def _put_all(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         password = self._password()
         with self._one_at_a_time:
             for who in dict.fromkeys(letter.recipient for letter in letters):
-                self._add(who, [letter for letter in letters if letter.recipient == who], password)
-        places = {letter.change_id: str(self._folder.path / self._path(letter.recipient)) for letter in letters}
-        return [Receipt(change, self.name, place, self._now()) for change, place in places.items()]
+                theirs = [letter for letter in letters if letter.recipient == who]
+                self._add(who, theirs, password)
+                place = str(self._folder.path / self._path(who))
+                for letter in theirs:
+                    done(Receipt(letter.change_id, self.name, place, self._now()))
 
     def _add(self, who: str, letters: Sequence[Letter], password: str) -> None:
         ids = {letter.user_id for letter in letters}
@@ -98,7 +101,7 @@ class Workbook(HandOver):
         password = os.environ.get(self._named, "")
         if len(password) < _SHORTEST:
             raise HandOverError(
-                f"the variable {self._named} holds no password of {_SHORTEST} characters or more",
+                f"{the_variable(self._named, 'password_env')} holds no password of {_SHORTEST} characters or more",
                 remedy="set a long one, and tell it to the service desk by another way than the workbook",
             )
         return password
