@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -50,15 +50,14 @@ class FatalFiles(HandOver):
             if self.nth == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
-        self._die("give-before")
-        if self.where == "give-within":
-            first = await self.inner._give(letters[:1])
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
+        def within(receipt: Receipt) -> None:
             self._die("give-within")
-            return first + await self.inner._give(letters[1:])
-        receipts = await self.inner._give(letters)
+            done(receipt)
+
+        self._die("give-before")
+        await self.inner._give(letters, within)
         self._die("give-after")
-        return receipts
 
 
 def files(keys: str, letters: str) -> Files:

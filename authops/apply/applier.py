@@ -109,7 +109,7 @@ class Applier:
             self._sent_and_no_more_approved(changes), "its answer never came, and it is not approved any more"
         )
         left = [c for c in changes if c.change_id not in settled]
-        size, self._lanes = await begun(self.handing, left, self.mode) or (GROUP, _GROUPS)
+        size, self._lanes = await begun(self.handing, left, self.mode, self._may_write) or (GROUP, _GROUPS)
         groups = in_groups(left, size)
         await to_the_end(asyncio.ensure_future(self._ever_more(groups)), lambda: self._end("interrupted"))
         if self._fault:

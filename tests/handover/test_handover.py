@@ -76,12 +76,11 @@ class _Failing(HandOver):
 
     async def ready(self, recipients: Sequence[str]) -> None: ...
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         plain = [told.code.reveal() for told in letters]
         if self._failure is not None:
             raise self._failure(plain[0])
         assert plain
-        return []
 
 
 FAILURES: dict[str, Callable[[str], BaseException]] = {
