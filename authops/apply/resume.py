@@ -45,6 +45,18 @@ def wrote(folder: Path) -> str:
     return f"an earlier attempt ended with {said}" if said else ""
 
 
+def tried(folder: Path) -> set[str]:
+    """The changes that an apply in this folder meant to write, once or more."""
+    path = folder / "journal.sqlite"
+    if not path.exists():
+        return set()
+    journal = Journal(path)
+    try:
+        return set(journal.attempts())
+    finally:
+        journal.close()
+
+
 def offered(folders: Iterable[Path]) -> list[str]:
     """Names of the runs among these whose apply began and did not end, oldest first."""
     return [folder.name for folder in folders if unfinished(folder)]
