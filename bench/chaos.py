@@ -19,12 +19,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from authops.apply.applier import Applier
 from authops.apply.ends import failed
 from authops.apply.journal import Journal
 from authops.graph.client import Graph
 from authops.phone.number import fold
 from authops.plan import undo
+from authops.plan.plan import Plan
 from authops.tenant import directory
 from bench.lives import Endured, endure, lives
 from bench.stand import Stand, sins, tenant
@@ -59,20 +62,24 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     return Result(**vars(endured), wrong=wrong, unattributed=unattributed(journal, log), sins=sins(log))
 
 
-async def take_back(stand: Stand) -> dict[str, str]:
-    """Undo the whole run; whom it left, by user id, and why."""
-    recorded = Journal(stand.folder / "journal.sqlite").recorded()
-    rows = undo.written(recorded)
+async def take_back(stand: Stand) -> tuple[Plan, pd.DataFrame]:
+    """Undo the whole run: the plan that takes it back, and what became of it."""
+    rows = undo.written(Journal(stand.folder / "journal.sqlite").recorded())
+    methods = undo.beside(rows["method"].unique())
     async with Graph.connect(stand.profile) as graph:
         people = await directory.find_users(graph, rows["user_id"].unique())
         report = await directory.defaults(graph)
-        current = await directory.current(graph, people["user_id"], methods=undo.beside(["mobile"]), defaults=report)
+        current = await directory.current(graph, people["user_id"], methods=methods, defaults=report)
         made = undo.make(rows, current, people, {})
         journal = Journal(stand.folder / "undo.sqlite")
-        outcomes = await Applier(graph, journal, now=lambda: datetime.now(UTC), mode="apply").apply(made.writes)
+        return made, await Applier(graph, journal, now=lambda: datetime.now(UTC), mode="apply").apply(made.writes)
+
+
+def left(made: Plan, outcomes: pd.DataFrame) -> dict[str, str]:
+    """Whom an undo left, by user id, and why."""
     blocked, refused = made.changes[made.changes["action"] == "blocked"], failed(outcomes)
-    left = dict(zip(blocked["user_id"], blocked["reason"], strict=True))
-    return left | dict(zip(refused["user_id"], refused["outcome"], strict=True))
+    why = dict(zip(blocked["user_id"], blocked["reason"], strict=True))
+    return why | dict(zip(refused["user_id"], refused["outcome"], strict=True))
 
 
 def touched(stand: Stand, count: int) -> dict[str, str]:
@@ -94,12 +101,12 @@ def main(count: int, kills: int, seed: int = 1) -> None:
             f"  not as planned: {len(got.wrong)}; writes without an intent: {len(got.unattributed)}; never: {got.sins}"
         )
         theirs = touched(stand, count // 20)
-        left = asyncio.run(take_back(stand))
+        stayed = left(*asyncio.run(take_back(stand)))
         after = stand.phones()
-    expected = {user: phones for user, phones in before.items() if user not in left}
+    expected = {user: phones for user, phones in before.items() if user not in stayed}
     undone, kept = ({u: after[u] for u in expected}, {u: after[u]["mobile"] for u in theirs})
-    print(f"undone: {len(expected):,} people, as before: {undone == expected}; left: {len(left):,}")
-    print(f"  {dict(Counter(left.values()))}; what somebody else wrote still stands: {kept == theirs}")
+    print(f"undone: {len(expected):,} people, as before: {undone == expected}; left: {len(stayed):,}")
+    print(f"  {dict(Counter(stayed.values()))}; what somebody else wrote still stands: {kept == theirs}")
     bad = got.wrong or got.unattributed or any(got.sins.values()) or undone != expected or kept != theirs
     sys.exit(bool(bad))
 
