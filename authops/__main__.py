@@ -188,8 +188,11 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--note", default="", help="Why, for the record.")
+@click.option(
+    "--irreversible", type=int, metavar="N", help="How many of them cannot be taken back; asked for otherwise."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def approve(folder: Path, note: str, yes: bool) -> None:
+def approve(folder: Path, note: str, irreversible: int | None, yes: bool) -> None:
     """Approve all writes of the plan in the run folder FOLDER, as the person who runs this."""
     from authops.plan import plan_file
     from authops.words.author import author
@@ -199,8 +202,10 @@ def approve(folder: Path, note: str, yes: bool) -> None:
         click.echo(f"  {name:<12}{value}")
     if not yes:
         click.confirm(f"Approve {len(made.writes):,} writes as {author()}?", abort=True)
-    by, now = author(), plan_file.utc_now()
-    path = plan_file.approve(made, folder, list(made.writes["change_id"]), by=by, now=now, note=note)
+        if len(made.irreversible) and irreversible is None:
+            irreversible = click.prompt("Some of them cannot be taken back. Type how many", type=int)
+    by, now, ids = author(), plan_file.utc_now(), list(made.writes["change_id"])
+    path = plan_file.approve(made, folder, ids, by=by, now=now, note=note, irreversible=irreversible or 0)
     click.echo(f"approved by {by}: {path}")
 
 

@@ -7,13 +7,15 @@
 Cosmic Ray makes the mutants (it is put beside the tests when it is missing). A process that has loaded everything but
 authops forks for each of them: there the module says what the mutant says, in a copy of the project, and the tests that
 run through the mutated statement (as coverage.py tells; for a constant of the module all that run through the module)
-are asked, the quickest first, and the slow ones of them only where all others pass. A mutant is killed when one fails,
-or takes far longer than usual. Survivors are printed.
+are asked: first those that killed others, then the quickest. A mutant is killed when one fails, or takes far more
+processor time than usual. Who was killed is remembered (in the
+folder of temporary files) until the function around it changes. Survivors are printed.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -27,6 +29,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -66,8 +70,11 @@ _HEAVY: Final = (
 _SWAPS: Final = ("Comparison", "AndWithOr", "OrWithAnd", "TrueWithFalse", "FalseWithTrue", "NumberReplacer", "AddNot")
 # Of texts and small numbers, which are what is compared here, identity says the same as equality.
 _SAME: Final = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
-# Seconds a test is given beyond five times what it took.
-_PATIENCE: Final = 20
+# Seconds of processor time that a test is given beyond five times what it took, and seconds that it may wait.
+_PATIENCE: Final = 5
+_WAITING: Final = 300
+# Tests that killed others, asked before all the rest.
+_LIKELY: Final = 12
 
 
 @dataclass(frozen=True)
@@ -78,10 +85,19 @@ class Mutant:
     line: int
     what: str
     code: str
+    name: str
 
     def __str__(self) -> str:
         said = self.code.splitlines()[self.line - 1].strip()
         return f"authops/{self.module}.py:{self.line} {self.what}: {said}"
+
+
+def _name(module: str, line: int, code: str) -> str:
+    """The same as long as the function or statement around a swap says the same. Raises `SyntaxError`."""
+    tree = ast.parse(code)
+    inside = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or 0)]
+    around = [n for n in inside if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)][-1:] or inside[:1]
+    return hashlib.sha256(f"{module} {[ast.dump(n) for n in around or [tree]]}".encode()).hexdigest()[:24]
 
 
 def tool() -> Path:
@@ -89,7 +105,8 @@ def tool() -> Path:
     place = Path(tempfile.gettempdir()) / "authops-mutants"
     if not place.exists():
         quiet = [sys.executable, "-m", "pip", "install", "-q", "--target", str(place), *TOOLS]
-        subprocess.run(quiet, check=True)
+        uv = ["uv", "pip", "install", "-q", "--python", sys.executable, "--target", str(place), *TOOLS]
+        subprocess.run(quiet if importlib.util.find_spec("pip") else uv, check=True)
     sys.path.append(str(place))
     return place
 
@@ -107,8 +124,9 @@ def mutants(module: str) -> Iterator[Mutant]:
         places = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
         for number, (start, _end) in enumerate(places):
             changed = mutate_code(code, operator, number)
-            if changed and changed != code:
-                yield Mutant(module, start[0], name.rpartition("/")[2], changed)
+            with suppress(SyntaxError):  # what is no Python any more would be killed by anything
+                if changed and changed != code:
+                    yield Mutant(module, start[0], name.rpartition("/")[2], changed, _name(module, start[0], changed))
 
 
 def copied(folder: Path) -> Path:
@@ -120,47 +138,63 @@ def copied(folder: Path) -> Path:
 
 
 class Contexts:
-    """As a plugin of pytest: coverage.py is told which test runs, also through Hypothesis, and how long is noted."""
+    """As a plugin of pytest: coverage.py is told which test runs, also through Hypothesis; how long is noted."""
 
     def __init__(self, coverage: Any) -> None:
         self.coverage, self.took = coverage, dict[str, float]()
+        self._began = 0.0
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.coverage.switch_context(nodeid.partition("[")[0])
+        self.coverage.switch_context(nodeid)
+        self._began = time.process_time()
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        name = report.nodeid.partition("[")[0]
-        self.took[name] = self.took.get(name, 0.0) + report.duration
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self.took[nodeid] = time.process_time() - self._began
 
 
-class Patience:
-    """As a plugin of pytest: a test that takes far longer than it did ends its process."""
+class Asked:
+    """As a plugin of pytest: of what was collected these tests only, in this order; where it is, is written down.
 
-    def __init__(self, took: dict[str, float]) -> None:
-        self.took = took
+    A test that takes far more processor time than it did ends its process; and so does one that waits for ever.
+    """
+
+    def __init__(self, tests: Sequence[str], took: dict[str, float], notes: Path) -> None:
+        self.place = {test: number for number, test in enumerate(tests)}
+        self.took, self.notes = took, notes
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda item: self.place[item.nodeid])
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        signal.alarm(_PATIENCE + int(5 * self.took.get(item.nodeid.partition("[")[0], 0.0)))
+        self.notes.write_text(item.nodeid)
+        signal.setitimer(signal.ITIMER_PROF, _PATIENCE + 5 * self.took.get(item.nodeid, 0.0))
+        signal.alarm(_WAITING + int(50 * self.took.get(item.nodeid, 0.0)))
 
 
 @dataclass(frozen=True)
 class Judges:
-    """Through which line of which module each test runs, and how long each takes."""
+    """Through which line of which module each test runs, how long each takes, and how many each killed."""
 
     through: dict[str, dict[int, set[str]]]
     took: dict[str, float]
+    place: Path
+    killers: Counter[str] = field(default_factory=Counter)
     _asked: dict[str, list[ast.stmt]] = field(default_factory=dict)
 
-    def of(self, mutant: Mutant) -> list[str]:
-        """Whom to ask of a mutant, the quickest first."""
+    def of(self, mutant: Mutant) -> list[list[str]]:
+        """Whom to ask of a mutant, in rounds: a few that are likely to notice, the others."""
         lines = self.through.get(mutant.module, {})
         found = lines.get(self._statement(mutant), set()) or {test for tests in lines.values() for test in tests}
-        return sorted(found, key=lambda test: (self.took.get(test, 0.0), test))
+        order = sorted(found, key=lambda test: (-self.killers[test], self.took.get(test, 0.0), test))
+        likely = [test for test in order if self.killers[test]][:_LIKELY]
+        rest = sorted(found - set(likely), key=lambda test: (self.took.get(test, 0.0), test))
+        return [tests for tests in (likely, rest) if tests]
 
     def _statement(self, mutant: Mutant) -> int:
         """The first line of the innermost statement that the mutant changes."""
         if mutant.module not in self._asked:
-            tree = ast.parse((ROOT / "authops" / f"{mutant.module}.py").read_text("utf-8"))
+            tree = ast.parse((self.place / "authops" / f"{mutant.module}.py").read_text("utf-8"))
             self._asked[mutant.module] = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
         nodes = self._asked[mutant.module]
         return max((n.lineno for n in nodes if n.lineno <= mutant.line <= (n.end_lineno or 0)), default=mutant.line)
@@ -171,17 +205,17 @@ def measured(place: Path) -> Judges:
     notes = place / "judges.json"
     if life := os.fork():
         if os.waitpid(life, 0)[1]:
-            raise SystemExit("the tests fail as they are")
+            raise SystemExit(f"the tests fail as they are: {(place / 'said').read_text()[-3000:]}")
     else:
         os._exit(_measure(place, notes))
     through, took = json.loads(notes.read_text())
-    return Judges({m: {int(n): set(tests) for n, tests in lines.items()} for m, lines in through.items()}, took)
+    return Judges({m: {int(n): set(tests) for n, tests in lines.items()} for m, lines in through.items()}, took, place)
 
 
 def _measure(place: Path, notes: Path) -> int:
     from coverage import Coverage
 
-    _at(place)
+    _at(place, place / "said")
     coverage = Coverage(data_file=str(place / "coverage.db"), source=["authops"], config_file=False)
     contexts = Contexts(coverage)
     coverage.start()
@@ -207,14 +241,14 @@ def _through(data: Path, module: str) -> dict[int, list[str]]:
     return found
 
 
-def _at(place: Path) -> None:
+def _at(place: Path, said: Path = Path(os.devnull)) -> None:
     """In a process of its own: at work in the copy, silent."""
     os.setsid()
     os.chdir(place)
     sys.path.insert(0, str(place))
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
+    null, out = os.open(os.devnull, os.O_RDWR), os.open(said, os.O_RDWR | os.O_CREAT)
+    for number, where in ((0, null), (1, out), (2, out)):
+        os.dup2(where, number)
 
 
 class Altered(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -233,26 +267,37 @@ class Altered(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.code, self.path, "exec"), module.__dict__)
 
 
-def killed(mutant: Mutant, place: Path, judges: Judges, which: str) -> bool:
-    """Whether a test of which (as pytest's -m says) notices, asked in a process of its own."""
-    if life := os.fork():
-        _, status = os.waitpid(life, 0)
-        with suppress(ProcessLookupError):
-            os.killpg(life, signal.SIGKILL)
-        return status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED << 8)
-    _at(place)
-    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / str(os.getpid()))
-    sys.meta_path.insert(0, Altered(mutant, place))
-    os._exit(pytest.main([*_PYTEST, "-x", f"-m{which}", *judges.of(mutant)], plugins=[Patience(judges.took)]))
+def killer(mutant: Mutant, place: Path, judges: Judges) -> str:
+    """The test that notices, asked in a process of its own; "" when none does."""
+    for tests in judges.of(mutant):
+        notes = place / f"asked-{os.getpid()}"
+        notes.write_text("its import")
+        if life := os.fork():
+            _, status = os.waitpid(life, 0)
+            with suppress(ProcessLookupError):
+                os.killpg(life, signal.SIGKILL)
+            if status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED << 8):
+                return notes.read_text()
+        else:
+            _at(place)
+            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / str(os.getpid()))
+            sys.meta_path.insert(0, Altered(mutant, place))
+            files = dict.fromkeys(test.partition("::")[0] for test in tests)
+            os._exit(pytest.main([*_PYTEST, "-x", *files], plugins=[Asked(tests, judges.took, notes)]))
+    return ""
 
 
-def survivors(chosen: Sequence[Mutant], place: Path, judges: Judges) -> Iterator[Mutant]:
+def survivors(chosen: Sequence[Mutant], place: Path, judges: Judges, memory: Path) -> Iterator[Mutant]:
     """Those that no test notices; two are tried at a time."""
     reads, writes = os.pipe()
     for part in range(2):
         if not os.fork():
             for number in range(part, len(chosen), 2):
-                if not any(killed(chosen[number], place, judges, which) for which in ("not slow", "slow")):
+                if by := killer(chosen[number], place, judges):
+                    judges.killers[by] += 1
+                    with memory.open("a") as file:
+                        file.write(f"{chosen[number].name} {by}\n")
+                else:
                     os.write(writes, number.to_bytes(4, "big"))
             os._exit(0)
     os.close(writes)
@@ -261,22 +306,31 @@ def survivors(chosen: Sequence[Mutant], place: Path, judges: Judges) -> Iterator
 
 
 def main(count: str = "all", seed: str = "1", *names: str) -> None:
-    tool()
-    modules = [module for module in MODULES if not names or module.rpartition("/")[2] in names]
+    memory = tool() / "killed"
+    known = {line.partition(" ")[0] for line in memory.read_text().splitlines()} if memory.exists() else set()
+    by_name = {module.rpartition("/")[2]: module for module in MODULES}
+    modules = [by_name[name] for name in names or by_name]
     everything = [mutant for module in modules for mutant in mutants(module)]
     dice = random.Random(seed)
     some = everything if count == "all" else dice.sample(everything, min(int(count), len(everything)))
-    print(f"{len(everything):,} mutants of {len(modules)} modules, {len(some):,} tried", flush=True)
+    open_ = [mutant for mutant in some if mutant.name not in known]
+    print(
+        f"{len(everything):,} mutants of {len(modules)} modules, {len(some):,} tried, {len(open_):,} anew", flush=True
+    )
     for name in _HEAVY:
         importlib.import_module(name)
-    left = 0
+    left = Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
         place = copied(Path(folder))
         judges = measured(place)
-        for mutant in survivors(sorted(some, key=lambda m: (m.module, m.line)), place, judges):
-            left += 1
+        for mutant in survivors(sorted(open_, key=lambda m: (modules.index(m.module), m.line)), place, judges, memory):
+            left[mutant.module] += 1
             print(f"  survived: {mutant}", flush=True)
-    print(f"{len(some) - left:,} of {len(some):,} killed ({1 - left / max(len(some), 1):.1%})")
+    tried = Counter(mutant.module for mutant in some)
+    for module in tried:
+        share = 1 - left[module] / tried[module]
+        print(f"{module:24} {tried[module]:>5} mutants, {left[module]:>3} alive ({share:.1%} killed)")
+    print(f"{len(some) - left.total():,} of {len(some):,} killed ({1 - left.total() / max(len(some), 1):.1%})")
 
 
 if __name__ == "__main__":

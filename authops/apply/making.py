@@ -9,16 +9,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from authops.apply.change import Change, attempts
-from authops.apply.passes import Handing, Made, delete, said, taken
+from authops.apply.passes import Given, Handing, Made, delete, said, taken
 from authops.apply.reading import Now, Reader
 from authops.apply.settled import Row
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.handover.handover import Receipt
-from authops.words.errors import HandOverError
+from authops.methods.temporary_access_pass import read
 
 NOBODY_HAS = "a pass that nobody has may be there: go on with the run, which replaces it, or undo it"
-REPLACED = "an earlier try may have made a pass that nobody has; this one took its place"
+REPLACED = "an earlier try may have made a pass that nobody has; this one took its place, and a letter of it is void"
 
 
 @dataclass
@@ -45,25 +45,27 @@ class Making:
             answers = await self.send(ready, sent_at)
             self.uncertain |= {c.change_id for c in ready if answers[c.change_id].happened in ("done", "unknown")}
             made = taken(ready, answers)
-            receipts = await self._handed(handing, ready, made)
-        if receipts is None:
-            return [], set()
-        self._settle_made(made, receipts, answers, before)
+            given = await handing.give(made) if made else Given({})
+            have = [one for one in made if one.change.change_id in given.receipts]
+            await self._void([one for one in made if one not in have], given)
+        self._settle_made(have, given.receipts, answers, before)
         rest = [c for c in ready if c not in {one.change for one in made}]
         again = await self._not_made(rest, answers)
         await self.wait([answers[c.change_id] for c in again])
-        return again, {one.change.user_id for one in made}
+        return again, {one.change.user_id for one in have}
 
-    async def _handed(self, handing: Handing, ready: list[Change], made: list[Made]) -> dict[str, Receipt] | None:
-        """The receipts of these; None when they did not arrive: their passes are deleted, and the run ends."""
-        try:
-            return await handing.give(made) if made else {}
-        except HandOverError as error:
-            self.end(f"the hand-over failed: {error.message}")
-            gone = await delete(self.graph, {one.change: one.value for one in made})
-            self.leave([c for c in ready if c in gone], "its code could not be handed over, and its pass was deleted")
-            self.leave([c for c in ready if c not in gone], NOBODY_HAS)
-            return None
+    async def _void(self, lost: list[Made], given: Given) -> None:
+        """Delete the passes of whoever may not have got theirs, and say that what arrived all the same is void."""
+        if given.ended:
+            self.end(f"{given.ended}; {_void_for(lost)}" if lost and not given.declined else given.ended)
+        gone = await delete(self.graph, {one.change: one.value for one in lost})
+        self.leave([one.change for one in lost if one.change not in gone], NOBODY_HAS)
+        deleted = [one.change for one in lost if one.change in gone]
+        if given.declined:
+            self.settle([(c, "rejected", f"{given.declined}; its pass was deleted", "", None) for c in deleted])
+            return
+        for change in deleted:
+            self.leave([change], f"its code may not have arrived, so its pass was deleted: {_void_letter(change)}")
 
     def _settle_made(
         self, made: list[Made], receipts: Mapping[str, Receipt], answers: Mapping[str, Answer], before: set[str]
@@ -103,6 +105,24 @@ class Making:
 
     def _may_still_show(self, _change: Change, found: str, waited: float) -> bool:
         return not found and self.reader.early(waited)
+
+
+def _recipient(change: Change) -> str:
+    found = read(change.after)
+    return found.recipient if found else ""
+
+
+def _void_letter(change: Change) -> str:
+    return f"a letter that reached {_recipient(change)} is void, and going on with the run sends a new one"
+
+
+def _void_for(lost: Sequence[Made]) -> str:
+    """Whose letters are void, recipient by recipient, for whoever has to tell them."""
+    by: dict[str, list[str]] = {}
+    for one in lost:
+        by.setdefault(_recipient(one.change), []).append(one.change.user_principal_name)
+    told = "; ".join(f"{who} for {', '.join(people)}" for who, people in by.items())
+    return f"void, should they have arrived, are the letters to {told}: going on sends new ones, all others stand"
 
 
 def _taken_back(change: Change, now: Now, why: str, gone: set[Change]) -> Row:

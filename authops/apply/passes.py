@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from authops.apply.change import Change
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.handover import opening
-from authops.handover.handover import Code, HandOver, Letter, Receipt
+from authops.handover.handover import Code, HandOver, Letter, NotGivenError, Receipt
 from authops.methods import temporary_access_pass as passes
 from authops.methods.kinds import KINDS
 from authops.words import zones
@@ -42,6 +42,18 @@ class Made:
     change: Change
     value: str
     code: Code
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a hand-over did: change id → receipt; whoever has none did not get theirs, or it is not known.
+
+    `declined`: that a person said so; `ended`: why no more passes may be made; empty where none of it is so.
+    """
+
+    receipts: Mapping[str, Receipt]
+    declined: str = ""
+    ended: str = ""
 
 
 @dataclass
@@ -88,28 +100,39 @@ class Handing:
             self.language,
         )
 
-    async def give(self, made: Sequence[Made]) -> dict[str, Receipt]:
-        """Hand all of these over: change id → receipt. Raises `HandOverError` when one of them may not have arrived."""
+    async def give(self, made: Sequence[Made]) -> Given:
+        """Hand these over, and tell what became of each."""
+        receipts: dict[str, Receipt] = {}
+
+        def done(receipt: Receipt) -> None:
+            receipts[receipt.change_id] = receipt
+
+        declined = why = ""
         try:
-            receipts = {r.change_id: r for r in await self.hand_over.give([self.letter(one) for one in made])}
-        except HandOverError:
-            raise
+            await self.hand_over.give([self.letter(one) for one in made], done)
+        except NotGivenError as error:
+            declined = error.message
+        except HandOverError as error:
+            why = error.message
         except Exception as error:
             # Nothing of it but its name is told: its text may hold what was to be handed over.
-            raise HandOverError(f"the hand-over broke ({type(error).__name__})", remedy="see that it works") from None
+            why = f"the hand-over broke ({type(error).__name__})"
         finally:
             for one in made:
                 one.code.wipe()
-        if missing := [one for one in made if one.change.change_id not in receipts]:
-            raise HandOverError(f"{len(missing):,} passes came back without a receipt", remedy="see that it works")
-        return receipts
+        missing = sum(one.change.change_id not in receipts for one in made)
+        if missing and not declined:
+            why = why or f"{missing:,} passes came back without a receipt"
+        return Given(receipts, declined, f"the hand-over failed: {why}" if why else self.hand_over.ended)
 
 
-async def begun(handing: Handing | None, changes: Sequence[Change], mode: str) -> tuple[int, int] | None:
+async def begun(
+    handing: Handing | None, changes: Sequence[Change], mode: str, go_on: Callable[[], bool]
+) -> tuple[int, int] | None:
     """How many passes may be made at once, and in how many groups; None where none is made.
 
-    The hand-over is tried here, before the first pass is made. Raises `GuardStop` for passes without one, or beside
-    other changes, `HandOverError`.
+    The hand-over is tried here, before the first pass is made; what waits for a person asks `go_on` meanwhile.
+    Raises `GuardStop` for passes without one, or beside other changes, `HandOverError`.
     """
     secret = [change for change in changes if change.secret]
     if not secret or (handing is None and mode != "apply"):
@@ -121,6 +144,7 @@ async def begun(handing: Handing | None, changes: Sequence[Change], mode: str) -
         )
     if len(secret) < len(changes):
         raise GuardStop("passes stand beside other changes", remedy="nothing was written; plan the passes alone")
+    handing.hand_over.go_on = go_on
     await handing.ready(secret)
     return handing.hand_over.at_once, handing.lanes
 
@@ -186,7 +210,7 @@ def handing(
 def _settings(said: Iterable[str]) -> dict[str, Any]:
     """What further settings say. Raises `ParameterError` for one that no hand-over has."""
     found = {name: value.strip() for name, _, value in (one.strip().partition(" ") for one in said)}
-    known = set(inspect.signature(opening.open).parameters) - {"kind", "folder", "now"}
+    known = set(inspect.signature(opening.open).parameters) - {"kind", "folder", "interactive", "now"}
     if strange := sorted(set(found) - known):
         raise ParameterError(
             f"hand_over_settings: {strange[0][:40]!r} is no setting", remedy=f"there is {', '.join(sorted(known))}"

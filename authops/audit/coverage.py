@@ -6,12 +6,13 @@ value of its own, never somebody without methods.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import pandas as pd
 
 from authops.methods.kinds import reported_phones
+from authops.tenant import roles as directory_roles
 from authops.words.figures import percent
 from authops.words.frames import COVERAGE, PEOPLE, REGISTRATIONS, USERS, check
 
@@ -30,12 +31,16 @@ DIMENSIONS: Final = {
     "user type": "user_type",
     "account": "account",
     "admin": "admin",
+    "role": "roles",
     "department": "department",
     "country": "country",
     "licence": "licences",
 }
+# Columns in which a person may have several values, and what parts them.
+_SEVERAL: Final = {"licences": " ", "number_country": " ", "roles": "; "}
 NOT_IN_REPORT: Final = "not in the report"
 NOT_SET: Final = "(not set)"
+AND: Final = " \u00b7 "
 _CAPABLE: Final = {
     "MFA-capable": "is_mfa_capable",
     "passwordless-capable": "is_passwordless_capable",
@@ -43,10 +48,16 @@ _CAPABLE: Final = {
 }
 
 
-def join(registrations: pd.DataFrame, people: pd.DataFrame, roles: set[str] | None) -> pd.DataFrame:
+def join(
+    registrations: pd.DataFrame,
+    people: pd.DataFrame,
+    roles: set[str] | None,
+    called: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """One row a person (COVERAGE) from the report (REGISTRATIONS), the directory (PEOPLE) and who holds a role.
 
-    `roles` None: they could not be read, so the report's own isAdmin is all that is known.
+    `roles` None: they could not be read, so the report's own isAdmin is all that is known. `called`: holder → what
+    the roles are called, as far as it could be read.
     """
     everybody = check(people, PEOPLE).drop_duplicates("user_id")
     report = check(registrations, REGISTRATIONS).drop_duplicates("user_id").set_index("user_id")
@@ -60,6 +71,7 @@ def join(registrations: pd.DataFrame, people: pd.DataFrame, roles: set[str] | No
         default_method=said["default_method"].fillna(""),
         **{column.removeprefix("is_"): _words(said[column]) for column in _CAPABLE.values()},
     )
+    data["roles"] = directory_roles.told(data["user_id"], data["admin"], called or {})
     best = standings(data["methods"]).where(data["passwordless_capable"] != "yes", "passwordless")
     data["standing"] = best.where(known, "unknown")
     return data[list(COVERAGE)].astype("str").reset_index(drop=True)
@@ -95,12 +107,14 @@ def _standing(registered: str) -> str:
     return "phone only" if factors <= reported_phones() else "app or key"
 
 
-def by(coverage: pd.DataFrame, dimension: str) -> pd.DataFrame:
-    """COVERAGE counted along one of DIMENSIONS: `value`, `users`, and a column for each standing; the largest first.
+def by(coverage: pd.DataFrame, dimension: str, other: str = "") -> pd.DataFrame:
+    """COVERAGE counted along one of DIMENSIONS, or two: `value`, `users`, and a column for each standing; the largest
+    first.
 
-    A person with two licences counts under each, so licences add up to more than there are people.
+    A person with two licences, or roles, counts under each, so they add up to more than there are people.
     """
-    values = _values(check(coverage, COVERAGE), DIMENSIONS[dimension])
+    columns = [DIMENSIONS[name] for name in (dimension, other) if name]
+    values = each(check(coverage, COVERAGE), *columns)
     standing = coverage["standing"].loc[values.index]
     counted = pd.crosstab(values.to_numpy(), standing.to_numpy()).reindex(columns=list(STANDINGS), fill_value=0)
     counted.insert(0, "users", counted.sum(axis=1))
@@ -108,16 +122,19 @@ def by(coverage: pd.DataFrame, dimension: str) -> pd.DataFrame:
     return counted.sort_values(["users", "value"], ascending=[False, True], ignore_index=True)
 
 
-def _values(coverage: pd.DataFrame, column: str) -> pd.Series[str]:
-    """A person's value, or values, with the person's row as index."""
-    values = coverage[column]
-    each = values.str.split(" ").explode().astype("str") if column == "licences" else values
-    return each.replace("", NOT_SET)
+def each(people: pd.DataFrame, column: str, other: str = "") -> pd.Series[str]:
+    """A person's value, or values, with the person's row as index; of two columns every pair of them."""
+    values, apart = people[column], _SEVERAL.get(column)
+    found = (values.str.split(apart).explode().astype("str") if apart else values).replace("", NOT_SET)
+    if not other:
+        return found
+    pairs = found.rename("first").to_frame().join(each(people, other).rename("second"))
+    return pairs["first"] + AND + pairs["second"]
 
 
 def members(coverage: pd.DataFrame, dimension: str, value: str) -> pd.DataFrame:
     """The people (COVERAGE) who have that value in that dimension."""
-    values = _values(coverage, DIMENSIONS[dimension])
+    values = each(coverage, DIMENSIONS[dimension])
     return coverage.loc[values.index[values == value].unique()]
 
 

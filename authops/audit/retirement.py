@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.audit.coverage import NOT_SET, standings
+from authops.audit.coverage import each, standings
 from authops.methods.kinds import reported_phones
 from authops.methods.reported import Meaning, delivered, meanings
 from authops.words.errors import ParameterError
@@ -54,6 +54,7 @@ DIMENSIONS: Final = {
     "country of the number": "number_country",
     "licence": "licences",
     "admin": "admin",
+    "role": "roles",
     "user type": "user_type",
     "cohort": "cohort",
 }
@@ -205,12 +206,14 @@ def ending(exposed: pd.DataFrame, when: Dates) -> tuple[str, str]:
     return "done", f"{said}; {found['not known']:,} of {len(exposed):,} are not known"
 
 
-def by(exposed: pd.DataFrame, dimension: str) -> pd.DataFrame:
-    """EXPOSURE counted along one of DIMENSIONS: `value`, `users`, a column for each status; the hardest hit first.
+def by(exposed: pd.DataFrame, dimension: str, other: str = "") -> pd.DataFrame:
+    """EXPOSURE counted along one of DIMENSIONS, or two: `value`, `users`, a column for each status; the hardest hit
+    first.
 
-    A person with two licences, or numbers of two countries, counts under each.
+    A person with two licences or roles, or numbers of two countries, counts under each.
     """
-    values = _values(check(exposed, EXPOSURE), DIMENSIONS[dimension])
+    columns = [DIMENSIONS[name] for name in (dimension, other) if name]
+    values = each(check(exposed, EXPOSURE), *columns)
     status = exposed["status"].loc[values.index]
     counted = pd.crosstab(values.to_numpy(), status.to_numpy()).reindex(columns=list(STATUSES), fill_value=0)
     counted.insert(0, "users", counted.sum(axis=1))
@@ -220,14 +223,8 @@ def by(exposed: pd.DataFrame, dimension: str) -> pd.DataFrame:
 
 def members(exposed: pd.DataFrame, dimension: str, value: str) -> pd.DataFrame:
     """The people (EXPOSURE) who have that value in that dimension."""
-    values = _values(exposed, DIMENSIONS[dimension])
+    values = each(exposed, DIMENSIONS[dimension])
     return exposed.loc[values.index[values == value].unique()]
-
-
-def _values(exposed: pd.DataFrame, column: str) -> pd.Series[str]:
-    several = column in ("licences", "number_country")
-    values = exposed[column].str.split(" ").explode().astype("str") if several else exposed[column]
-    return values.replace("", NOT_SET)
 
 
 def as_coverage(standing: pd.DataFrame) -> pd.DataFrame:

@@ -173,6 +173,17 @@ def role_eligibilities() -> Request:
     return Request("GET", _path(builder.to_get_request_information(_with(query))))
 
 
+def role_definitions() -> Request:
+    """What the directory roles are called (Graph: list roleDefinitions)."""
+    from msgraph.generated.role_management.directory.role_definitions import (
+        role_definitions_request_builder as module,
+    )
+
+    kind = module.RoleDefinitionsRequestBuilder.RoleDefinitionsRequestBuilderGetQueryParameters
+    builder = _api().role_management.directory.role_definitions
+    return Request("GET", _path(builder.to_get_request_information(_with(kind(select=["id", "displayName"])))))
+
+
 def group_named(name: str) -> Request:
     """The groups of that name (Graph: list groups)."""
     from msgraph.generated.groups.groups_request_builder import GroupsRequestBuilder as Builder

@@ -38,11 +38,12 @@ class Files(HandOver):
         probe = probe_letter(who, self._now())
         return [self._closed(seal, replace(probe, language=name))[1] for name in self._letters.languages]
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
-        return await asyncio.to_thread(self._put_all, letters)
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
+        await asyncio.to_thread(self._put_all, letters, done)
 
-    def _put_all(self, letters: Sequence[Letter]) -> list[Receipt]:
-        return [self._put(letter) for letter in letters]
+    def _put_all(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
+        for letter in letters:
+            done(self._put(letter))
 
     def _put(self, letter: Letter) -> Receipt:
         seal = self._keys.of(letter.recipient)

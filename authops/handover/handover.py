@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NoReturn
@@ -71,11 +71,28 @@ class Receipt:
     at: datetime
 
 
+def _forget(_receipt: Receipt) -> None:
+    """Nobody asks."""
+
+
+class NotGivenError(HandOverError):
+    """A person says of this one pass that nobody got its code; others may get theirs."""
+
+
+def _always() -> bool:
+    return True
+
+
 class HandOver(ABC):
-    """A way to hand codes over. `at_once`: how many passes may be made before they are handed over."""
+    """A way to hand codes over. `at_once`: how many passes may be made before they are handed over.
+
+    Whoever waits for a person asks `go_on`, and gives up when it says no; `ended` says why no more may be made.
+    """
 
     name: str
     at_once: int = 20
+    go_on: Callable[[], bool] = staticmethod(_always)
+    ended: str = ""
 
     @abstractmethod
     async def ready(self, recipients: Sequence[str]) -> None:
@@ -84,16 +101,23 @@ class HandOver(ABC):
         Raises `HandOverError` with what is wrong and the remedy.
         """
 
-    async def give(self, letters: Sequence[Letter]) -> list[Receipt]:
+    async def give(self, letters: Sequence[Letter], done: Callable[[Receipt], None] = _forget) -> list[Receipt]:
         """Hand these over, and return when that lasts; the codes are wiped however it ends.
 
-        Giving again for the same change replaces what stands there. Raises `HandOverError` when it is not known that
-        all of them were handed over: their passes are to be replaced.
+        Giving again for the same change replaces what stands there. `done` is told each receipt once its code lies
+        where it belongs. Raises `HandOverError` when not all have one: the passes of the others are to be replaced.
         """
+        receipts: list[Receipt] = []
+
+        def lasts(receipt: Receipt) -> None:
+            receipts.append(receipt)
+            done(receipt)
+
         try:
-            return await self._give(letters)
+            await self._give(letters, lasts)
+            return receipts
         except HandOverError as error:
-            problem = HandOverError(error.message, remedy=error.remedy)
+            problem = type(error)(error.message, remedy=error.remedy)
         except asyncio.CancelledError as error:
             raise error.with_traceback(None) from None
         except Exception as error:
@@ -105,7 +129,7 @@ class HandOver(ABC):
         raise problem  # out here no frame that held a code hangs on it
 
     @abstractmethod
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]: ...
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None: ...
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Let go of what it holds."""

@@ -54,17 +54,16 @@ class Webhook(HandOver):
         async with self._client() as client:
             await self._receipt(client, body, "")
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         async with self._client() as client:
-            sent = [self._one(client, letter) for letter in letters]
-            done = await asyncio.gather(*sent, return_exceptions=True)
-        if failed := [one for one in done if isinstance(one, BaseException)]:
+            sent = [self._one(client, letter, done) for letter in letters]
+            came = await asyncio.gather(*sent, return_exceptions=True)
+        if failed := [one for one in came if isinstance(one, BaseException)]:
             raise _plainly(failed, len(letters))
-        return [one for one in done if isinstance(one, Receipt)]
 
-    async def _one(self, client: Any, letter: Letter) -> Receipt:
+    async def _one(self, client: Any, letter: Letter, done: Callable[[Receipt], None]) -> None:
         receipt = await self._receipt(client, _body(letter), letter.code.reveal())
-        return Receipt(letter.change_id, self.name, receipt, self._now())
+        done(Receipt(letter.change_id, self.name, receipt, self._now()))
 
     async def _receipt(self, client: Any, body: Mapping[str, Any], code: str) -> str:
         headers = {"Authorization": self._secret, "Idempotency-Key": str(uuid.uuid4())}

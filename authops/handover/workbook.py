@@ -48,16 +48,18 @@ class Workbook(HandOver):
         for who in dict.fromkeys(recipients):
             self._there(self._path(who), password)
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
-        return await asyncio.to_thread(self._put_all, letters)
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
+        await asyncio.to_thread(self._put_all, letters, done)
 
-    def _put_all(self, letters: Sequence[Letter]) -> list[Receipt]:
+    def _put_all(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         password = self._password()
         with self._one_at_a_time:
             for who in dict.fromkeys(letter.recipient for letter in letters):
-                self._add(who, [letter for letter in letters if letter.recipient == who], password)
-        places = {letter.change_id: str(self._folder.path / self._path(letter.recipient)) for letter in letters}
-        return [Receipt(change, self.name, place, self._now()) for change, place in places.items()]
+                theirs = [letter for letter in letters if letter.recipient == who]
+                self._add(who, theirs, password)
+                place = str(self._folder.path / self._path(who))
+                for letter in theirs:
+                    done(Receipt(letter.change_id, self.name, place, self._now()))
 
     def _add(self, who: str, letters: Sequence[Letter], password: str) -> None:
         ids = {letter.user_id for letter in letters}

@@ -109,6 +109,10 @@ class Kind:
     entity: bool = False
     within: str = ""
 
+    def loses(self, action: str, before: str) -> bool:
+        """Whether a write takes away what nobody can give back; what is over serves nobody, so nothing is lost."""
+        return not self.undone and action in ("update", "remove") and not self.spent(before)
+
     @property
     def is_beta(self) -> bool:
         """Whether only Graph's beta has it."""

@@ -31,6 +31,10 @@ class State(Kind):
             raise ValueError(f"the {self.label} can be changed, not removed")
         return Request("PATCH", self.reading(user_id).path, json.dumps({self.field: value}), beta=self.is_beta)
 
+    def loses(self, _action: str, before: str) -> bool:
+        """A state that had no word cannot be without one again."""
+        return not before or not self.undone
+
     def is_in(self, item: Mapping[str, Any]) -> bool:
         """An entity is all about it."""
         return self.entity or super().is_in(item)

@@ -25,6 +25,7 @@ from authops.words.frames import HELD, WRITES, check, frame
 GUARDS: Final = {
     "max_changes": "writes in the whole plan",
     "max_removals": "removals in the whole plan",
+    "max_irreversible": "writes that cannot be taken back, and are approved by a parameter",
     "max_lifetime": "passes that last longer than so many minutes",
     "max_share": "of all users would be changed (plans of fewer than 50 users are not looked at, unless it is 0)",
     "on_problem": "rows with a problem, when `stop` is asked for",
@@ -165,10 +166,12 @@ class Limits:
     max_share: float | None
     min_certificate_days: int | None
     max_lifetime: int | None = None
+    max_irreversible: int | None = 0
 
     def facts(self) -> dict[str, Any]:
         """Those that a plan keeps."""
-        return {"max_changes": self.max_changes, "max_removals": self.max_removals, "max_share": self.max_share}
+        names = ("max_changes", "max_removals", "max_share", "max_irreversible")
+        return {name: getattr(self, name) for name in names}
 
     def broken(
         self, plan: Plan, protection: Protected, tenant_size: int | None, certificate_days: float | None, **more: Any
@@ -196,6 +199,8 @@ def breaches(
     max_removals: int | None = None,
     max_share: float | None = None,
     max_lifetime: int | None = None,
+    max_irreversible: int | None = None,
+    approve: str = "none",
     on_problem: str = "report",
     tenant_size: int | None = None,
     unread: Mapping[str, str] | None = None,
@@ -205,6 +210,7 @@ def breaches(
 ) -> pd.DataFrame:
     """Every guard that the plan violates (columns BREACHES).
 
+    `max_irreversible` binds who approves by a parameter (`approve`: all); a person types the number instead.
     `unread`: guard → why what it needs could not be read. `tenant_size`: users, None when unknown (then `max_share` is
     broken where it would be looked at). `held`: HELD as it is now, for a plan that was approved earlier: any write it
     names breaks `protected`. Raises `ParameterError` for what limits nothing.
@@ -215,17 +221,21 @@ def breaches(
         max_share=max_share,
         min_certificate_days=min_certificate_days,
         max_lifetime=max_lifetime,
+        max_irreversible=max_irreversible,
     )
     writes = plan.writes
     removals = int(writes["action"].eq("remove").sum())
+    lost = len(plan.irreversible) if approve == "all" else 0
     now_held = _now_held(writes, held)
     limits = [
         ("max_changes", max_changes, len(writes), len(plan.changes)),
         ("max_removals", max_removals, removals, len(plan.changes)),
+        ("max_irreversible", max_irreversible, lost, len(plan.changes)),
         ("on_problem", 0 if on_problem == "stop" else None, len(plan.problems), len(plan.changes)),
         ("protected", 0, len(now_held), len(writes)),
     ]
-    aside = {"protected": f"; approve the plan again without them: {_some(now_held)}"}
+    by_number = f"; raise it in words (-p max_irreversible {lost}), or approve them in the grid by their number"
+    aside = {"max_irreversible": by_number, "protected": f"; approve the plan again without them: {_some(now_held)}"}
     rows = [
         (guard, limit, selected, population, f"{selected:,} {GUARDS[guard]}, {limit:,} allowed{aside.get(guard, '')}")
         for guard, limit, selected, population in limits

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from authops.methods.kinds import KINDS
 from authops.plan.judge import judge
 from authops.words.frames import CURRENT, PROBLEMS, USERS, WANTED, WRITES, check, frame
 from authops.words.redaction import mask_cell
@@ -83,6 +85,11 @@ class Plan:
     def writes(self) -> pd.DataFrame:
         """The rows that change something."""
         return self.changes[self.changes["action"].isin(WRITES)]
+
+    @property
+    def irreversible(self) -> pd.DataFrame:
+        """The writes that take away what nobody can give back."""
+        return self.changes[irreversible(self.changes)]
 
     @property
     def held(self) -> pd.DataFrame:
@@ -179,6 +186,17 @@ def _why_not(users: pd.DataFrame, position: int, named: Mapping[str, list[str]])
         why = str(users["error"].iat[position]) if "error" in users else ""
         return "user_unreadable", f"the user could not be read ({why}); preview again later"
     return "duplicate_user", f"{' and '.join(named[user_id])} are one person; keep one row"
+
+
+def irreversible(changes: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Per change (CHANGES) whether it takes away what nobody can give back, as its kind says."""
+    found = np.zeros(len(changes), bool)
+    writes, methods = changes["action"].isin(WRITES).to_numpy(), changes["method"].to_numpy(dtype=object)
+    for name in [name for name, kind in KINDS.items() if not kind.undone or kind.family == "state"]:
+        at = np.flatnonzero(writes & (methods == name))
+        rows = zip(*(changes[column].to_numpy(dtype=object)[at] for column in ("action", "before")), strict=True)
+        found[at] = [KINDS[name].loses(*row) for row in rows]
+    return found
 
 
 def part(plan: Plan, changes: pd.DataFrame) -> Plan:

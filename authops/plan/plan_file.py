@@ -12,7 +12,7 @@ import os
 import unicodedata
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,9 @@ _REMEDY: Final = "run preview again and approve its plan"
 _CLOSED: Final = "its approval stays as it was written; preview again for what is still to be changed"
 _MARK: Final = "closed"
 _STOPPED: Final = "a guard stopped this plan; shrink the file, or preview again with the limit raised in words"
+_APART: Final = (
+    "what cannot be taken back is approved apart: in the grid, authops approve FOLDER, or -p max_irreversible"
+)
 # Reasons of exclusion that are named.
 _REASONS: Final = 5
 # How far the clocks of two machines may be apart.
@@ -111,9 +114,10 @@ def approve(
     now: datetime,
     note: str = "",
     excluded: Sequence[Mapping[str, Any]] = (),
+    irreversible: int = 0,
 ) -> Path:
     """Write which changes may be applied. Raises `PlanError` for ids that are not writes of this plan, `GuardStop` for
-    a plan that a guard stopped or that is closed.
+    a plan that a guard stopped or that is closed, and where `irreversible` is not how many cannot be taken back.
 
     `excluded` is kept beside them for the record: change ids with their note, by whom and when.
     """
@@ -127,9 +131,13 @@ def approve(
     unknown = (out | set(change_ids)) - set(plan.writes["change_id"])
     if unknown:
         raise PlanError(f"not changes of this plan: {', '.join(sorted(unknown)[:5])}", remedy=_REMEDY)
+    if (lost := _lost(plan, change_ids)) != irreversible:
+        said = f"{lost:,} of these changes cannot be taken back, and {irreversible:,} were approved apart"
+        raise GuardStop(said, remedy=f"nothing was approved; {_APART}")
     approval = {
         "plan_digest": plan.header["digest"],
         "change_ids": sorted(change_ids),
+        "irreversible": irreversible,
         "by": by,
         "operator": operator(),
         "at": now.isoformat(timespec="seconds"),
@@ -138,6 +146,11 @@ def approve(
         "excluded": [dict(entry) for entry in excluded],
     }
     return _write_json(folder / "approval.json", approval | {"digest": _digest_of(approval)})
+
+
+def _lost(plan: Plan, change_ids: Collection[str]) -> int:
+    """How many of these changes cannot be taken back."""
+    return int(plan.irreversible["change_id"].isin(set(change_ids)).sum())
 
 
 def close(folder: Path, *, at: datetime) -> None:
@@ -167,13 +180,19 @@ def standing(plan: Plan, folder: Path) -> dict[str, Any] | None:
 
 
 def decide(plan: Plan, folder: Path, approve_what: str, broken: pd.DataFrame, *, by: str) -> str:
-    """The approval that a parameter gives: `all`, or none at all. A broken guard approves nothing."""
+    """The approval that a parameter gives: `all`, or none at all. A broken guard approves nothing, and what cannot be
+    taken back is approved up to the limit that the plan was made with.
+    """
     if len(broken):
         return f"nothing approved: {', '.join(broken['guard'])} would be broken"
     if approve_what != "all":
         return "nothing approved yet"
-    path = approve(plan, folder, list(plan.writes["change_id"]), by=by, now=utc_now(), note="approved by parameter")
-    return f"all {len(plan.writes):,} changes approved by {by} in {path.name}"
+    ids, lost = list(plan.writes["change_id"]), len(plan.irreversible)
+    most = plan.header.get("rules", {}).get("max_irreversible", 0)
+    apart = lost if most is None else min(lost, most)
+    path = approve(plan, folder, ids, by=by, now=utc_now(), note="approved by parameter", irreversible=apart)
+    aside = f"; {lost:,} of them cannot be taken back" if lost else ""
+    return f"all {len(ids):,} changes approved by {by} in {path.name}{aside}"
 
 
 def approval(plan: Plan, folder: Path) -> dict[str, str]:
@@ -188,6 +207,7 @@ def approval(plan: Plan, folder: Path) -> dict[str, str]:
         "approved": f"{len(found['change_ids']):,} changes by {found['by']} at {found['at']}",
         "ticket": str(found["note"] or "none"),
         "excluded": " · ".join(f"{count:,}: {why}" for why, count in out.most_common(_REASONS)) or "nothing",
+        "cannot be taken back": f"{lost:,} of them, approved apart" if (lost := found.get("irreversible")) else "none",
     }
 
 
@@ -207,7 +227,8 @@ def approved(
     plan: Plan, folder: Path, *, tenant_id: str, now: datetime, require_second_person: bool = False
 ) -> pd.DataFrame:
     """The approved writes, in plan order (CHANGES). Raises `PlanError` for another tenant or plan, an edited
-    approval, too late, or a clock that went back, `GuardStop` while newer decisions are not saved.
+    approval, too late, or a clock that went back, `GuardStop` while newer decisions are not saved, or more cannot be
+    taken back than were approved apart.
 
     `require_second_person`: whoever made the plan may not be the one who approved it. A name means the same person in
     any spelling and on any machine: what follows an @ is not looked at.
@@ -230,6 +251,9 @@ def approved(
             f"the plan was made or approved at {begun.isoformat()}, and it is {now.isoformat(timespec='seconds')} now",
             remedy="set this machine's clock right, or the one where the plan was made; then preview again",
         )
+    if (lost := _lost(plan, approval["change_ids"])) > (apart := int(approval.get("irreversible", 0))):
+        said = f"max_irreversible: {lost:,} of the approved changes cannot be taken back, {apart:,} were approved apart"
+        raise GuardStop(said, remedy=f"nothing was written; approve the plan again, for {_APART}")
     _all_saved(plan, folder, approval)
     if require_second_person or _names_admins(plan):
         _two_people(plan.header, approval, folder)

@@ -91,13 +91,11 @@ def ending(made: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
 
 
 def can_be_undone(row: Mapping[str, Any]) -> bool:
-    """Whether what a row (OUTCOME_ROWS) wrote can be taken back: a device or pass that is gone is gone, and a state
-
-    that had no word cannot be without one again.
-    """
+    """Whether what a row (OUTCOME_ROWS) wrote can be taken back; of a pass that replaced another, the new one can."""
     kind = KINDS[row["method"]]
-    gone = row["action"] == "remove" and not kind.undone
-    return not gone and not (kind.family == "state" and not row["before"])
+    if row["action"] == "remove":
+        return kind.undone
+    return kind.secret or not kind.loses(row["action"], row["before"])
 
 
 def _by_slot(rows: pd.DataFrame) -> dict[tuple[str, str, str], dict[str, Any]]:

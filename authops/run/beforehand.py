@@ -25,6 +25,8 @@ _FIRST: Final = {
     "verify": "apply first: authops run apply verify …; or go on in its folder: --run-dir RUN",
 }
 
+_SEALED: Final = "name another hand_over (files, workbook, webhook), or run 3_apply in JupyterLab: authops lab"
+
 
 def check(runbooks: Sequence[str], parameters: Mapping[str, Mapping[str, Any]], folder: Path | None) -> None:
     """Raises `ConnectionProfileError`, `SourceError`, `ParameterError`, `PlanError` for what cannot go well."""
@@ -35,6 +37,8 @@ def check(runbooks: Sequence[str], parameters: Mapping[str, Mapping[str, Any]], 
             _file(name, str(given.get(name, "")))
         if given.get("mapping"):
             mapping.load(str(given["mapping"]))
+        if given.get("hand_over") == "screen":
+            raise ParameterError("nobody sits before a headless run, so no code can be shown", remedy=_SEALED)
     for number, name in enumerate(runbooks):
         if name in _NEEDS:
             _needed(name, runbooks[:number], folder)

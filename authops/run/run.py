@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.apply import ends, resume
+from authops.apply import already, ends, resume
 from authops.apply.journal import Journal
 from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
@@ -24,7 +24,7 @@ from authops.run import answer, kernel, outcome, permissions, seen
 from authops.run.folder import find, new_folder
 from authops.run.runbook import refuse_wrong
 from authops.run.runlog import log_to
-from authops.run.written import Earlier, earlier, latest_of
+from authops.run.written import Earlier, earlier, folders_that_wrote, holding, latest_of
 from authops.show import head
 from authops.show.views import View, box, note, passing, show
 from authops.source import wanted_file
@@ -32,7 +32,7 @@ from authops.tenant import directory
 from authops.words import disk
 from authops.words.author import author, operator
 from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
-from authops.words.places import runs_folder, state_folder
+from authops.words.places import state_folder
 
 _log = logging.getLogger(__name__)
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
@@ -117,6 +117,7 @@ class Run:
     def _taken(self, plan: Plan) -> Journal:
         where = {"by": self.author, "run": str(self.folder.resolve())}
         self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
+        already.refuse_copies(str(plan.header["digest"]), self.folder, folders_that_wrote(self.folder.parent))
         path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
         facts = self._open_journal(path, plan) if path.exists() else {}
         if claim(plans, plan_id, self.folder) and "begun_at" not in facts:
@@ -377,10 +378,7 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
 
 
 def _latest(runbook: str) -> Path:
-    root, needed = runs_folder(), _NEEDS[runbook]
-    fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
-    if not fitting:
-        raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
+    fitting = holding(_NEEDS[runbook])
     if runbook == "apply" and (others := resume.offered(fitting[:-1])):
         said = f"not ended, and left alone here: {', '.join(others)}; to go on: authops run apply --resume RUN"
         _log.warning("%s", said)

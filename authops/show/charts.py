@@ -18,7 +18,9 @@ _WIDE, _HIGH, _BASE = 620, 200, 30
 # Pixels that a share with its letter, or the letter alone, needs inside its part.
 _ROOM, _ROOM_OF_A_LETTER = 44, 13
 _APART = 84  # pixels between two labels of the axis
-_LEGEND: Final = '<span class="key"><i class="{ink}" style="background:var(--{colour})">{mark}</i>{name}</span>'
+_LEGEND: Final = (
+    '<span class="key" data-pick="{name}"><i class="{ink}" style="background:var(--{colour})">{mark}</i>{name}</span>'
+)
 STYLE: Final = (
     "<style>.ao .key{display:inline-flex;align-items:center;gap:6px;margin:0 16px 4px 0;font-size:13px}"
     ".ao .key i{min-width:16px;height:16px;border-radius:3px;display:inline-grid;place-items:center;font:700 11px/1 "

@@ -1,5 +1,6 @@
-"""The widgets an analyst drills down with: pick a dimension, a value in it, where people stand; or click on a bar.
+"""The widgets an analyst drills down with: pick a dimension, a value in it, a second one, where people stand.
 
+A click on a bar, a part of it or a key of the legend picks as well.
 Headless no widget is built (the notebooks look at `run.headless`); then `pictures` shows every dimension instead.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +18,7 @@ import pandas as pd
 import traitlets
 
 from authops.audit import coverage, export, retirement
+from authops.audit.coverage import AND
 from authops.show import exposure, pictures
 from authops.show.views import View, text
 from authops.words.figures import number
@@ -59,9 +62,9 @@ class _Lens:
     column: str
     states: Iterable[str]
     worst: tuple[str, ...]
-    by: Callable[[pd.DataFrame, str], pd.DataFrame]
+    by: Callable[..., pd.DataFrame]
     members: Callable[[pd.DataFrame, str, str], pd.DataFrame]
-    dimension: Callable[[pd.DataFrame, str], View]
+    dimension: Callable[..., View]
     whole: Callable[[pd.DataFrame, str], View]
     people: Callable[..., View]
 
@@ -80,7 +83,7 @@ _EXPOSURE: Final = _Lens(
 
 
 class DrillDown:
-    """COVERAGE behind four controls. `chosen` is what they pick; the last expression of a cell shows it."""
+    """COVERAGE behind a few controls. `chosen` is what they pick; the last expression of a cell shows it."""
 
     lens: _Lens = _COVERAGE
 
@@ -91,20 +94,22 @@ class DrillDown:
         widgets = import_module("ipywidgets")
         self.coverage, self._limit, self._folder = coverage, limit, folder
         self.dimension = widgets.Dropdown(options=list(self.lens.dimensions), value=first, description="by")
-        self.value = widgets.Dropdown(options=self._values(), description="only")
+        self.value = widgets.Dropdown(options=self._values(first), description="only")
         self.cross = widgets.Dropdown(options=[_NOT, *self.lens.dimensions], description="and by")
+        self.crossed = widgets.Dropdown(options=[EVERYBODY], description="and only", disabled=True)
         self.standing = widgets.Dropdown(options=[_ANY, *self.lens.states], description=self.lens.column)
         self.search = widgets.Text(placeholder="part of a name", description="name")
         self.export = widgets.Button(
             description="Export what is shown", disabled=folder is None, layout={"width": "auto"}
         )
         self._chart, self._list, self._said = Clicks(), widgets.HTML(), widgets.HTML()
-        picks = [self.dimension, self.value, self.cross, self.standing, self.search, self.export]
+        picks = [self.dimension, self.value, self.cross, self.crossed, self.standing, self.search, self.export]
         controls = widgets.HBox(picks)
         controls.layout.flex_flow = "row wrap"
         self.box = widgets.VBox([controls, self._said, self._chart, self._list])
-        self.dimension.observe(self._other_dimension, "value")
-        for control in (self.value, self.cross, self.standing, self.search):
+        self.dimension.observe(lambda _: self._other(self.dimension, self.value), "value")
+        self.cross.observe(lambda _: self._other(self.cross, self.crossed), "value")
+        for control in (self.value, self.crossed, self.standing, self.search):
             control.observe(lambda _: self._draw(), "value")
         self.export.on_click(lambda _: self._export())
         self._chart.observe(lambda _: self._clicked(), "clicked")
@@ -113,7 +118,7 @@ class DrillDown:
     @property
     def chosen(self) -> pd.DataFrame:
         """The people (COVERAGE) whom the controls pick."""
-        found = self._of_value()
+        found = self._of_values()
         if self.standing.value != _ANY:
             found = found[found[self.lens.column] == self.standing.value]
         part = self.search.value.strip().casefold()
@@ -123,45 +128,51 @@ class DrillDown:
         rank = found.assign(first=found["admin"] != "yes", place=found[self.lens.column].map(worst).fillna(len(worst)))
         return rank.sort_values(["place", "first", "user_principal_name"], kind="stable")[list(found.columns)]
 
-    def _of_value(self) -> pd.DataFrame:
-        everybody = self.value.value == EVERYBODY
-        return self.coverage if everybody else self.lens.members(*self._where())
+    @property
+    def _picked(self) -> list[tuple[str, str]]:
+        """Each dimension that is looked along, with the value that is picked in it."""
+        asked = [(self.dimension.value, self.value.value), (self.cross.value, self.crossed.value)]
+        return [(name, value) for name, value in asked if name != _NOT]
 
-    def _where(self) -> tuple[pd.DataFrame, str, str]:
-        return self.coverage, self.dimension.value, self.value.value
+    def _of_values(self) -> pd.DataFrame:
+        found = self.coverage
+        for name, value in self._picked:
+            found = found if value == EVERYBODY else self.lens.members(found, name, value)
+        return found
 
-    def _values(self) -> list[str]:
-        return [EVERYBODY, *self.lens.by(self.coverage, self.dimension.value)["value"]]
+    def _values(self, dimension: str) -> list[str]:
+        return [EVERYBODY, *(self.lens.by(self.coverage, dimension)["value"] if dimension != _NOT else ())]
 
-    def _other_dimension(self, _: object) -> None:
-        self.value.options = self._values()
-        self.value.value = EVERYBODY
+    def _other(self, dimension: Any, value: Any) -> None:
+        value.options, value.disabled = self._values(dimension.value), dimension.value == _NOT
+        value.value = EVERYBODY
         self._draw()
 
     def _draw(self) -> None:
-        crossed, everybody = self.cross.value != _NOT, self.value.value == EVERYBODY
-        if crossed:
-            picture = self.lens.dimension(self._of_value(), self.cross.value)
-        elif everybody:
-            picture = self.lens.dimension(*self._where()[:2])
+        along = [name for name, value in self._picked if value == EVERYBODY]
+        only = [(name, value) for name, value in self._picked if value != EVERYBODY]
+        if along:
+            picture = self.lens.dimension(self._of_values(), *along)
         else:
-            picture = self.lens.whole(self._of_value(), self.value.value)
+            picture = self.lens.whole(self._of_values(), AND.join(value for _, value in only))
         chosen = self.chosen
-        whom = self.value.value if everybody else f"{self.dimension.value} {self.value.value}"
-        along = f", by {self.cross.value}" if crossed else f", by {self.dimension.value}" if everybody else ""
-        heading = f"<h4>{number(len(chosen))} people: {text(whom)}{text(along)}, {text(self.standing.value)}</h4>"
+        whom = ", ".join(f"{name} {value}" for name, value in only) or EVERYBODY
+        said = ", ".join([whom, *([f"by {' and '.join(along)}"] if along else []), self.standing.value])
+        heading = f"<h4>{number(len(chosen))} people: {text(said)}</h4>"
         self._chart.html = picture._repr_html_()
         listed = self.lens.people(chosen, limit=self._limit)
         self._list.value = View(heading + listed.html, listed.plain)._repr_html_()
         self._said.value = ""
 
     def _clicked(self) -> None:
-        """A part picks where people stand; a bar picks its value, of the dimension that it stands for."""
-        pick, row = self._chart.pick, self._chart.row
-        if self.cross.value != _NOT and row:
-            self.dimension.value, self.cross.value = self.cross.value, _NOT
-        if row in self.value.options:
-            self.value.value = row
+        """A part picks where people stand; a bar picks its value, or both values of a pair."""
+        row, pick = self._chart.row, self._chart.pick
+        free = [one for one in (self.value, self.crossed) if not one.disabled and one.value == EVERYBODY]
+        for values in product(*(one.options for one in free)):
+            if AND.join(values) == row:
+                for control, value in zip(free, values, strict=True):
+                    control.value = value
+                break
         if pick in self.standing.options:
             self.standing.value = pick
 

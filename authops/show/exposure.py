@@ -12,6 +12,7 @@ import pandas as pd
 from authops.audit import exposure_trend
 from authops.audit.retirement import DIMENSIONS, STATUSES, STEPS, administrators, by, tally
 from authops.show import charts, moves
+from authops.show.pictures import role, roles_of
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number
 from authops.words.retirement import LATER, Dates
@@ -132,9 +133,10 @@ def exposure(exposed: pd.DataFrame, label: str = "people") -> View:
     return View(chart, " · ".join(f"{number(n)} {name}" for name, n in counted.items()))
 
 
-def exposure_by(exposed: pd.DataFrame, name: str, *, most: int = _MOST) -> View:
-    """People along one of DIMENSIONS: a bar for each value, the hardest hit first, the rest together."""
-    counted = by(exposed, name)
+def exposure_by(exposed: pd.DataFrame, name: str, other: str = "", *, most: int = _MOST) -> View:
+    """People along one of DIMENSIONS, or two: a bar for each value, the hardest hit first, the rest together."""
+    counted = by(exposed, name, other)
+    name = f"{name} and {other}" if other else name
     rows = [(str(r["value"]), {s: int(r[s]) for s in COLOURS}) for r in _records(counted.head(most))]
     if len(counted) > most:
         rest = counted.iloc[most:][list(COLOURS)].sum()
@@ -156,7 +158,7 @@ def exposure_dimensions(exposed: pd.DataFrame) -> View:
 
 def exposed_people(exposed: pd.DataFrame, *, limit: int = 60) -> View:
     """People with what hits them and what comes next, in the order given; the first `limit` rows."""
-    rows = _records(exposed.head(limit))
+    rows = [row | {"admin": role(row)} for row in _records(exposed.head(limit))]
     lines = [[str(row[key]) for key in _COLUMNS] for row in rows]
     kinds = [COLOURS[row["status"]] for row in rows]
     cells = [
@@ -177,6 +179,7 @@ def exposed_administrators(exposed: pd.DataFrame, *, limit: int = 60) -> View:
         return View(box(said, "add" if len(admins) else "keep"), said)
     below = exposed_people(hit, limit=limit)
     said = f"{number(len(hit))} of {number(len(admins))} who are, or may be, administrators need a look"
+    said += roles_of(hit)
     return View(box(said, "remove") + below.html, f"{said}\n{below.plain}")
 
 

@@ -7,12 +7,13 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
-from authops.audit.coverage import DIMENSIONS, STANDINGS, WEAK, by, gaps, left_out
+from authops.audit.coverage import DIMENSIONS, STANDINGS, WEAK, by, each, gaps, left_out
 from authops.audit.quality import RULES, counts
 from authops.show import charts, moves
 from authops.show.report import findings as table_of_findings
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
 from authops.words.figures import number, percent
+from authops.words.frames import ROLE_NOT_KNOWN
 from authops.words.redaction import mask
 
 COLOURS: Final = {
@@ -66,7 +67,21 @@ def _administrators(coverage: pd.DataFrame) -> tuple[str, str]:
         return "Nobody is known to be an administrator", "keep"
     weak, dark = int(admins.isin(WEAK).sum()), int((admins == "unknown").sum())
     said = f"{number(weak)} of {number(len(admins))} administrators rely on phones, or on less"
+    said += roles_of(coverage[(coverage["admin"] == "yes") & coverage["standing"].isin(WEAK)]) if weak else ""
     return said + (f"; {number(dark)} are unknown" if dark else ""), "remove" if weak else "keep" if dark else "add"
+
+
+def roles_of(people: pd.DataFrame, *, most: int = 5) -> str:
+    """` (3 Helpdesk Administrator, 1 Global Administrator)`: the roles that these people hold, the commonest first."""
+    found = each(people, "roles").value_counts()
+    told = [f"{number(int(n))} {role}" for role, n in found.head(most).items()]
+    told += [f"{number(len(found) - most)} other roles"] if len(found) > most else []
+    return f" ({', '.join(told)})" if set(found.index) - {ROLE_NOT_KNOWN} else "; which roles is not known"
+
+
+def role(row: Mapping[str, Any]) -> str:
+    """What an administrator's roles are called; `no` for nobody's."""
+    return "no" if row["admin"] == "no" else str(row["roles"] or row["admin"])
 
 
 def _counts(found: Mapping[str, int] | pd.Series[int]) -> dict[str, int]:
@@ -77,14 +92,17 @@ def _share(found: pd.Series[int], name: str) -> float:
     return float(found.get(name, 0)) / float(found.sum()) if len(found) else float("nan")
 
 
-def worst_first(coverage: pd.DataFrame, name: str) -> View:
+def worst_first(coverage: pd.DataFrame, name: str, other: str = "") -> View:
     """The same as `dimension`, by the share of people who have a phone only, or less."""
-    return dimension(coverage, name, worst=True)
+    return dimension(coverage, name, other, worst=True)
 
 
-def dimension(coverage: pd.DataFrame, name: str, *, most: int = _MOST, worst: bool = False) -> View:
-    """COVERAGE along one of DIMENSIONS: a bar for each value, the largest (or `worst`) first, the rest together."""
-    counted = by(coverage, name)
+def dimension(coverage: pd.DataFrame, name: str, other: str = "", *, most: int = _MOST, worst: bool = False) -> View:
+    """COVERAGE along one of DIMENSIONS, or two: a bar for each value, the largest (or `worst`) first, the rest
+    together.
+    """
+    counted = by(coverage, name, other)
+    name = f"{name} and {other}" if other else name
     if worst:
         share = counted[list(WEAK)].sum(axis=1) / counted["users"]
         counted = counted.loc[share.sort_values(ascending=False, kind="stable").index]
@@ -122,7 +140,7 @@ def people(coverage: pd.DataFrame, *, limit: int = 100) -> View:
     """People with what is known of them; the first `limit` rows."""
     heads = ["standing", "user", "department", "country", "admin", "methods"]
     keys = ["standing", "user_principal_name", "department", "country", "admin", "methods"]
-    rows = _records(coverage.head(limit))
+    rows = [row | {"admin": role(row)} for row in _records(coverage.head(limit))]
     lines = [[str(r[k]) for k in keys] for r in rows]
     kinds = [COLOURS[r["standing"]] for r in rows]
     cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]

@@ -10,6 +10,6 @@ __getattr__ = offered(
     {
         "directory": "current defaults find_users people registrations",
         "inventory": "details profile_phones",
-        "roles": "role_holders role_holders_if_allowed",
+        "roles": "role_holders",
     },
 )

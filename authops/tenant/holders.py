@@ -76,10 +76,11 @@ async def read(graph: Graph, *, last_seen: bool = False, tick: Tick = _nothing) 
     """
     unread: dict[str, str] = {}
     typed, targets = _Typed(graph, tick), policy.Targets(graph)
-    listed, report, held, reaches = await _together(
+    listed, report, held, called, reaches = await _together(
         _people(graph, last_seen, unread, typed),
         _or(unread, "registration report", directory.registrations(graph, seen=typed.report), empty(REGISTRATIONS)),
         roles.read(graph),
+        _or(unread, "names of roles", roles.names(graph), {}),
         _reaches(targets, unread),
     )
     people, contacts = listed
@@ -87,7 +88,8 @@ async def read(graph: Graph, *, last_seen: bool = False, tick: Tick = _nothing) 
     await typed.finish()
     unread |= {"methods one by one": typed.refused} if typed.refused else typed.failed(set(people["user_id"]))
     unread |= {"roles": held.unknown[0]} if held.unknown else {}
-    return Holders(_joined(people, report, typed.found, held, reaches), contacts, unread, len(typed.found), targets)
+    full = _joined(people, report, typed.found, held, held.called(called), reaches)
+    return Holders(full, contacts, unread, len(typed.found), targets)
 
 
 async def _together(*doing: Awaitable[Any]) -> list[Any]:
@@ -279,6 +281,7 @@ def _joined(
     report: pd.DataFrame,
     typed: Mapping[str, _Held],
     held: Roles,
+    called: Mapping[str, str],
     reaches: Mapping[str, policy.Reach],
 ) -> pd.DataFrame:
     """HOLDERS in full. The typed answer is the later word; where it fails, or cannot tell, the report's stands."""
@@ -294,13 +297,15 @@ def _joined(
         for one, words in zip(one_by_one, reported, strict=True)
     ]
     why = pd.Series([f"not in the report; {one.error}" for one in one_by_one], index=people.index, dtype="str")
+    admin = _admins(told["is_admin"].map({True: "yes", False: "no"}).fillna("unknown"), held, ids)
     return people.assign(
         methods=pd.Series(names, index=people.index, dtype="str").where(read_well, reported),
         known=why.mask(listed | read_well, "yes"),
         number_country=[one.countries for one in one_by_one],
         default_method=told["default_method"].fillna("").astype("str"),
         sspr=told["sspr_enabled"].fillna("unknown").astype("str"),
-        admin=_admins(told["is_admin"].map({True: "yes", False: "no"}).fillna("unknown"), held, ids),
+        admin=admin,
+        roles=roles.told(ids, admin, called),
         global_admin=[held.rank(user) for user in ids],
         **{column: [_WORDS[reach.has(user)] for user in ids] for column, reach in reaches.items()},
     ).astype(dict.fromkeys(HOLDERS, "str"))[list(HOLDERS)]

@@ -13,6 +13,7 @@ from authops.graph.client import Graph
 from authops.tenant import directory
 from authops.tenant.unknown import said
 from authops.words.errors import GraphError
+from authops.words.frames import NO_ROLE, ROLE_NOT_KNOWN
 
 _log = logging.getLogger(__name__)
 # The template of a built-in role has one id in every tenant (Entra: built-in roles).
@@ -25,16 +26,24 @@ _CERTAIN: Final = ("user", "group", *_NEVER_PEOPLE)
 class Roles:
     """`holders`: ids of users who hold a role for sure; `unknown`: what could not be read of the others.
 
-    `ranks`: of those who are Global Administrators, active or eligible.
+    `ranks`: of those who are Global Administrators, active or eligible. `held`: holder → ids of the roles.
     """
 
     holders: frozenset[str]
     unknown: tuple[str, ...] = ()
     ranks: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def rank(self, user: str) -> str:
         """active, eligible, no or unknown: whether somebody is Global Administrator."""
         return self.ranks.get(user, "unknown" if self.unknown else "no")
+
+    def called(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Holder → what the roles are called, joined by `; `; `names`: id → name, as far as it could be read."""
+        return {
+            user: "; ".join(sorted({names.get(role, ROLE_NOT_KNOWN) for role in roles}))
+            for user, roles in self.held.items()
+        }
 
 
 async def read(graph: Graph) -> Roles:
@@ -47,16 +56,26 @@ async def read(graph: Graph) -> Roles:
     active = await _rows(graph, requests.role_assignments(), "active roles", unknown)
     eligible = await _rows(graph, requests.role_eligibilities(), "eligible roles", unknown)
     tops = {"eligible": _tops(eligible), "active": _tops(active)}
-    holders: set[str] = set()
+    definitions = _definitions([*active, *eligible])
+    held: dict[str, frozenset[str]] = {}
     ranks: dict[str, str] = {}
     for principal, kind in _principals([*active, *eligible], unknown).items():
         people = {principal} if kind in ("user", "") else set[str]()
         if kind in ("group", ""):
             people |= await _members(graph, principal, kind, unknown)
-        holders |= people
+        held |= {user: held.get(user, frozenset()) | definitions[principal] for user in people}
         for rank in (rank for rank, who in tops.items() if principal in who):
             ranks |= {user: rank for user in people if ranks.get(user) != "active"}
-    return Roles(frozenset(holders), tuple(unknown), ranks)
+    return Roles(frozenset(held), tuple(unknown), ranks, held)
+
+
+def _definitions(rows: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """Who or what holds a role → the ids of the roles."""
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        principal = directory.object_id(row.get("principalId"))
+        found[principal] = found.get(principal, frozenset()) | {text(row, "roleDefinitionId").casefold()}
+    return found
 
 
 def _tops(rows: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -114,18 +133,33 @@ async def _members(graph: Graph, principal: str, kind: str, unknown: list[str]) 
         return set()
 
 
-async def role_holders(graph: Graph) -> set[str]:
-    """Ids of everybody who holds a role. Raises `GraphError` when that is not fully known."""
+async def role_holders(graph: Graph) -> tuple[set[str] | None, dict[str, str]]:
+    """Ids of everybody who holds a role, and what the roles of each are called, as far as they could be read.
+
+    None, with a warning, where holders are not fully known: then nobody is known not to be one.
+    """
     found = await read(graph)
     if found.unknown:
-        raise GraphError("; ".join(found.unknown), status=200)
-    return set(found.holders)
+        _log.warning("roles cannot be read, so the registration report alone says who is admin: %s", found.unknown[0])
+    try:
+        called = await names(graph) if found.held else {}
+    except GraphError as error:
+        _log.warning("names of roles cannot be read: %s", said(error))
+        called = {}
+    return None if found.unknown else set(found.holders), found.called(called)
 
 
-async def role_holders_if_allowed(graph: Graph) -> set[str] | None:
-    """`role_holders`; None, with a warning, when that is not fully known: then nobody is known not to be one."""
-    found = await read(graph)
-    if not found.unknown:
-        return set(found.holders)
-    _log.warning("roles cannot be read, so the registration report alone says who is admin: %s", found.unknown[0])
-    return None
+async def names(graph: Graph) -> dict[str, str]:
+    """Role → what it is called. A `;` parts several, so a name has none. Raises `GraphError`."""
+    called = {
+        text(row, "id").casefold(): text(row, "displayName").replace(";", ",")
+        async for row in graph.pages(requests.role_definitions())
+    }
+    return {role: name for role, name in called.items() if name}
+
+
+def told(ids: Iterable[str], admin: Iterable[str], called: Mapping[str, str]) -> list[str]:
+    """What everybody's roles are called; `admin`: yes, no or unknown, of each."""
+    return [
+        called.get(user) or (NO_ROLE if word == "no" else ROLE_NOT_KNOWN) for user, word in zip(ids, admin, strict=True)
+    ]

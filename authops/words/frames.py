@@ -152,6 +152,9 @@ PEOPLE: Final = _shape(
     **USERS,
     licences=("text", "assigned licences: part numbers, or SKU ids where names may not be read; joined by space"),
 )
+# What stands for the roles of who holds none, and of whom it could not be told.
+NO_ROLE: Final = "no role"
+ROLE_NOT_KNOWN: Final = "not known"
 COVERAGE: Final = _shape(
     user_id=("text", "object id: the key"),
     user_principal_name=("text", "the label"),
@@ -162,6 +165,7 @@ COVERAGE: Final = _shape(
     country=("text", "usageLocation, empty = not set"),
     licences=("text", "as in PEOPLE"),
     admin=("text", "yes, no or unknown: holds a directory role"),
+    roles=("text", "what the roles are called, joined by `; `; `no role`, or `not known`"),
     mfa_capable=("text", "yes, no or unknown"),
     passwordless_capable=("text", "yes, no or unknown"),
     sspr_capable=("text", "yes, no or unknown"),
@@ -222,6 +226,7 @@ HOLDERS: Final = _shape(
     user_type=("text", "Member, Guest, or empty when Graph did not say"),
     external=("text", "yes, no or unknown: an external user; internal guests are not"),
     admin=("text", "yes, no or unknown: holds a directory role, active or eligible"),
+    roles=("text", "as in COVERAGE"),
     global_admin=("text", "active, eligible, no or unknown"),
     in_sms=("text", "yes, no or unknown: the methods policy lets them use SMS"),
     in_voice=("text", "the same of voice"),

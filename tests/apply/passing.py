@@ -38,6 +38,7 @@ class Kept(HandOver):
         self.tried: list[str] = []
         self.made_before_given: list[int] = []
         self.fails: Callable[[Sequence[Letter]], Exception | None] = lambda _: None
+        self.loses: Callable[[Letter], Exception | None] = lambda _: None
         self.down = False
         self.forgets = False
 
@@ -46,16 +47,17 @@ class Kept(HandOver):
         if self.down:
             raise HandOverError("the hand-over is down", remedy="start it")
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         self.made_before_given.append(len(letters))
         if error := self.fails(letters):
             raise error
-        self.letters += letters
-        self.codes |= {letter.user_principal_name: letter.code.reveal() for letter in letters}
-        done = letters[1:] if self.forgets else letters
-        return [
-            Receipt(letter.change_id, "kept", letter.recipient, datetime(2026, 11, 27, tzinfo=UTC)) for letter in done
-        ]
+        for letter in letters:
+            if error := self.loses(letter):
+                raise error
+            self.letters.append(letter)
+            self.codes[letter.user_principal_name] = letter.code.reveal()
+            if not (self.forgets and letter is letters[0]):
+                done(Receipt(letter.change_id, "kept", letter.recipient, datetime(2026, 11, 27, tzinfo=UTC)))
 
 
 def planned(

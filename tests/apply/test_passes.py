@@ -12,7 +12,7 @@ import pytest
 
 from authops.apply.journal import Journal
 from authops.apply.passes import handing
-from authops.handover.handover import Letter
+from authops.handover.handover import Letter, NotGivenError
 from authops.methods import temporary_access_pass as a_pass
 from authops.words.errors import GuardStop, HandOverError, ParameterError
 from authops.words.frames import USERS
@@ -225,3 +225,48 @@ def test_a_start_is_told_by_the_clock_where_the_person_is(stage: Stage) -> None:
 
 def test_the_kind_is_one_of_passes() -> None:
     assert (a_pass.KIND.name, a_pass.KIND.secret, a_pass.KIND.undone) == (KIND, True, False)
+
+
+def test_of_those_that_fail_in_the_middle_only_the_lost_are_deleted_and_each_void_letter_is_named(stage: Stage) -> None:
+    names = EVERYBODY[:20]
+    stage.people(**{name: {} for name in names})
+    made = planned(stage, "".join(f"{n}@contoso.example,,60,TRUE,desk {i % 2}\n" for i, n in enumerate(names))).writes
+    hand = Kept()
+    hand.loses = lambda letter: OSError(28, "No space left") if len(hand.codes) == 12 else None
+    outcomes, applier = give(stage, made, hand)
+    there = outcomes.set_index("user_principal_name")
+    assert list(there["outcome"]).count("applied") == 12
+    assert set(held(stage)) == set(hand.codes)
+    for name, code in hand.codes.items():
+        assert works(stage, user_id(name.partition("@")[0]), code)[0]
+    lost = there[there["outcome"] != "applied"]
+    assert applier.stopped.startswith("the hand-over failed: ")
+    for name, row in lost.iterrows():
+        recipient = a_pass.read(row["after"]).recipient
+        assert f"a letter that reached {recipient} is void" in row["detail"]
+        assert str(name) in applier.stopped.partition(f"{recipient} for ")[2].partition(";")[0]
+    assert not any(name in applier.stopped for name in hand.codes)
+    hand.loses = lambda _: None
+    outcomes, _ = give(stage, made, hand)
+    assert set(outcomes["outcome"]) <= {"applied", "applied_with_note"}
+    assert set(held(stage)) == {f"{name}@contoso.example" for name in names}
+
+
+def test_one_that_a_person_could_not_give_is_deleted_and_the_next_is_made(stage: Stage) -> None:
+    stage.people(**{name: {} for name in EVERYBODY[:3]})
+    made = planned(stage, rows(EVERYBODY[:3])).writes
+    hand = Kept(at_once=1)
+    hand.loses = lambda _: NotGivenError("it could not be given") if len(hand.made_before_given) == 2 else None
+    outcomes, applier = give(stage, made, hand)
+    assert (sorted(outcomes["outcome"]), applier.stopped) == (["applied", "applied", "rejected"], "")
+    assert set(held(stage)) == set(hand.codes)
+    assert len(hand.codes) == 2
+
+
+def test_a_hand_over_that_a_person_ended_makes_no_further_pass(stage: Stage) -> None:
+    stage.people(**{name: {} for name in EVERYBODY[:3]})
+    hand = Kept(at_once=1)
+    hand.ended = "asked to stop on the screen"
+    outcomes, applier = give(stage, planned(stage, rows(EVERYBODY[:3])).writes, hand)
+    assert (sorted(outcomes["outcome"]), applier.stopped) == (["applied", "skipped", "skipped"], hand.ended)
+    assert set(held(stage)) == set(hand.codes)

@@ -164,6 +164,9 @@ def test_who_is_an_admin_comes_from_roles_and_without_them_from_the_report_alone
     seen = frame(REGISTRATIONS, [registration("a", is_admin=True), registration("b")])
     people = frame(PEOPLE, [person("a"), person("b"), person("c")])
     assert column(coverage.join(seen, people, None), "admin") == {"a": "yes", "b": "no", "c": "unknown"}
+    told = coverage.join(seen, people, {"c"}, {"c": "Reports Reader"})
+    assert column(told, "roles") == {"a": "not known", "b": "no role", "c": "Reports Reader"}
+    assert column(coverage.join(seen, people, None), "roles")["c"] == "not known"
 
 
 def test_counted_by_department_licence_and_what_is_not_set(covered: pd.DataFrame) -> None:

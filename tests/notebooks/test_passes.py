@@ -100,7 +100,7 @@ def test_an_apply_without_a_hand_over_is_stopped_by_a_guard(tenant: Tenant, tmp_
     assert tenant.writes() == []
 
 
-def test_they_are_taken_back_by_undo_and_what_was_used_is_told(
+def test_they_are_taken_back_by_undo_in_words_and_what_was_used_is_told(
     tenant: Tenant, run: tuple[int, str, Path], words: list[str], identity: pyrage.x25519.Identity
 ) -> None:
     there = held(tenant)
@@ -111,6 +111,12 @@ def test_they_are_taken_back_by_undo_and_what_was_used_is_told(
     page = next(run[2].glob("4_verify*.html")).read_text("utf-8")
     assert "registered what lasts" in page, said
     takes = ["-p", "run", str(run[2]), "-p", "approve", "all", "-p", "mode", "apply", "-p", "max_removals", "5"]
-    code, said, _ = tenant.run("undo", "apply", "verify", *takes)
+    tenant.knob("log", "DELETE")
+    code, said, _ = tenant.run("undo", "apply", *takes)
+    assert code == 4, said
+    assert "max_irreversible" in said
+    assert tenant.writes() == []
+    assert held(tenant) == there
+    code, said, _ = tenant.run("undo", "apply", "verify", *takes, "-p", "max_irreversible", "1")
     assert code == 0, said
     assert held(tenant) == {}

@@ -66,6 +66,24 @@ def names(plan_: plan.Plan, **limits: Any) -> list[str]:
 
 TWO = planned(change("a"), change("b", action="remove"), change("c", action="keep"))
 MANY = planned(*(change(f"u{n}") for n in range(60)))
+VALID, USED = (f"pass from 2026-11-30T07:00:00Z, 60 min, once, {state} #p1" for state in ("valid", "used"))
+PASS = "temporaryAccessPass"
+# What nobody can give back, and, beside it, what somebody can: a new pass is deleted, a used one served its time.
+LOST = planned(
+    change("a", "fido2", "remove", before="Key #k1"),
+    change("a", "hardwareOath", "remove", before="Token #t1"),
+    change("b", PASS, "remove", before=VALID),
+    change("c", PASS, "update", before=VALID),
+    change("d", "defaultMethod", "add", before=""),
+)
+GIVEN = planned(
+    change("a", "mobile", "remove"),
+    change("b", PASS, "add", after="pass from now, 60 min, once, to desk"),
+    change("c", PASS, "update", before=USED),
+    change("d", PASS, "remove", before=USED),
+    change("e", "smsSignIn", "update", before="ready", after="notEnabled"),
+    change("f", "fido2", "blocked", before="Key #k1"),
+)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +96,11 @@ MANY = planned(*(change(f"u{n}") for n in range(60)))
         (TWO, {"max_removals": 0}, ["max_removals"]),
         (TWO, {"max_removals": 1}, []),
         (TWO, {"max_changes": 0, "max_removals": 0}, ["max_changes", "max_removals"]),
+        (LOST, {"max_irreversible": 4, "approve": "all"}, ["max_irreversible"]),
+        (LOST, {"max_irreversible": 5, "approve": "all"}, []),
+        (LOST, {"max_irreversible": None, "approve": "all"}, []),
+        (LOST, {"max_irreversible": 0}, []),
+        (GIVEN, {"max_irreversible": 0, "approve": "all"}, []),
         (MANY, {"max_share": 0.5, "tenant_size": 100}, ["max_share"]),
         (MANY, {"max_share": 0.6, "tenant_size": 100}, []),
         (MANY, {"max_share": 0.0, "tenant_size": 100}, ["max_share"]),
@@ -124,7 +147,7 @@ def test_limits_name_all_that_a_plan_breaks_and_keep_those_of_the_plan() -> None
     broken = limits.broken(TWO, seen, 100, 3.0)
     told = {"max_changes", "protected", "max_share", "allow_admins", "min_certificate_days"}
     assert set(broken["guard"]) == told
-    assert limits.facts() == {"max_changes": 1, "max_removals": None, "max_share": 0}
+    assert limits.facts() == {"max_changes": 1, "max_removals": None, "max_share": 0, "max_irreversible": 0}
     none = guards.Limits(max_changes=None, max_removals=None, max_share=None, min_certificate_days=None)
     assert none.broken(TWO, Seen(held(), {}), None, None).empty
 
@@ -222,7 +245,9 @@ def test_an_alternate_planned_beside_a_held_mobile_is_held_too() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, -0.5, float("-inf"), True, "5"])
-@pytest.mark.parametrize("limit", ["max_changes", "max_removals", "max_share", "min_certificate_days"])
+@pytest.mark.parametrize(
+    "limit", ["max_changes", "max_removals", "max_irreversible", "max_share", "min_certificate_days"]
+)
 def test_what_limits_nothing_is_no_limit(limit: str, value: Any) -> None:
     with pytest.raises(ParameterError, match=limit):
         guards.breaches(TWO, **{limit: value})

@@ -28,6 +28,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("preview -p mapping nobody-s", "nobody-s.yaml is not there"),
         ("audit --connection nowhere", "no connection 'nowhere'"),
         ("audit --connection gone.yaml", "gone.yaml cannot be read"),
+        ("preview apply -p hand_over screen", "nobody sits before a headless run"),
         ("apply -p mode apply", "run preview first"),
         ("audit verify", "apply first"),
     ],

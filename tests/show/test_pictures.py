@@ -174,14 +174,41 @@ def test_drilling_down_says_what_it_shows_worst_first_and_writes_just_that(
     it.cross.value = "admin"
     assert "Coverage by admin" in it._chart.html
     it.cross.value = "nothing else"
+    it.value.value = explore.EVERYBODY
     it._chart.set_trait("pick", "app or key")
     it._chart.set_trait("row", "Department 1")
     it._chart.clicked += 1
-    assert it.standing.value == "app or key"
+    assert (it.value.value, it.standing.value) == ("Department 1", "app or key")
     it.export.click()
     kept = pd.read_csv(tmp_path / "shown-standing.csv")
     assert set(kept["user_id"]) == set(it.chosen["user_id"])
     assert 0 < len(kept) < len(covered)
+
+
+def test_two_dimensions_cross_and_the_roles_of_weak_administrators_are_told() -> None:
+    helpdesk = {"admin": "yes", "roles": "Helpdesk Administrator; Reports Reader"}
+    rows = [person(1, **helpdesk), person(2, "app or key", **helpdesk), person(4, admin="yes", roles="not known")]
+    people = frame(COVERAGE, [*rows, person(3, roles="no role"), person(7, "nothing", roles="no role")])
+    it = explore.DrillDown(people)
+    it.cross.value = "role"
+    assert "Coverage by department and role" in it._chart.html
+    shown = re.findall(r'data-row="([^"]+)"', it._chart.html)
+    assert "Department 1 \u00b7 Helpdesk Administrator" in shown
+    assert shown[-1].startswith("Department 2")  # who has an app comes last
+    it._chart.set_trait("row", "Department 1 \u00b7 Helpdesk Administrator")
+    it._chart.clicked += 1
+    assert (it.value.value, it.crossed.value) == ("Department 1", "Helpdesk Administrator")
+    assert list(it.chosen["user_id"]) == ["u1"]
+    assert "1 people: department Department 1, role Helpdesk Administrator, wherever" in it._list.value
+    it.value.value = explore.EVERYBODY
+    assert "Coverage by department<" in it._chart.html
+    assert set(it.chosen["user_id"]) == {"u1", "u2"}
+    said = pictures.standings(people).plain
+    assert "2 of 3 administrators" in said
+    assert "(1 Helpdesk Administrator, 1 Reports Reader, 1 not known)" in said
+    dark = pictures.standings(people.assign(roles="not known")).plain
+    assert "which roles is not known" in dark
+    assert "Helpdesk Administrator; Reports Reader" in pictures.people(people).plain
 
 
 def test_without_a_kernel_the_widget_is_the_picture_it_showed(covered: pd.DataFrame) -> None:

@@ -59,6 +59,7 @@ ACTIVE = [
         "principal": {"@odata.type": "#microsoft.graph.user", "id": CARL},
     }
 ]  # fmt: skip
+CALLED = [{"id": roles.GLOBAL_ADMINISTRATOR.upper(), "displayName": "Global Administrator"}]
 ELIGIBLE = [{**ACTIVE[0], "principalId": BERT, "principal": {"@odata.type": "#microsoft.graph.user", "id": BERT}}]
 
 
@@ -66,7 +67,14 @@ class Stand:
     """Answers as Graph does, each part of which a test may replace: a list is a collection, a pair status and body."""
 
     def __init__(self, **parts: Any) -> None:
-        known = {"users": USERS, "report": REPORT, "policy": POLICY, "active": ACTIVE, "eligible": ELIGIBLE}
+        known = {
+            "called": CALLED,
+            "users": USERS,
+            "report": REPORT,
+            "policy": POLICY,
+            "active": ACTIVE,
+            "eligible": ELIGIBLE,
+        }
         self.parts = known | {"group": [{"id": ANNA}], "typed": TYPED, "probe": (200, {"value": []})} | parts
         self.asked: Counter[str] = Counter()
 
@@ -83,7 +91,8 @@ class Stand:
     def _what(self, path: str) -> str:
         places = {
             "/users?": "users", "/reports/": "report", "/policies/": "policy", "/groups/": "group",
-            "/roleManagement/directory/roleAss": "active", "/roleManagement/": "eligible", "/subscribed": "skus",
+            "/roleManagement/directory/roleAss": "active", "/roleManagement/directory/roleDef": "called",
+            "/roleManagement/": "eligible", "/subscribed": "skus",
         }  # fmt: skip
         if path.startswith("/users?") and "top=1&" in f"{path}&":
             return "probe"
@@ -148,6 +157,23 @@ def test_global_administrators_are_told_active_or_eligible() -> None:
     people, _ = read(Stand())
     assert dict(people["global_admin"]) == {ANNA: "no", BERT: "eligible", CARL: "active", DORA: "no"}
     assert dict(people["admin"]) == {ANNA: "no", BERT: "yes", CARL: "yes", DORA: "no"}
+
+
+def test_roles_are_told_by_name_and_not_known_where_names_or_roles_are() -> None:
+    more = {**ACTIVE[0], "roleDefinitionId": "a-role-of-their-own"}
+    people, unread = read(Stand(active=[*ACTIVE, more]))
+    assert dict(people["roles"]) == {
+        ANNA: "no role", BERT: "Global Administrator", CARL: "Global Administrator; not known", DORA: "no role"
+    }  # fmt: skip
+    assert unread == {}
+    people, unread = read(Stand(called=REFUSED))
+    assert dict(people["roles"]) == {ANNA: "no role", BERT: "not known", CARL: "not known", DORA: "no role"}
+    assert "names of roles" in unread
+    people, _ = read(Stand(active=REFUSED, eligible=REFUSED))
+    assert dict(people["roles"]) == {ANNA: "no role", BERT: "no role", CARL: "not known", DORA: "not known"}
+    held, called = ask(Stand(active=REFUSED), roles.role_holders)
+    assert held is None
+    assert called == {BERT: "Global Administrator"}
 
 
 def test_a_group_that_holds_the_role_makes_its_members_global_administrators() -> None:
