@@ -48,7 +48,6 @@ def wrote(folder: Path) -> str:
     return f"an earlier attempt ended with {said}" if said else ""
 
 
-<<<<<<< HEAD
 def refuse_applied(folder: Path, digest: str) -> None:
     """Raises `PlanError`, with what was written, where the journal tells that this plan was applied to its end."""
     path = folder / "journal.sqlite"
@@ -68,7 +67,8 @@ def applied(finished: str, done: pd.DataFrame) -> PlanError:
     found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
     said = f"this plan was already applied ({found}), finished {finished}; nothing more was written"
     return PlanError(said, remedy="a plan is applied once; run verify on it, or preview again")
-=======
+
+
 def tried(folder: Path) -> set[str]:
     """The changes that an apply in this folder meant to write, once or more."""
     path = folder / "journal.sqlite"
@@ -79,7 +79,6 @@ def tried(folder: Path) -> set[str]:
         return set(journal.attempts())
     finally:
         journal.close()
->>>>>>> main
 
 
 def offered(folders: Iterable[Path]) -> list[str]:
