@@ -87,7 +87,7 @@ class Run:
         lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
         for said in permissions.said(self.runbook, lacking):
             _log.warning("%s", said)
-            show(View(box(f"! {said}", "update"), f"! {said}"))
+            show(View(box(said, "update"), f"! {said}"))
 
     def take(self, plan: Plan, mode: str) -> Journal:
         """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.
@@ -382,5 +382,5 @@ def _latest(runbook: str) -> Path:
     if runbook == "apply" and (others := resume.offered(fitting[:-1])):
         said = f"not ended, and left alone here: {', '.join(others)}; to go on: authops run apply --resume RUN"
         _log.warning("%s", said)
-        show(View(box(f"! {said}", "update"), f"! {said}"))
+        show(View(box(said, "update"), f"! {said}"))
     return fitting[-1]
