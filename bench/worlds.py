@@ -23,7 +23,7 @@ from tests.running import ROOT
 from tests.worlds.luck import RUNBOOKS, cells
 
 _CHUNK = 100
-_PROCESSES = 2
+_PROCESSES = int(os.environ.get("AUTHOPS_WORLDS_PROCESSES", "2"))
 _KEPT = Path(os.environ.get("AUTHOPS_WORLDS", tempfile.gettempdir())) / "worlds.jsonl"
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.plan.plan import NEVER, irreversible, undo
 from authops.show.views import (
     Progress,
     View,
@@ -55,6 +56,9 @@ def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None, more: st
     if problems is not None:
         numbers["problems"] = len(problems)
         parts.append(tile("problems", len(problems), "remove"))
+    if lost := int(irreversible(changes).sum()):
+        numbers["that cannot be taken back"] = lost
+        parts.append(tile("cannot be taken back", lost, "remove"))
     users = changes.loc[changes["action"].isin(WRITES), "user_id"].nunique()
     considered = changes["user_id"].nunique()
     parts.append(tile("users concerned", users, "info", f"of {number(considered)} considered"))
@@ -77,11 +81,17 @@ def changes(
         chosen = chosen[chosen["action"].isin(set(actions))]
     if chosen.empty:
         return _nothing("No changes.")
-    rows = _records(chosen.head(limit))
+    rows, back = _records(chosen.head(limit)), undo(chosen).tolist()
     heads = ["action", "line", "user", "method", "before → after", "reason"]
     said = _how_many(len(rows), len(chosen), "plan.parquet")
     cells = [(r["action"], change_cells(r, reveal=reveal, reasons=reasons)) for r in rows]
     lines = [_change_words(r, reveal, reasons) for r in rows]
+    if lost := back.count(NEVER):
+        heads.insert(4, "undo")
+        for said_of, (_, cell), words in zip(back, cells, lines, strict=False):
+            cell.insert(4, f"<b>{said_of}</b>" if said_of == NEVER else said_of)
+            words.insert(4, said_of)
+        said += f"; {number(lost)} cannot be taken back"
     return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, lines)}\n{said}")
 
 

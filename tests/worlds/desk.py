@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from authops.handover.handover import HandOver, Letter, Receipt
+from authops.handover.handover import HandOver, Letter, NotGivenError, Receipt
 from authops.words.errors import HandOverError
 from tests.worlds import times
 from tests.worlds.times import NOW
@@ -32,35 +32,37 @@ class Desk(HandOver):
         self.life, self.play, self.at_once = life, life.play, life.play.world.at_once
 
     async def ready(self, recipients: Sequence[str]) -> None:
-        self._points("hand-over tried")
+        self._before("hand-over tried")
         self.play.point("hand-over tried", "after")
 
-    def _points(self, step: str) -> None:
+    def _before(self, step: str) -> None:
         self.play.point(step, "before")
-        self._says("refused", "breaks")
-
-    def _says(self, refused: str, breaks: str) -> None:
-        kinds = {luck.kind for luck in self.life.here}
-        if breaks in kinds:
+        if self._has("breaks"):
             raise OSError(5, "Input/output error")
-        if refused in kinds:
+        self._refuses("refused")
+
+    def _has(self, kind: str) -> bool:
+        return any(luck.kind == kind for luck in self.life.here)
+
+    def _refuses(self, kind: str) -> None:
+        if self._has(kind):
             raise HandOverError("the desk takes nothing", remedy="ask it")
 
-    async def _give(self, letters: Sequence[Letter]) -> list[Receipt]:
-        self._points("hand-over")
-        half = "half" in {luck.kind for luck in self.life.here}
-        taken = letters[: len(letters) // 2] if half else letters
-        for number, letter in enumerate(taken):
-            self._takes(letter)
-            if number == len(taken) // 2:
+    async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
+        self._before("hand-over")
+        if self._has("declined"):
+            raise NotGivenError("the desk says that nobody got it", remedy="ask it")
+        half = len(letters) // 2
+        for number, letter in enumerate(letters):
+            if number == half:
                 self.play.point("hand-over", "within")
+                self._refuses("half")
+            self._takes(letter)
+            if number == half:
+                self._refuses("delivered, and refused")
+            if number or not self._has("no receipt"):
+                done(Receipt(letter.change_id, "desk", letter.recipient, times.wall()))
         self.play.point("hand-over", "after")
-        self._says("half", "")
-        self._says("delivered, and refused", "")
-        missing = "no receipt" in {luck.kind for luck in self.life.here}
-        return [
-            Receipt(one.change_id, "desk", one.recipient, times.wall()) for one in (letters[1:] if missing else letters)
-        ]
 
     def _takes(self, letter: Letter) -> None:
         told = Delivered(NOW.true(), self.life.name, letter.user_id, letter.change_id, letter.code.reveal())

@@ -35,15 +35,15 @@ PROCESS = ("killed", "suspended", "machine sleeps", "clock set back", "slow", "v
            "second apply", "second machine", "token revoked", "permission gone", "sign-in refused")  # fmt: skip
 DISK = ("killed before", "killed within", "killed after", "disk full")
 AT_JOURNAL = (*DISK, "suspended", "machine sleeps")
-AT_HAND_OVER = ("refused", "breaks", "half", "delivered, and refused", "no receipt", "killed before", "killed within",
-                "killed after", "suspended", "machine sleeps")  # fmt: skip
+AT_HAND_OVER = ("refused", "declined", "breaks", "half", "delivered, and refused", "no receipt", "killed before",
+                "killed within", "killed after", "suspended", "machine sleeps")  # fmt: skip
 RUNBOOKS = ("preview", "passes", "apply", "verify", "undo")
 
 _PLANNING = ("find", "match", "read", "others", "report", "roles", "policy", "group", "size")
 _REACHED = {
     "preview": _PLANNING,
     "passes": ("find", "match", "read", "others", "roles", "policy", "group", "size", "risk"),
-    "apply": ("find", "read", "read back", "write", "roles", "policy", "group", "size"),
+    "apply": ("find", "read", "read back", "write", "roles", "policy", "group", "size", "audit"),
     "undo": ("find", "read", "others", "report", "roles", "policy", "group", "size"),
     "verify": ("read", "audit"),
 }
@@ -87,7 +87,7 @@ def cells() -> dict[tuple[str, str, str], str]:
         found |= {(kind, book, step): "" for step in (*_LEFT[book], "outcome.json") for kind in DISK}
     found |= {(kind, "apply", step): "" for step in JOURNAL for kind in AT_JOURNAL}
     found |= {(kind, "apply", step): "" for step in HAND_OVER for kind in AT_HAND_OVER}
-    tried = ("half", "delivered, and refused", "no receipt", "killed within")
+    tried = ("half", "declined", "delivered, and refused", "no receipt", "killed within")
     return found | {(kind, "apply", "hand-over tried"): "nothing is delivered when it is tried" for kind in tried}
 
 
@@ -114,7 +114,7 @@ def why_not(kind: str, runbook: str, step: str) -> str:
 
 
 _TABLE = {runbook: possible(runbook) for runbook in RUNBOOKS}
-_GUARDS = ("find", "roles", "policy", "group", "size")
+_GUARDS = ("find", "roles", "policy", "group", "size", "audit")
 _WRITING = ("read", "write", "read back", "intend", "settle")
 _OF_PASSES = [pair for pair in _TABLE["apply"] if pair[1] in HAND_OVER]
 _OF_NUMBERS = [pair for pair in _TABLE["apply"] if pair[1] not in HAND_OVER]
