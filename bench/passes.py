@@ -12,18 +12,14 @@ temporary folder, also what is compressed in them) is searched for every code.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
-import signal
-import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 import zipfile
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,7 +37,7 @@ from authops.demo.methods.temporary_access_pass import code
 from authops.demo.world.tenant import Method
 from authops.graph.client import Graph
 from authops.words.frames import CHANGES, USERS, frame
-from bench.chaos import FAULTS, POINTS, End
+from bench.lives import End, Endured, ends, endure
 from bench.passing import files
 from bench.stand import Line, Stand, tenant
 
@@ -52,12 +48,9 @@ LENGTH = 8
 
 
 @dataclass
-class Result:
+class Result(Endured):
     """What was left: everything in `bad` should be empty. `searched`: how many codes were searched for."""
 
-    killed: Counter[str]
-    seconds: float
-    outcomes: dict[str, int]
     searched: int
     bad: dict[str, list[str]]
 
@@ -110,33 +103,10 @@ def _value(method: dict[str, object]) -> str:
 def lives(seed: int, kills: int) -> list[End]:
     """How each life ends: in the journal's writes, in the hand-over, or by somebody else after some seconds."""
     dice = random.Random(seed)
-    ends: list[End] = [(dice.choice(GIVING), str(dice.randint(1, 4))) for _ in range(kills // 3)]
-    ends += [(dice.choice(POINTS), str(dice.randint(1, 4))) for _ in range(kills // 3)]
-    ends += [dice.uniform(0.05, 4.0) for _ in range(kills - len(ends))]
-    dice.shuffle(ends)
-    return ends
-
-
-def one_life(words: list[str], end: End, tmp: Path) -> bool:
-    """Whether it was killed before it had finished."""
-    more = list(end) if isinstance(end, tuple) else []
-    here, env = Path(__file__).parents[1], os.environ | {"TMPDIR": str(tmp)}
-    how = {"cwd": here, "env": env, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    life = subprocess.Popen([sys.executable, "-m", "bench.passing", *words, *more], **how)
-    assert life.stdout
-    with life.stdout:
-        if (said := life.stdout.readline()) != b"begun\n":
-            raise RuntimeError((said + life.stdout.read()).decode())
-        if isinstance(end, float):
-            try:
-                life.wait(end)
-            except subprocess.TimeoutExpired:
-                os.kill(life.pid, signal.SIGKILL)
-        rest = life.stdout.read()
-        code_ = life.wait()
-        if code_ not in (0, -signal.SIGKILL):
-            raise RuntimeError(rest.decode()[-2000:])
-        return code_ == -signal.SIGKILL
+    found = ends(dice, kills // 3, GIVING, 4) + ends(dice, kills // 3, nth=4)
+    found += [dice.uniform(0.05, 4.0) for _ in range(kills - len(found))]
+    dice.shuffle(found)
+    return found
 
 
 def contents(path: Path) -> Iterator[bytes]:
@@ -174,33 +144,23 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     places = Places.made(stand.folder / "bench")
     changes = planned(stand, count)
     strangers = _passes(stand) - set(changes["user_id"])
-    stand.knob("log", method="DELETE")
-    stand.knob("weather", {"fault_rate": 0.1, "faults": FAULTS, "lag": 0.2, "seed": seed, "latency": 0.02})
     run = places.root / "run"
     changes.to_parquet(run / "changes.parquet")
     words = [str(stand.folder / "demo" / "connection.yaml"), str(run / "changes.parquet"), str(run / "journal.sqlite")]
     words += [str(places.root / name) for name in ("keys", "letters")] + [str(run / "log.txt")]
-    begun, killed = time.perf_counter(), Counter[str]()
-    for end in lives(seed, kills):
-        if one_life(words, end, places.root / "tmp"):
-            killed[end[0] if isinstance(end, tuple) else "from outside"] += 1
-    while one_life(words, 3600.0, places.root / "tmp"):
-        pass
-    seconds = time.perf_counter() - begun
-    stand.knob("weather", {"fault_rate": 0.0, "lag": 0.0})
+    planned_ends, tmp = lives(seed, kills), places.root / "tmp"
+    endured = endure(stand, run / "journal.sqlite", "bench.passing", words, planned_ends, seed, tmp)
     letters = places.opened()
     every = {code(Method(name, KIND, {}, ""), LENGTH) for name in _ever(stand)} | {
         c for cs in letters.values() for c in cs
     }
     held = holding(run, every) + holding(places.root / "tmp", every) + holding(places.root / "letters", every)
-    with sqlite3.connect(run / "journal.sqlite") as db:
-        outcomes = dict(db.execute("select outcome, count(*) from outcomes group by outcome"))
     names = dict(zip(changes["user_id"], changes["user_principal_name"], strict=True))
     wrong = [user for user, name in names.items() if len(letters.get(name, [])) != 1]
     refused = [user for user, name in names.items() if name in letters and not _lets_in(stand, user, letters[name][0])]
     others = _passes(stand) - set(names) - strangers
     bad = {"not one letter": wrong, "does not work": refused, "others": sorted(others), "files with a code": held}
-    return Result(killed, seconds, outcomes, len(every), bad)
+    return Result(**vars(endured), searched=len(every), bad=bad)
 
 
 def _passes(stand: Stand) -> set[str]:

@@ -219,8 +219,15 @@ def seal(plan: Plan) -> dict[str, str]:
         "plan": str(header["digest"])[:16],
         "made": f"{header['made_at']} by {header.get('author', 'unknown')}",
         "valid until": str(header["expires_at"]),
-        "from": f"{source.get('path') or source.get('name', 'unknown')} ({str(source.get('digest', ''))[:12]})",
+        "from": _origin(source),
     }
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    """The file with its digest, or what else a plan was made from, such as the run that it undoes."""
+    if "path" in source:
+        return f"{source['path']} ({str(source.get('digest', ''))[:12]})"
+    return next((f"{name} {value}" for name, value in source.items()), "unknown")
 
 
 def approved(
