@@ -28,7 +28,7 @@ from authops.demo.wire.build import build
 from authops.demo.world.tenant import MOBILE, User, revive
 from authops.graph.client import Graph
 from authops.methods import survivors
-from authops.plan import cleanup
+from authops.plan import cleanup, removals
 from authops.plan.plan import Plan
 from authops.tenant import holdings, subjects
 from bench.chaos import take_back
@@ -79,9 +79,9 @@ async def planned(stand: Stand, rules: cleanup.Rules = RULES) -> Plan:
         who = await subjects.people(graph, last_seen=True, tick=lambda _: None)
         held = await holdings.read(graph, list(who["user_id"]), states=rules.states, tick=lambda _: None)
         who, _ = await subjects.with_coverage(graph, subjects.with_states(who, held))
-        everybody = cleanup.people(who, held.held)
+        everybody = removals.people(who, held.held)
         found = cleanup.asked(everybody, rules, now)
-        return cleanup.make(found, everybody, held.current, who.assign(asked=who["user_id"], error=""), {})
+        return removals.make(found, everybody, held.current, who.assign(asked=who["user_id"], error=""), {})
 
 
 def some(plan: Plan, count: int) -> pd.DataFrame:
