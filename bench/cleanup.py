@@ -43,6 +43,7 @@ RULES = cleanup.Rules(
 # Users of the demo tenant for each change.
 _EACH = 1.4
 _NO_WAY_IN = ("password", "email", "qrCodePin", "temporaryAccessPass")
+_OTHERWISE = "select method, action, outcome, detail from outcomes where outcome not like 'applied%'"
 _STATES = {"defaultMethod": "signInPreferences", "perUserMfaState": "requirements", "smsSignIn": "disableSmsSignIn"}
 
 

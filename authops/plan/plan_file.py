@@ -268,6 +268,11 @@ def approved(
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
 
 
+def still(rows: pd.DataFrame, plan: Plan, folder: Path, **how: Any) -> pd.DataFrame:
+    """Of approved writes that were looked at since, those that are approved now as well; raises as `approved` does."""
+    return rows[rows["change_id"].isin(approved(plan, folder, **how)["change_id"])]
+
+
 def _names_admins(plan: Plan) -> bool:
     """Whether administrators are let pass by name: such a plan is never one person's."""
     return bool(plan.header.get("rules", {}).get("protect", {}).get("admins"))
