@@ -95,13 +95,13 @@ def _places(header: Sequence[str], path: Path) -> dict[str, int]:
 def _source(rows: Sequence[Mapping[str, Any]], facts: dict[str, Any], ragged: frozenset[int]) -> Source:
     read_ = [(row, *_read(row, ragged)) for row in rows]
     twice = Counter(_slot(one) for _, one, _ in read_ if one)
-    said = {
-        row["line"]: (fault or _twice(one, twice)) for row, one, fault in read_ if fault or _twice(one, twice)
-    }  # fmt: skip
+    found = ((row["line"], fault or _twice(one, twice)) for row, one, fault in read_)
+    said = {line: fault for line, fault in found if fault}
     bad = {row["user"].casefold() for row in rows if row["line"] in said}
     others = {row["line"]: ("other_row", "another row of the person has a problem; correct that one")
               for row in rows if row["user"].casefold() in bad}  # fmt: skip
-    faults = [_fault(row, facts, *(others | said)[row["line"]]) for row in rows if row["line"] in others | said]
+    why = others | said
+    faults = [_fault(row, facts, *why[row["line"]]) for row in rows if row["line"] in why]
     good = [one for row, one, _ in read_ if one and row["user"].casefold() not in bad]
     methods = list(dict.fromkeys(one["method"] for one in good))
     return Source(frame(WANTED, good), frame(PROBLEMS, faults), facts | {"methods": methods})
