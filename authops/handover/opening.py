@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -48,6 +49,11 @@ def open(
         )
     if kind not in KINDS:
         raise ParameterError(f"{kind!r} is no hand-over", remedy=f"there is {', '.join(KINDS)}")
+    if os.environ.get("SSLKEYLOGFILE"):
+        raise HandOverError(
+            "SSLKEYLOGFILE is set, so whoever has that file could read the codes that travel",
+            remedy="take it out of the environment and run again; no pass was made",
+        )
     no_cores()
     if kind == "webhook":
         from authops.handover.webhook import Webhook

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from authops.demo.world.groups import Group
@@ -124,7 +125,7 @@ def test_what_is_not_known_of_somebody_or_protects_them_holds_them_and_no_pass_i
     setting, rules, which, fault, who = UNKNOWN[reason]
     stage.people(anna={}, bert={})
     setting(stage)
-    stage.transport = altered = Altered(stage.transport, which, fault)
+    stage.transport = altered = Altered(httpx.ASGITransport(stage.world.app), which, fault)
     made = planned(stage, f"{ANNA},,60,TRUE,\nbert@contoso.example,,60,TRUE,\n", protect=rules)
     assert altered.altered or reason == "protected_group"
     assert dict(zip(made.held["user_principal_name"], made.held["reason"], strict=True)) == dict.fromkeys(who, reason)
@@ -136,7 +137,7 @@ def test_what_is_not_known_of_somebody_or_protects_them_holds_them_and_no_pass_i
 
 def test_who_cannot_be_read_when_it_is_planned_is_a_row_with_a_problem_and_no_pass(stage: Stage) -> None:
     stage.people(anna={}, bert={})
-    stage.transport = Altered(stage.transport, of_anna, refused(500))
+    stage.transport = Altered(httpx.ASGITransport(stage.world.app), of_anna, refused(500))
     made = planned(stage, f"{ANNA},,60,TRUE,\nbert@contoso.example,,60,TRUE,\n")
     assert list(made.problems["rule"]) == ["user_unreadable"]
     give(stage, made.writes, Kept())
@@ -153,7 +154,7 @@ def test_where_risk_cannot_be_read_it_is_said_and_holds_nobody(stage: Stage, cap
 
 
 def unreadable(stage: Stage) -> None:
-    stage.transport = Altered(stage.transport, of_anna, refused(500))
+    stage.transport = Altered(httpx.ASGITransport(stage.world.app), of_anna, refused(500))
 
 
 SINCE = {"administrator": admin, "person_unread": unreadable, "guest": profile(userType="Guest")}
