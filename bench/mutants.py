@@ -3,41 +3,44 @@
     .venv/bin/python -m bench.mutants            # every mutant
     .venv/bin/python -m bench.mutants 300 7      # a sample of 300, drawn with seed 7
     .venv/bin/python -m bench.mutants all 1 applier watch
+    MUTANTS_TESTS="tests/plan tests/apply/test_undo.py" .venv/bin/python -m bench.mutants all 1 guards judge undo
 
-Cosmic Ray makes the mutants (it is put beside the tests when it is missing). A process that has loaded everything but
-authops forks for each of them: there the module says what the mutant says, in a copy of the project, and the tests that
-run through the mutated statement (as coverage.py tells; for a constant of the module all that run through the module)
-are asked, the quickest first, and the slow ones of them only where all others pass. A mutant is killed when one fails,
-or takes far longer than usual. Survivors are printed.
+Cosmic Ray makes the mutants (it is put beside the tests when it is missing). The tests are loaded and run once, and the
+lines noted that each runs through. Then this process forks for each mutant: there the functions of the module are told
+what the mutant says, and the tests that run through the mutated statement (for a constant of the module all that run
+through the module) are asked: first those that killed others, then the quickest, for half a minute at most. A mutant is
+killed when one fails, or takes far more processor time than usual. Who was killed is remembered (in the folder of
+temporary files) until the function around it changes. Survivors are printed.
 """
 
 from __future__ import annotations
 
 import ast
+import gc
+import hashlib
 import importlib
-import importlib.abc
-import importlib.machinery
 import importlib.util
-import json
 import os
 import random
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 ROOT: Final = Path(__file__).parents[1]
-TOOLS: Final = ("cosmic-ray==8.7.0", "coverage==7.6.10")
+TOOLS: Final = ("cosmic-ray==8.7.0",)
 MODULES: Final = (
     *("apply/applier", "apply/breaker", "apply/change", "apply/ends", "apply/freshness", "apply/journal"),
     *("apply/lock", "apply/reading", "apply/resume", "apply/verification", "apply/watch"),
@@ -51,23 +54,18 @@ _PYTEST: Final = (
     "-pno:cacheprovider",
     "-pno:xdist",
     "-q",
-    "-Wignore::pytest.PytestAssertRewriteWarning",
-)
-_HEAVY: Final = (
-    "pandas",
-    "pyarrow.parquet",
-    "hypothesis",
-    "httpx",
-    "msgraph",
-    "azure.identity",
-    "openpyxl",
-    "kiota_http",
+    "-mnot slow",
 )
 _SWAPS: Final = ("Comparison", "AndWithOr", "OrWithAnd", "TrueWithFalse", "FalseWithTrue", "NumberReplacer", "AddNot")
 # Of texts and small numbers, which are what is compared here, identity says the same as equality.
 _SAME: Final = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
-# Seconds a test is given beyond five times what it took.
-_PATIENCE: Final = 20
+# Seconds of processor time that a test is given beyond five times what it took, and seconds that it may wait.
+_PATIENCE: Final = 5
+_WAITING: Final = 300
+# Tests that killed others, asked before all the rest.
+_LIKELY: Final = 12
+# Seconds of tests, as they take without a mutant, after which a mutant is alive.
+_ENOUGH: Final = 30
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,40 @@ class Mutant:
     line: int
     what: str
     code: str
+    name: str
+    lines: tuple[int, ...]
 
     def __str__(self) -> str:
         said = self.code.splitlines()[self.line - 1].strip()
         return f"authops/{self.module}.py:{self.line} {self.what}: {said}"
 
 
+def _name(module: str, line: int, code: str) -> str:
+    """The same as long as the function or statement around a swap says the same. Raises `SyntaxError`."""
+    tree = ast.parse(code)
+    inside = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or 0)]
+    around = [n for n in inside if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)][-1:] or inside[:1]
+    return hashlib.sha256(f"{module} {[ast.dump(n) for n in around or [tree]]}".encode()).hexdigest()[:24]
+
+
+def _lines(code: str, line: int) -> tuple[int, ...]:
+    """The lines of the innermost statement there, without those of its body."""
+    inside = [
+        n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.stmt) and n.lineno <= line <= (n.end_lineno or 0)
+    ]
+    if not inside:
+        return (line,)
+    body = getattr(inside[-1], "body", [])
+    return tuple(range(inside[-1].lineno, body[0].lineno if body else (inside[-1].end_lineno or line) + 1))
+
+
 def tool() -> Path:
-    """Cosmic Ray and coverage.py, behind everything of ours on the path: what both need is ours."""
+    """Cosmic Ray, behind everything of ours on the path: what it needs is ours."""
     place = Path(tempfile.gettempdir()) / "authops-mutants"
     if not place.exists():
         quiet = [sys.executable, "-m", "pip", "install", "-q", "--target", str(place), *TOOLS]
-        subprocess.run(quiet, check=True)
+        uv = ["uv", "pip", "install", "-q", "--python", sys.executable, "--target", str(place), *TOOLS]
+        subprocess.run(quiet if importlib.util.find_spec("pip") else uv, check=True)
     sys.path.append(str(place))
     return place
 
@@ -107,176 +127,209 @@ def mutants(module: str) -> Iterator[Mutant]:
         places = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
         for number, (start, _end) in enumerate(places):
             changed = mutate_code(code, operator, number)
-            if changed and changed != code:
-                yield Mutant(module, start[0], name.rpartition("/")[2], changed)
+            with suppress(SyntaxError):  # what is no Python any more would be killed by anything
+                if changed and changed != code:
+                    line, what = start[0], name.rpartition("/")[2]
+                    yield Mutant(module, line, what, changed, _name(module, line, changed), _lines(code, line))
 
 
-def copied(folder: Path) -> Path:
-    """The project without what a test does not ask for."""
-    for name in ("authops", "tests", "bench", "notebooks", "parameters", "docs"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    return folder
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """A code object and all within it."""
+    yield code
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _codes(inner)
 
 
-class Contexts:
-    """As a plugin of pytest: coverage.py is told which test runs, also through Hypothesis, and how long is noted."""
+@dataclass
+class Place:
+    """A module of ours in this process: its functions are told what a mutant says."""
 
-    def __init__(self, coverage: Any) -> None:
-        self.coverage, self.took = coverage, dict[str, float]()
+    module: str
+    functions: dict[tuple[str, int], list[FunctionType]] = field(default_factory=dict)
 
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.coverage.switch_context(nodeid.partition("[")[0])
+    def __post_init__(self) -> None:
+        self.path = str(ROOT / "authops" / f"{self.module}.py")
+        self.here = importlib.import_module(f"authops.{self.module.replace('/', '.')}")
+        for found in gc.get_objects():
+            if isinstance(found, FunctionType) and found.__code__.co_filename == self.path:
+                self.functions.setdefault(_where(found.__code__), []).append(found)
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        name = report.nodeid.partition("[")[0]
-        self.took[name] = self.took.get(name, 0.0) + report.duration
+    def says(self, mutant: Mutant) -> bool:
+        """Say what a mutant says; whether anything did change."""
+        changed = compile(mutant.code, self.path, "exec", dont_inherit=True)
+        codes = {_where(code): code for code in _codes(changed)}
+        told = [(one, codes[where]) for where, all_ in self.functions.items() for one in all_ if where in codes]
+        other = [(function, code) for function, code in told if function.__code__ != code]
+        for function, code in other:
+            function.__code__ = code
+        return bool(other) or self._constants(changed)
 
-
-class Patience:
-    """As a plugin of pytest: a test that takes far longer than it did ends its process."""
-
-    def __init__(self, took: dict[str, float]) -> None:
-        self.took = took
-
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        signal.alarm(_PATIENCE + int(5 * self.took.get(item.nodeid.partition("[")[0], 0.0)))
-
-
-@dataclass(frozen=True)
-class Judges:
-    """Through which line of which module each test runs, and how long each takes."""
-
-    through: dict[str, dict[int, set[str]]]
-    took: dict[str, float]
-    _asked: dict[str, list[ast.stmt]] = field(default_factory=dict)
-
-    def of(self, mutant: Mutant) -> list[str]:
-        """Whom to ask of a mutant, the quickest first."""
-        lines = self.through.get(mutant.module, {})
-        found = lines.get(self._statement(mutant), set()) or {test for tests in lines.values() for test in tests}
-        return sorted(found, key=lambda test: (self.took.get(test, 0.0), test))
-
-    def _statement(self, mutant: Mutant) -> int:
-        """The first line of the innermost statement that the mutant changes."""
-        if mutant.module not in self._asked:
-            tree = ast.parse((ROOT / "authops" / f"{mutant.module}.py").read_text("utf-8"))
-            self._asked[mutant.module] = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
-        nodes = self._asked[mutant.module]
-        return max((n.lineno for n in nodes if n.lineno <= mutant.line <= (n.end_lineno or 0)), default=mutant.line)
-
-
-def measured(place: Path) -> Judges:
-    """Run the tests as they are, once. Ends when they fail."""
-    notes = place / "judges.json"
-    if life := os.fork():
-        if os.waitpid(life, 0)[1]:
-            raise SystemExit("the tests fail as they are")
-    else:
-        os._exit(_measure(place, notes))
-    through, took = json.loads(notes.read_text())
-    return Judges({m: {int(n): set(tests) for n, tests in lines.items()} for m, lines in through.items()}, took)
+    def _constants(self, changed: CodeType) -> bool:
+        """Values of the module, wherever they were imported to, and defaults of functions and dataclasses."""
+        new = dict(self.here.__dict__)
+        exec(changed, new)
+        sames = [m for name, m in sys.modules.items() if name.startswith(("authops", "tests"))]
+        done = False
+        for name, value in new.items():
+            old = self.here.__dict__.get(name)
+            if isinstance(value, FunctionType) and isinstance(old, FunctionType):
+                if (old.__defaults__, old.__kwdefaults__) != (value.__defaults__, value.__kwdefaults__):
+                    old.__defaults__, old.__kwdefaults__ = value.__defaults__, value.__kwdefaults__
+                    done = True
+            elif isinstance(value, type) and isinstance(old, type):
+                done |= _defaults(old, value)
+            elif not name.startswith("__") and not isinstance(value, ModuleType) and repr(value) != repr(old):
+                for module in sames:
+                    if getattr(module, name, None) is old:
+                        setattr(module, name, value)
+                        done = True
+        return done
 
 
-def _measure(place: Path, notes: Path) -> int:
-    from coverage import Coverage
-
-    _at(place)
-    coverage = Coverage(data_file=str(place / "coverage.db"), source=["authops"], config_file=False)
-    contexts = Contexts(coverage)
-    coverage.start()
-    ended = pytest.main([*_PYTEST, "-mnot slow", *TESTS], plugins=[contexts])
-    coverage.stop()
-    coverage.save()
-    through = {module: _through(place / "coverage.db", module) for module in MODULES}
-    notes.write_text(json.dumps([through, contexts.took]))
-    return int(ended)
+def _defaults(old: type, new: type) -> bool:
+    """Of a dataclass, and of its methods: what is taken when nothing is given."""
+    if not is_dataclass(old) or repr(fields(old)) == repr(fields(new)):
+        return False
+    for one in fields(new):
+        if one.default is not MISSING:
+            setattr(old, one.name, one.default)
+    old.__init__ = new.__init__  # type: ignore[misc]
+    return True
 
 
-def _through(data: Path, module: str) -> dict[int, list[str]]:
-    """Line → the tests that run through it, as pytest names them."""
-    from coverage.numbits import numbits_to_nums
-
-    asked = """select context.context, line_bits.numbits from line_bits join context on context.id = context_id
-               join file on file.id = file_id where file.path like ?"""
-    found: dict[int, list[str]] = {}
-    with sqlite3.connect(data) as db:
-        for context, bits in db.execute(asked, [f"%/authops/{module}.py"]):
-            for line in numbits_to_nums(bits) if "::" in context else ():
-                found.setdefault(line, []).append(context)
-    return found
+def _where(code: CodeType) -> tuple[str, int]:
+    return code.co_qualname, code.co_firstlineno
 
 
-def _at(place: Path) -> None:
-    """In a process of its own: at work in the copy, silent."""
-    os.setsid()
-    os.chdir(place)
-    sys.path.insert(0, str(place))
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
+@dataclass
+class Trying:
+    """As a plugin of pytest: what was collected is asked of each mutant, each in a process of its own."""
 
+    mutants: Sequence[Mutant]
+    memory: Path
+    through: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+    took: dict[int, float] = field(default_factory=dict)
+    killers: Counter[int] = field(default_factory=Counter)
+    alive: list[Mutant] = field(default_factory=list)
+    out: int = field(default_factory=lambda: os.dup(1))
 
-class Altered(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Says of one module what a mutant says."""
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.items = session.items
+        names = {str(ROOT / "authops" / f"{m.module}.py"): m.module for m in self.mutants}
+        for number in range(len(self.items)):
+            self._measured(number, names)
+        places = {module: Place(module) for module in dict.fromkeys(names.values())}
+        self._say(f"{len(self.items):,} tests took {sum(self.took.values()):.0f} s")
+        # Nothing of the past is looked at by a child's collector, nor copied.
+        gc.freeze()
+        for mutant in self.mutants:
+            by = self._killer(mutant, places[mutant.module])
+            if by is None:
+                self.alive.append(mutant)
+                self._say(f"  survived: {mutant}")
+            else:
+                with self.memory.open("a") as file:
+                    file.write(f"{mutant.name} {by}\n")
+        return True
 
-    def __init__(self, mutant: Mutant, place: Path) -> None:
-        self.name, self.code = f"authops.{mutant.module.replace('/', '.')}", mutant.code
-        self.path = str(place / "authops" / f"{mutant.module}.py")
+    def _say(self, words: str) -> None:
+        """Past pytest, which keeps what tests print."""
+        os.write(self.out, f"{words}\n".encode())
 
-    def find_spec(self, fullname: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
-        return (
-            importlib.util.spec_from_file_location(fullname, self.path, loader=self) if fullname == self.name else None
-        )
+    def _measured(self, number: int, names: dict[str, str]) -> None:
+        """Run a test as it is, and note the lines it runs through."""
+        hit: set[tuple[str, int]] = set()
 
-    def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self.code, self.path, "exec"), module.__dict__)
+        def line(frame: FrameType, _event: str, _: Any) -> Any:
+            hit.add((names[frame.f_code.co_filename], frame.f_lineno))
+            return line
 
+        def call(frame: FrameType, event: str, _: Any) -> Any:
+            return line(frame, event, _) if frame.f_code.co_filename in names else None
 
-def killed(mutant: Mutant, place: Path, judges: Judges, which: str) -> bool:
-    """Whether a test of which (as pytest's -m says) notices, asked in a process of its own."""
-    if life := os.fork():
+        began = time.process_time()
+        sys.settrace(call)
+        threading.settrace(call)
+        failed = self._failed(number)
+        sys.settrace(None)
+        threading.settrace(None)  # type: ignore[arg-type]
+        self.took[number] = time.process_time() - began
+        if failed:
+            self._say(f"  fails as it is: {self.items[number].nodeid}")
+        else:
+            for place in hit:
+                self.through.setdefault(place, set()).add(number)
+
+    def _failed(self, number: int) -> bool:
+        reports = runtestprotocol(self.items[number], nextitem=None, log=False)
+        return any(report.failed for report in reports)
+
+    def _judges(self, mutant: Mutant) -> list[int]:
+        lines = [(mutant.module, line) for line in mutant.lines]
+        found = set().union(*(self.through.get(line, set()) for line in lines))
+        found = found or {n for (module, _), tests in self.through.items() if module == mutant.module for n in tests}
+        likely = sorted((n for n in found if self.killers[n]), key=lambda n: -self.killers[n])[:_LIKELY]
+        return likely + sorted(found - set(likely), key=lambda n: self.took[n])
+
+    def _killer(self, mutant: Mutant, place: Place) -> str | None:
+        """The test that notices a mutant."""
+        judges = self._judges(mutant)
+        reads, writes = os.pipe()
+        if not (life := os.fork()):
+            os.setsid()
+            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.gettempdir()
+            with suppress(BaseException):
+                if not place.says(mutant):
+                    self._say(f"  nothing changes: {mutant}")
+            spent = 0.0
+            for number in judges:
+                os.write(writes, number.to_bytes(4, "big"))
+                signal.setitimer(signal.ITIMER_PROF, _PATIENCE + 5 * self.took[number])
+                signal.alarm(_WAITING)
+                if self._failed(number):
+                    os._exit(1)
+                if (spent := spent + self.took[number]) > _ENOUGH:
+                    break
+            os._exit(0)
+        os.close(writes)
+        asked, number = b"", 0
+        while part := os.read(reads, 4 << 10):
+            asked = (asked + part)[-4:]
+        os.close(reads)
         _, status = os.waitpid(life, 0)
         with suppress(ProcessLookupError):
             os.killpg(life, signal.SIGKILL)
-        return status not in (0, pytest.ExitCode.NO_TESTS_COLLECTED << 8)
-    _at(place)
-    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(place / str(os.getpid()))
-    sys.meta_path.insert(0, Altered(mutant, place))
-    os._exit(pytest.main([*_PYTEST, "-x", f"-m{which}", *judges.of(mutant)], plugins=[Patience(judges.took)]))
-
-
-def survivors(chosen: Sequence[Mutant], place: Path, judges: Judges) -> Iterator[Mutant]:
-    """Those that no test notices; two are tried at a time."""
-    reads, writes = os.pipe()
-    for part in range(2):
-        if not os.fork():
-            for number in range(part, len(chosen), 2):
-                if not any(killed(chosen[number], place, judges, which) for which in ("not slow", "slow")):
-                    os.write(writes, number.to_bytes(4, "big"))
-            os._exit(0)
-    os.close(writes)
-    while number := os.read(reads, 4):
-        yield chosen[int.from_bytes(number, "big")]
+        if status == 0:
+            return None
+        number = int.from_bytes(asked, "big") if asked else -1
+        self.killers[number] += 1
+        return self.items[number].nodeid.replace(" ", "_") if number >= 0 else "its import"
 
 
 def main(count: str = "all", seed: str = "1", *names: str) -> None:
-    tool()
-    modules = [module for module in MODULES if not names or module.rpartition("/")[2] in names]
+    memory = tool() / "killed"
+    known = {line.partition(" ")[0] for line in memory.read_text().splitlines()} if memory.exists() else set()
+    by_name = {module.rpartition("/")[2]: module for module in MODULES}
+    modules = [by_name[name] for name in names or by_name]
     everything = [mutant for module in modules for mutant in mutants(module)]
     dice = random.Random(seed)
     some = everything if count == "all" else dice.sample(everything, min(int(count), len(everything)))
-    print(f"{len(everything):,} mutants of {len(modules)} modules, {len(some):,} tried", flush=True)
-    for name in _HEAVY:
-        importlib.import_module(name)
-    left = 0
-    with tempfile.TemporaryDirectory() as folder:
-        place = copied(Path(folder))
-        judges = measured(place)
-        for mutant in survivors(sorted(some, key=lambda m: (m.module, m.line)), place, judges):
-            left += 1
-            print(f"  survived: {mutant}", flush=True)
-    print(f"{len(some) - left:,} of {len(some):,} killed ({1 - left / max(len(some), 1):.1%})")
+    left = [mutant for mutant in sorted(some, key=_order(modules)) if mutant.name not in known]
+    print(f"{len(everything):,} mutants of {len(modules)} modules, {len(some):,} tried, {len(left):,} anew", flush=True)
+    trying = Trying(left, memory)
+    tests = os.environ.get("MUTANTS_TESTS", " ".join(TESTS)).split()
+    pytest.main([*_PYTEST, *tests], plugins=[trying])
+    alive = Counter(mutant.module for mutant in trying.alive)
+    tried = Counter(mutant.module for mutant in some)
+    for module in tried:
+        share = 1 - alive[module] / tried[module]
+        print(f"{module:24} {tried[module]:>5} mutants, {alive[module]:>3} alive ({share:.1%} killed)")
+    print(f"{len(some) - alive.total():,} of {len(some):,} killed ({1 - alive.total() / max(len(some), 1):.1%})")
+
+
+def _order(modules: Sequence[str]) -> Callable[[Mutant], tuple[int, int]]:
+    return lambda mutant: (modules.index(mutant.module), mutant.line)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     .venv/bin/python -m bench.worlds 1 100000            # goes on where it was, two processes; one line for each chunk
     .venv/bin/python -m bench.worlds --table             # what was met so far
+    .venv/bin/python -m bench.worlds --branches 1 200    # which branches of apply, plan and graph these take (slow)
 
 Each chunk of worlds is a line of `worlds.jsonl` in the folder that `AUTHOPS_WORLDS` names, else the temporary one, with
 the commit that it ran on; only lines of the present commit count.
@@ -19,10 +20,10 @@ from collections import Counter
 from pathlib import Path
 
 from tests.running import ROOT
-from tests.worlds.luck import possible
+from tests.worlds.luck import RUNBOOKS, cells
 
 _CHUNK = 100
-_PROCESSES = 2
+_PROCESSES = int(os.environ.get("AUTHOPS_WORLDS_PROCESSES", "2"))
 _KEPT = Path(os.environ.get("AUTHOPS_WORLDS", tempfile.gettempdir())) / "worlds.jsonl"
 
 
@@ -42,6 +43,7 @@ def chunk(first: int, last: int) -> dict:
     """In this process: the worlds of a chunk, and what they met."""
     from tests.worlds.runner import many
 
+    commit_now = commit()
     begun, cpu = time.time(), time.process_time()
     met, wrong, exchanges, killed = Counter(), {}, 0, 0
     for judged in many(range(first, last + 1)):
@@ -51,7 +53,7 @@ def chunk(first: int, last: int) -> dict:
         if judged.wrong:
             wrong[judged.world.seed] = str(judged.wrong[0])
     return {
-        "commit": commit(), "first": first, "last": last, "seconds": time.time() - begun,
+        "commit": commit_now, "first": first, "last": last, "seconds": time.time() - begun,
         "cpu": time.process_time() - cpu, "requests": exchanges, "killed": killed, "wrong": wrong,
         "met": [[*key, count] for key, count in sorted(met.items())],
     }  # fmt: skip
@@ -59,6 +61,8 @@ def chunk(first: int, last: int) -> dict:
 
 def run(first: int, last: int) -> None:
     """Chunks side by side, each kept as it ends."""
+    import tests.worlds.runner  # noqa: F401 - what is heavy is read once, for all chunks
+
     known = {one["first"] for one in done()}
     waiting = [start for start in range(first, last + 1, _CHUNK) if start not in known]
     running: list[int] = []
@@ -84,26 +88,49 @@ def table() -> None:
     for one in chunks:
         for kind, runbook, step, times in one["met"]:
             met[kind, runbook, step] += times
-    could = {(kind, book, step) for book in ("preview", "apply", "verify", "undo") for kind, step in possible(book)}
-    empty = sorted(could - set(met))
-    each = cpu / max(count, 1) * 1000
+    why = cells()
+    could = {cell for cell, reason in why.items() if not reason}
+    empty, each = sorted(could - set(met)), cpu / max(count, 1) * 1000
     print(f"{count:,} worlds of commit {commit()}: {each:.0f} ms of CPU each, {met.total():,} strokes,")
     print(f"  {sum(c['requests'] for c in chunks):,} requests, {sum(c['killed'] for c in chunks):,} kills,")
     print(f"  wrong: {[w for c in chunks for w in c['wrong'].items()]}")
     print(f"  {len(could) - len(empty):,} of {len(could):,} cells (kind of bad luck × step) were met; not met:")
-    for book in ("preview", "apply", "verify", "undo"):
+    for book in RUNBOOKS:
         print(f"    {book}: {', '.join(f'{kind} at {step}' for kind, b, step in empty if b == book) or 'none'}")
-    for book in ("preview", "apply", "verify", "undo"):
+    print(f"  {len(why) - len(could):,} cells cannot be:")
+    for reason, times in Counter(reason for reason in why.values() if reason).most_common():
+        print(f"    {times:,}: {reason}")
+    for book in RUNBOOKS:
         steps = sorted({step for _, b, step in could if b == book})
-        print(
-            f"  {book}: "
-            + " · ".join(f"{s} {sum(n for (_, b, st), n in met.items() if (b, st) == (book, s)):,}" for s in steps)
-        )
+        met_at = {s: sum(n for (_, b, step), n in met.items() if (b, step) == (book, s)) for s in steps}
+        print(f"  {book}: " + " · ".join(f"{step} {times:,}" for step, times in met_at.items()))
+
+
+def branches(first: int, last: int) -> None:
+    """Which branches of the rooms that decide and write these worlds take."""
+    from bench import branches as of
+    from tests.worlds.runner import many
+
+    folders = tuple(ROOT / "authops" / room for room in ("apply", "plan", "graph"))
+    with of.taken(folders) as steps:
+        count = sum(1 for _ in many(range(first, last + 1)))
+    print(f"branches taken in {count:,} worlds ({first}-{last}):")
+    for folder in folders:
+        all_there = {path: of.branches(path) for path in sorted(folder.glob("*.py"))}
+        there = set().union(*all_there.values())
+        print(f"  {folder.name}: {len(there & steps):,} of {len(there):,}")
+        for path, mine in all_there.items():
+            if left := sorted({line for _, line, _ in mine - steps}):
+                print(
+                    f"    {path.stem} {len(mine & steps)} of {len(mine)}; not all of lines {', '.join(map(str, left))}"
+                )
 
 
 def main(words: list[str]) -> None:
-    if words == ["--table"]:
+    if words[0] == "--table":
         table()
+    elif words[0] == "--branches":
+        branches(int(words[1]), int(words[2]))
     else:
         run(int(words[0]), int(words[1]))
         table()

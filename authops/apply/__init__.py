@@ -8,6 +8,7 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
+        "already": "made_already",
         "applier": "Applier",
         "ends": "ending tally",
         "breaker": "Breaker",

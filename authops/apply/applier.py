@@ -2,8 +2,8 @@
 
 An outcome says what Graph *shows*, not what it answered: a write that failed may have happened, one that was
 accepted may not have. After an answer that settles nothing the value is read before anything is written again.
-People are worked on in groups of one `$batch`, ever more groups at once; a group waits for its turn to write *before*
-it reads, so that what it read is fresh when it writes. What was stopped before its write stays open in the journal.
+People are worked on in groups of one `$batch`, ever more at once; a group waits for its turn to write *before* it
+reads, so that what it read is fresh. What was stopped before its write stays open in the journal.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from authops.apply.already import Already
 from authops.apply.breaker import Breaker
 from authops.apply.change import GROUP, Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
 from authops.apply.conditions import Conditions
@@ -60,8 +61,9 @@ class Applier:
     """Carries approved changes out. The clock and the pause are handed in; `stop` is asked before every write.
 
     `watch` is asked, before a group is written, who of it must not be touched any more; `until` is when the approval
-    ends. What has to hold besides the value (CHANGES' `condition`) is asked right before each write.
-    `stopped` says why it ended early: asked to, interrupted, expired, or the breaker; empty when it did not.
+    ends; `already`: what was made since the plan was, and is not made again. What has to hold besides the value
+    (CHANGES' `condition`) is asked right before each write.
+    `stopped` says why it ended early (asked to, interrupted, expired, the breaker), if it did.
     """
 
     graph: Graph
@@ -75,6 +77,7 @@ class Applier:
     watch: Watch = _nobody
     until: datetime | None = None
     handing: Handing | None = None
+    already: Already = field(default_factory=Already)
     counts: Counter[str] = field(default_factory=Counter)
     stopped: str = ""
     _tried: dict[str, int] = field(default_factory=dict)
@@ -100,9 +103,9 @@ class Applier:
         `FrameError` for a row that is no write.
         """
         changes = of_rows(approved)
-        self._conditions = Conditions(self.graph, changes)
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
+        self._conditions = Conditions(self.graph, changes, self.already.made)
         self._interrupted = set(self._tried) - settled
         self._uncertain |= self._interrupted
         await self._settle_by_reading(

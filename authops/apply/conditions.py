@@ -32,10 +32,13 @@ def _whose(changes: Iterable[Change], code: str) -> set[str]:
 
 
 class Conditions:
-    """Judges changes by what their person has at this moment. `planned`: all changes that are approved."""
+    """Judges changes by what their person has at this moment. `planned`: all changes that are approved; `never`: change
 
-    def __init__(self, graph: Graph, planned: Iterable[Change]) -> None:
-        self._graph = graph
+    id → why it must not be written at all.
+    """
+
+    def __init__(self, graph: Graph, planned: Iterable[Change], never: Mapping[str, str]) -> None:
+        self._graph, self._never = graph, never
         self._going: dict[str, set[str]] = defaultdict(set)
         for change in planned:
             if change.action == "remove":
@@ -55,7 +58,7 @@ class Conditions:
 
     async def met(self, changes: Sequence[Change], patience: float) -> tuple[list[Change], list[Row], list[Change]]:
         """Which may be written, how those end that may not, and of whom nobody can tell yet."""
-        held = await self(changes, patience)
+        held = {**await self(changes, patience), **self._never}
         told = [(c, held[c.change_id]) for c in changes if c.change_id in held]
         rows: list[Row] = [(c, "skipped", f"{why}; nothing was written", "", None) for c, why in told if why]
         return [c for c in changes if c.change_id not in held], rows, [c for c, why in told if why is None]

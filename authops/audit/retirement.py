@@ -57,6 +57,7 @@ DIMENSIONS: Final = {
     "role": "roles",
     "user type": "user_type",
     "cohort": "cohort",
+    "next step": "next_step",
 }
 
 _JUDGED_BY: Final = (
@@ -201,9 +202,15 @@ def ending(exposed: pd.DataFrame, when: Dates) -> tuple[str, str]:
     if exposed.empty:
         return "nothing to do", "the tenant shows no users"
     found = tally(exposed)
-    days = f"{found['blocked']:,} on {when.everybody or 'a day not named yet'}, {found['blocked later']:,} on"
-    said = f"{days} {when.later or 'a later one'} are blocked; {found['reset only']:,} more lose password reset"
-    return "done", f"{said}; {found['not known']:,} of {len(exposed):,} are not known"
+    hit = found["blocked"] + found["blocked later"]
+    days = f"{found['blocked']:,} from {when.everybody or 'a day not named yet'}, {found['blocked later']:,} from"
+    said = (
+        f"{hit:,} of {len(exposed):,} are blocked ({days} {when.later or 'a later one'})"
+        if hit
+        else "nobody is blocked"
+    )
+    said += f"; {found['reset only']:,} more lose password reset" if found["reset only"] else ""
+    return "done", said + (f"; {found['not known']:,} are not known" if found["not known"] else "")
 
 
 def by(exposed: pd.DataFrame, dimension: str, other: str = "") -> pd.DataFrame:

@@ -23,6 +23,7 @@ from authops.graph.profile import CLOUDS, CREDENTIALS, Connection
 from authops.graph.refusal import refused, remedy
 from authops.words import console
 from authops.words.errors import ConnectionProfileError, SignInError, UsageError
+from authops.words.redaction import the_variable
 
 # What a profile is, for whoever loads one.
 __all__ = ("CLOUDS", "CREDENTIALS", "Connection")
@@ -148,11 +149,11 @@ def token_of(credential: Any, name: str, scopes: Sequence[str], **options: Any) 
 
 
 def _certificate_password(connection: Connection) -> str | None:
-    """Raises `ConnectionProfileError` without the name: it may be the password itself, in the wrong place."""
+    """Raises `ConnectionProfileError`, without what may be the password itself, in the wrong place."""
     variable = connection.certificate_password_env
     if variable and variable not in os.environ:
         raise ConnectionProfileError(
-            f"{connection.name}: the variable that certificate_password_env names is not set",
+            f"{connection.name}: {the_variable(variable, 'certificate_password_env')} is not set",
             remedy="set it to the certificate's password; if the password stands in the profile itself, renew it",
         )
     return os.environ.get(variable) if variable else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from authops.words import yaml_file
 from authops.words.errors import ConnectionProfileError, ParameterError
 from authops.words.places import project
+from authops.words.redaction import the_file, the_name
 
 # Graph: national cloud deployments.
 CLOUDS: Final = {
@@ -30,9 +31,8 @@ _SECRET_KEY: Final = re.compile(r"secret|password(?!_env)|passphrase|token|priva
 _PASTED: Final = re.compile(r"-----BEGIN|eyJ[\w-]{10,}\.")
 _SECRET_VALUE: Final = re.compile(r"^[\w~.+/=-]{34,}$")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_WORD: Final = re.compile(r"[a-z][a-z-]{1,23}")
 ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DOMAIN: Final = re.compile(r"[\w-]+(\.[\w-]+)+")
+_DOMAIN: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.([a-z]{2,}|[A-Z]{2,})")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ def find(name_or_path: str) -> Path:
     if found is None:
         names = sorted({p.stem for f in folders for p in f.glob("*.yaml")})
         raise ConnectionProfileError(
-            f"no connection {name_or_path!r}", remedy=f"there are: {', '.join(names)}; or name a file"
+            f"no connection {told}" if (told := the_name(name_or_path, names)) else "no connection of that name",
+            remedy=f"there are: {', '.join(names)}; or name a file",
         )
     return found
 
@@ -96,9 +97,10 @@ def _is_pasted(key: str, value: str) -> bool:
     return bool(_PASTED.search(value) or (long and not ID.fullmatch(value)))
 
 
-def _shown(value: Any) -> str:
-    """A value that is a plain word, in a message; another may be anything, also a password in the wrong place."""
-    return repr(value) if isinstance(value, str) and _WORD.fullmatch(value) else "something else"
+def _shown(value: Any, known: Iterable[str]) -> str:
+    """A value that may be a slip of the pen, in a message; another may be anything, also a password."""
+    close = isinstance(value, str) and difflib.get_close_matches(value, list(known), n=1)
+    return repr(value) if close else "something else"
 
 
 def only(content: Mapping[str, Any], allowed: tuple[str, ...], path: Path) -> None:
@@ -107,7 +109,8 @@ def only(content: Mapping[str, Any], allowed: tuple[str, ...], path: Path) -> No
         if key not in allowed:
             close = difflib.get_close_matches(str(key), allowed, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(allowed)}"
-            raise ConnectionProfileError(f"{path}: unknown key {key!r}", remedy=hint)
+            said = f"unknown key {told}" if (told := the_name(str(key), allowed)) else "a key that is none"
+            raise ConnectionProfileError(f"{path}: {said}", remedy=hint)
 
 
 def checked(content: dict[str, Any], path: Path) -> Connection:
@@ -115,14 +118,15 @@ def checked(content: dict[str, Any], path: Path) -> Connection:
     cloud = content.get("cloud")
     if cloud not in (*CLOUDS, "custom"):
         raise ConnectionProfileError(
-            f"{path}: cloud is {_shown(cloud)}", remedy=f"one of: {', '.join([*CLOUDS, 'custom', 'demo'])}"
+            f"{path}: cloud is {_shown(cloud, CLOUDS)}", remedy=f"one of: {', '.join([*CLOUDS, 'custom', 'demo'])}"
         )
     only(content, _KEYS + (_CUSTOM_KEYS if cloud == "custom" else ()), path)
     values = {key: _text(content, key, path) for key in content}
     _need(values, ("tenant_id", "credential"), path)
     if values["credential"] not in CREDENTIALS:
         raise ConnectionProfileError(
-            f"{path}: credential is {_shown(values['credential'])}", remedy=f"one of: {', '.join(CREDENTIALS)}"
+            f"{path}: credential is {_shown(values['credential'], CREDENTIALS)}",
+            remedy=f"one of: {', '.join(CREDENTIALS)}",
         )
     if values["credential"] == "certificate":
         _need(values, ("client_id", "certificate_path"), path)
@@ -186,9 +190,11 @@ def _beside(value: str, key: str, path: Path) -> str:
     told = os.path.expandvars(value)
     if "$" in told:
         raise ConnectionProfileError(
-            f"{path}: {key} is {value}, and that variable is not set", remedy="set it, or write the path itself"
+            f"{path}: {key} {f'is {seen}' if (seen := the_file(value)) else 'holds a $'}, and that variable is not set",
+            remedy="set it, or write the path itself",
         )
     found = (path.resolve().parent / Path(told).expanduser()).resolve()
     if not found.is_file():
-        raise ConnectionProfileError(f"{path}: {key} names {found}, which is not a file", remedy="check the path")
+        seen = the_file(str(found)) if the_file(value) else "something beside the profile"
+        raise ConnectionProfileError(f"{path}: {key} names {seen}, which is not a file", remedy="check the path")
     return str(found)

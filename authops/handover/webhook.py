@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from authops.handover.handover import HandOver, Letter, Receipt
 from authops.words.errors import HandOverError
+from authops.words.redaction import the_variable
 
 _ATTEMPTS: Final = 4
 _AGAIN: Final = (429, 503)
@@ -168,7 +169,7 @@ def _variable(parameter: str, name: str) -> str:
         )
     value = os.environ.get(name, "").strip()
     if not value:
-        raise HandOverError(f"the variable {name} is not set", remedy="set it for whoever runs this")
+        raise HandOverError(f"{the_variable(name, parameter)} is not set", remedy="set it for whoever runs this")
     return value
 
 
@@ -176,7 +177,10 @@ def _address(name: str) -> str:
     url = _variable("webhook_url_env", name)
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise HandOverError(f"the address in {name} is not https", remedy="codes travel over verified TLS only")
+        raise HandOverError(
+            f"the address in {the_variable(name, 'webhook_url_env')} is not https",
+            remedy="codes travel over verified TLS only",
+        )
     return url
 
 

@@ -19,6 +19,7 @@ from authops.handover.folder import Folder, fits, name_of
 from authops.handover.handover import HandOver, Letter, Receipt
 from authops.words import console
 from authops.words.errors import HandOverError
+from authops.words.redaction import the_variable
 
 HEAD: Final = ("account", "name", "pass", "usable from", "usable until", "how often", "object id")
 _SHORTEST: Final = 12
@@ -100,7 +101,7 @@ class Workbook(HandOver):
         password = os.environ.get(self._named, "")
         if len(password) < _SHORTEST:
             raise HandOverError(
-                f"the variable {self._named} holds no password of {_SHORTEST} characters or more",
+                f"{the_variable(self._named, 'password_env')} holds no password of {_SHORTEST} characters or more",
                 remedy="set a long one, and tell it to the service desk by another way than the workbook",
             )
         return password

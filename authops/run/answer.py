@@ -22,6 +22,11 @@ _NEXT: Final = {
     "campaign": "1_audit again in some weeks; authops run campaign -p restore {name} takes it back",
     "retirement": "2_preview takes register.csv and phones-that-may-go.csv; look again next week",
 }
+_DRY: Final = "dry run"
+_WRITE: Final = {
+    "apply": "mode = apply, and run again; headless: authops run apply --run-dir {folder} -p mode apply",
+    "campaign": "mode = apply and the seal, and run again; headless: authops run campaign … -p mode apply -p seal …",
+}
 _GOES_ON: Final = "run this notebook again, and it goes on; headless: authops run apply --resume {name}"
 _INSTEAD: Final = {
     "stopped": "what stopped it is said above and below; correct it, and run again",
@@ -31,19 +36,24 @@ _INSTEAD: Final = {
 
 def answer(runbook: str, folder: Path, kind: str, status: str, headline: str, **facts: str) -> View:
     """The outcome as a box and a few facts; `facts`: tenant, by, and whatever else is known."""
-    told = {"tenant": "", "by": "", "at": f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC"} | facts
+    told = {"tenant": "", "by": "", "at": _day(datetime.now(UTC))} | facts
     told |= approved(folder) if runbook in ("apply", "verify") else {}
     going_on = _GOES_ON if headline.startswith("stopped (") else ""
+    going_on = going_on or (_WRITE.get(runbook, "") if headline.startswith(_DRY) else "")
     told["next"] = (going_on or _INSTEAD.get(status, _NEXT.get(runbook, ""))).format(folder=folder, name=folder.name)
     shown = facts_of({name: value for name, value in told.items() if value})
     return View(box(headline, kind) + shown.html, f"{headline}\n{shown.plain}")
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%d %B %Y, %H:%M} UTC"
 
 
 def approved(folder: Path) -> dict[str, str]:
     """Who approved what was written here, when and under which ticket; nothing where nobody did."""
     try:
         told: Any = json.loads((folder / "approval.json").read_text("utf-8"))
-        words = f"{len(told['change_ids']):,} changes, by {told['by']} at {told['at']}"
+        words = f"{len(told['change_ids']):,} changes, by {told['by']}, {_day(datetime.fromisoformat(told['at']))}"
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {"approved": words} | ({"ticket": str(told["note"])} if told.get("note") else {})

@@ -31,6 +31,11 @@ def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime 
         ) from error
 
 
+def of_tour(folder: Path) -> bool:
+    """Whether a tour made it: what it plans and writes it takes back itself, and nobody else goes on with."""
+    return "tour" in folder.name.split("-")[1:-1]
+
+
 def find(name: str) -> Path:
     """The folder of an earlier run that wrote, by path or by name. Raises `ParameterError`."""
     folder = next((f for f in (Path(name), runs_folder() / name) if (f / "journal.sqlite").exists()), None)

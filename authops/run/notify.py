@@ -25,7 +25,7 @@ from authops.run import outcome, publish
 from authops.words import console, disk, yaml_file
 from authops.words.author import author
 from authops.words.errors import AuthopsError, UsageError
-from authops.words.redaction import Scanner, secrets_of
+from authops.words.redaction import Scanner, secrets_of, the_name, the_variable
 
 KINDS: Final = ("teams", "slack", "servicenow", "webhook", "email", "command")
 OCCASIONS: Final = ("failure", "change", "always")
@@ -80,12 +80,14 @@ def _way(entry: dict[Any, Any], where: str, path: Path, environ: Mapping[str, st
     kind = str(entry.pop("to", ""))
     if kind not in KINDS or on not in OCCASIONS:
         said = f"to: {' | '.join(KINDS)}; on: {' | '.join(OCCASIONS)}"
-        raise UsageError(f"{where}: `to` is {kind!r}, `on` is {on!r}", remedy=said)
+        to, when = the_name(kind, KINDS) or "none of ours", the_name(on, OCCASIONS) or "none of ours"
+        raise UsageError(f"{where}: `to` is {to}, `on` is {when}", remedy=said)
     unknown = [str(key) for key in entry if key not in _KEYS[kind]]
     if unknown:
         # Never the value: somebody may have pasted an address.
         raise UsageError(
-            f"{where}: unknown key {unknown[0]!r}", remedy=f"{kind} takes {', '.join(_KEYS[kind])}; {_WHERE}"
+            f"{where}: unknown key {the_name(unknown[0], _KEYS[kind])}".rstrip(),
+            remedy=f"{kind} takes {', '.join(_KEYS[kind])}; {_WHERE}",
         )
     if kind == "email":
         return Way(kind, on, spec=_envelope(entry, where) | {"folder": _folder(entry, where, path)})
@@ -121,7 +123,7 @@ def _variable(name: str, where: str, environ: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise UsageError(f"{where}: not a name of a variable", remedy="name the variable, never write its value here")
     if not environ.get(name):
-        raise UsageError(f"{where}: the variable {name} is not set", remedy="set it for whoever runs this")
+        raise UsageError(f"{where}: {the_variable(name, 'it')} is not set", remedy="set it for whoever runs this")
     return environ[name].strip()
 
 

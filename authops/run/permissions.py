@@ -87,7 +87,9 @@ DEFAULTS: Final = Need(
     "foresee removals of a default method", (REPORT.ask,), "Graph refuses them when they are applied"
 )
 WITNESS: Final = Need("read the audit log", (REPORT.ask,), "no second witness of what was written")
-
+MADE: Final = replace(
+    WITNESS, without="whether a copy of the plan was applied and taken back is not known, and goes unnoticed"
+)
 LICENCES: Final = Need(
     "read the tenant's licences",
     ("Organization.Read.All", "LicenseAssignment.Read.All", *_DIRECTORY),
@@ -132,7 +134,7 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "tour": (),
     "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
-    "apply": (PEOPLE, *WRITES, WRITE_PASSES, ADMINS, POLICY, GROUPS, DEFAULTS),
+    "apply": (PEOPLE, *WRITES, WRITE_PASSES, ADMINS, POLICY, GROUPS, DEFAULTS, MADE),
     "verify": (*READS, WITNESS),
     "undo": _JUDGE,
     "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from authops.apply import ends, resume
+from authops.apply import already, ends, resume
 from authops.apply.journal import Journal
 from authops.apply.lock import TenantLock, begun, claim
 from authops.graph import connection as connections
@@ -24,7 +24,7 @@ from authops.run import answer, kernel, outcome, permissions, seen
 from authops.run.folder import find, new_folder
 from authops.run.runbook import refuse_wrong
 from authops.run.runlog import log_to
-from authops.run.written import Earlier, earlier, latest_of
+from authops.run.written import Earlier, earlier, folders_that_wrote, holding, latest_of
 from authops.show import head
 from authops.show.views import View, box, note, passing, show
 from authops.source import wanted_file
@@ -32,7 +32,7 @@ from authops.tenant import directory
 from authops.words import disk
 from authops.words.author import author, operator
 from authops.words.errors import GuardStop, JournalError, ParameterError, PlanError
-from authops.words.places import runs_folder, state_folder
+from authops.words.places import state_folder
 
 _log = logging.getLogger(__name__)
 _KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
@@ -87,7 +87,7 @@ class Run:
         lacking = [] if allowed is None else permissions.missing(self.runbook, allowed)
         for said in permissions.said(self.runbook, lacking):
             _log.warning("%s", said)
-            show(View(box(f"! {said}", "update"), f"! {said}"))
+            show(View(box(said, "update"), f"! {said}"))
 
     def take(self, plan: Plan, mode: str) -> Journal:
         """The journal to apply a plan with: a dry run gets one of its own, which is thrown away.
@@ -117,6 +117,7 @@ class Run:
     def _taken(self, plan: Plan) -> Journal:
         where = {"by": self.author, "run": str(self.folder.resolve())}
         self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
+        already.refuse_copies(str(plan.header["digest"]), self.folder, folders_that_wrote(self.folder.parent))
         path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
         facts = self._open_journal(path, plan) if path.exists() else {}
         if claim(plans, plan_id, self.folder) and "begun_at" not in facts:
@@ -151,7 +152,7 @@ class Run:
                 remedy="use the connection that it was begun with",
             )
         if finished := facts.get("finished_at"):
-            raise PlanError(_applied(finished, self._journal.outcomes()), remedy=_ONCE)
+            raise resume.applied(finished, self._journal.outcomes())
         return facts
 
     def _let_go(self) -> None:
@@ -165,16 +166,7 @@ class Run:
 
     def refuse_applied(self, plan: Plan) -> None:
         """Before anything else is judged: raises `PlanError`, with what was written, for a plan that was applied."""
-        path = self.folder / "journal.sqlite"
-        if not path.exists():
-            return
-        journal = Journal(path)
-        try:
-            facts, done = journal.facts(), journal.outcomes()
-        finally:
-            journal.close()
-        if (finished := facts.get("finished_at")) and facts.get("plan") == plan.header["digest"]:
-            raise PlanError(_applied(finished, done), remedy=_ONCE)
+        resume.refuse_applied(self.folder, plan.header["digest"])
 
     def goes_on(self) -> dict[str, str]:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
@@ -371,14 +363,6 @@ class Run:
             self._told(self._answer(entry["status"], headline))
 
 
-_ONCE: Final = "a plan is applied once; run verify on it, or preview again"
-
-
-def _applied(finished: str, done: pd.DataFrame) -> str:
-    found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
-    return f"this plan was already applied ({found}), finished {finished}; nothing more was written"
-
-
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
     kernel.errors_in_boxes()
@@ -394,12 +378,9 @@ def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Ru
 
 
 def _latest(runbook: str) -> Path:
-    root, needed = runs_folder(), _NEEDS[runbook]
-    fitting = sorted(f.parent for f in root.glob(f"*/{needed}"))
-    if not fitting:
-        raise ParameterError(f"no run under {root} holds {needed}", remedy="run the notebook before this one first")
+    fitting = holding(_NEEDS[runbook])
     if runbook == "apply" and (others := resume.offered(fitting[:-1])):
         said = f"not ended, and left alone here: {', '.join(others)}; to go on: authops run apply --resume RUN"
         _log.warning("%s", said)
-        show(View(box(f"! {said}", "update"), f"! {said}"))
+        show(View(box(said, "update"), f"! {said}"))
     return fitting[-1]

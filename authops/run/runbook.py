@@ -19,7 +19,7 @@ from typing import Any, Final
 from authops.words import limits, yaml_file
 from authops.words.errors import ParameterError, UsageError
 from authops.words.places import project
-from authops.words.redaction import mask_numbers, secret
+from authops.words.redaction import VARIABLE, mask_numbers, secret
 
 RUNBOOKS: Final = {
     "tour": "0_tour.ipynb",
@@ -48,7 +48,6 @@ _LOOKS_LIKE_NUMBER: Final = re.compile(r"\+?[(]?[0-9][0-9 ()./-]{7,}")
 _LOOKS_LIKE_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
 _OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LOOKS_SECRET: Final = re.compile(r"secret|passw|passphrase|token|private.?key|api.?key|credential", re.IGNORECASE)
-_VARIABLE: Final = re.compile(r"(?:[A-Z][A-Z0-9_]*)?")
 _BIG: Final = 10**8  # a whole number with nine digits is a phone number whose + was read away
 
 
@@ -238,7 +237,7 @@ def forbidden(name: Any, value: Any) -> str:
 
 def _is_variable(value: Any) -> bool:
     """Whether a value is the name of a variable, as everybody writes them, or nothing yet: no password."""
-    return isinstance(value, str) and bool(_VARIABLE.fullmatch(value))
+    return isinstance(value, str) and (not value or bool(VARIABLE.fullmatch(value)))
 
 
 def _problem(name: str, value: Any, known: Mapping[str, Parameter]) -> str:

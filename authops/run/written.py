@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from authops.apply.journal import Journal
+from authops.run.folder import of_tour
 from authops.words.errors import ParameterError
 from authops.words.places import runs_folder
 
@@ -60,13 +61,29 @@ def earlier(folder: Path) -> Earlier:
         journal.close()
 
 
+def folders_that_wrote(beside: Path | None = None) -> list[Path]:
+    """Folders with a journal, the latest name first: of all runs, on their own or in a fleet, and those in `beside`."""
+    asked = [(runs_folder(), "*"), (runs_folder(), "*/*"), *([(beside, "*")] if beside else [])]
+    return sorted({f.parent for root, depth in asked for f in root.glob(f"{depth}/journal.sqlite")}, reverse=True)
+
+
+def holding(name: str) -> list[Path]:
+    """The runs that hold a file of this name, the oldest first, but for tours. Raises `ParameterError` for none."""
+    found = sorted(f.parent for f in runs_folder().glob(f"*/{name}") if not of_tour(f.parent))
+    if not found:
+        raise ParameterError(
+            f"no run under {runs_folder()} holds {name}", remedy="run the notebook before this one first"
+        )
+    return found
+
+
 def latest_of(tenant: Sequence[str]) -> Earlier:
     """The latest run that wrote to a tenant (its id, or what its connection calls it), on its own or in a fleet.
 
     Raises `ParameterError` when there is none.
     """
     root = runs_folder()
-    wrote = sorted((f.parent for depth in ("*", "*/*") for f in root.glob(f"{depth}/journal.sqlite")), reverse=True)
+    wrote = (folder for folder in folders_that_wrote() if not of_tour(folder))
     found = next((r for r in map(earlier, wrote) if r.tenant_id in tenant and not r.recorded.empty), None)
     if found is None:
         raise ParameterError(f"no run under {root} wrote to tenant {tenant[0]}", remedy="name the run's folder")

@@ -13,8 +13,10 @@ from authops.show import palette
 from authops.show.views import text
 from authops.words.figures import number
 
-_LEFT, _LONG, _RIGHT, _ROW = 230, 470, 140, 28
-_WIDE, _HIGH, _BASE = 620, 200, 30
+_LONG, _RIGHT, _ROW = 420, 80, 28
+_WIDE, _HIGH, _BASE = 500, 200, 30
+# Small letters that a label has room for, and pixels of each.
+_LETTERS, _LETTER = 38.0, 7.1
 # Pixels that a share with its letter, or the letter alone, needs inside its part.
 _ROOM, _ROOM_OF_A_LETTER = 44, 13
 _APART = 84  # pixels between two labels of the axis
@@ -43,28 +45,29 @@ def legend(colours: Mapping[str, str]) -> str:
 def stacked(rows: Sequence[tuple[str, Mapping[str, int]]], colours: Mapping[str, str], *, title: str) -> str:
     """One bar of full length per (label, name → count), divided by share; how many there are stands at the right."""
     height = _ROW * len(rows) + 6
-    drawn = "".join(_stack(_ROW * i + 4, label, parts, colours) for i, (label, parts) in enumerate(rows))
+    left = round(10 + _LETTER * min(max((sum(map(_width, label)) for label, _ in rows), default=0), _LETTERS))
+    drawn = "".join(_stack(left, _ROW * i + 4, label, parts, colours) for i, (label, parts) in enumerate(rows))
     told = "; ".join(f"{label}: {_told(parts)}" for label, parts in rows)
-    return _svg(drawn, _LEFT + _LONG + _RIGHT, height, title, told)
+    return _svg(drawn, left + _LONG + _RIGHT, height, title, told)
 
 
 def _told(parts: Mapping[str, int]) -> str:
     return ", ".join(f"{number(count)} {name}" for name, count in parts.items() if count) or "nobody"
 
 
-def _stack(y: int, label: str, parts: Mapping[str, int], colours: Mapping[str, str]) -> str:
+def _stack(left: int, y: int, label: str, parts: Mapping[str, int], colours: Mapping[str, str]) -> str:
     total = sum(parts.values())
-    drawn, x = [], float(_LEFT)
+    drawn, x = [], float(left)
     for name, count in parts.items():
         wide = _LONG * count / total if total else 0.0
         if wide:
             drawn.append(_part(x, y, wide, name, count, total, colours[name]))
         x += wide
     return (
-        f'<g data-row="{text(label)}"><text x="{_LEFT - 10}" y="{y + 15}" text-anchor="end">'
-        f"{text(_short(label))}</text>"
+        f'<g data-row="{text(label)}"><text x="{left - 10}" y="{y + 15}" text-anchor="end">'
+        f"<title>{text(label)}</title>{text(_short(label))}</text>"
         f"{''.join(drawn)}</g>"
-        f'<text x="{_LEFT + _LONG + 10}" y="{y + 15}" class="dim">{number(total)}</text>'
+        f'<text x="{left + _LONG + 10}" y="{y + 15}" class="dim">{number(total)}</text>'
     )
 
 
@@ -162,12 +165,16 @@ def _ends(series: Mapping[str, Sequence[float]], colours: Mapping[str, str], x: 
 
 def _short(label: str) -> str:
     """As much of a label as fits beside its bar; capitals and East Asian characters are wider."""
-    room = 31.0
+    room = _LETTERS
     for at, letter in enumerate(label):
-        room -= 2 if east_asian_width(letter) in "WF" else 1.4 if letter.isupper() else 1
+        room -= _width(letter)
         if room < 0:
             return f"{label[: at - 1]}…"
     return label
+
+
+def _width(letter: str) -> float:
+    return 2 if east_asian_width(letter) in "WF" else 1.4 if letter.isupper() else 1
 
 
 def _svg(drawn: str, width: int, height: int, title: str, told: str) -> str:

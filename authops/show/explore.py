@@ -88,7 +88,7 @@ class DrillDown:
     lens: _Lens = _COVERAGE
 
     def __init__(
-        self, coverage: pd.DataFrame, *, first: str = "department", limit: int = 50, folder: Path | None = None
+        self, coverage: pd.DataFrame, *, first: str = "department", limit: int = 25, folder: Path | None = None
     ) -> None:
         """`folder`: where *Export* puts what is shown; without one there is no such button."""
         widgets = import_module("ipywidgets")
@@ -104,6 +104,8 @@ class DrillDown:
         )
         self._chart, self._list, self._said = Clicks(), widgets.HTML(), widgets.HTML()
         picks = [self.dimension, self.value, self.cross, self.crossed, self.standing, self.search, self.export]
+        for one in picks[:-1]:
+            one.layout.width, one.style.description_width = "250px", "76px"
         controls = widgets.HBox(picks)
         controls.layout.flex_flow = "row wrap"
         self.box = widgets.VBox([controls, self._said, self._chart, self._list])

@@ -35,8 +35,8 @@ _TILES: Final = {
     "not known": ("not known", "dark"),
 }
 _COLUMNS: Final = {
-    "status": "status", "user_principal_name": "user", "department": "department", "admin": "admin",
-    "methods": "holds", "blocked_from": "from", "reset": "reset", "campaign": "campaign", "next_step": "next step",
+    "status": "status", "user_principal_name": "user", "next_step": "next step", "methods": "holds",
+    "department": "department", "admin": "admin", "reset": "reset", "campaign": "campaign",
 }  # fmt: skip
 _ENDS: Final = {"everybody": "everybody", "later": "Global Administrators and external users"}
 _MOVES: Final = {
@@ -50,8 +50,6 @@ _MOVES: Final = {
 }
 _TREND: Final = {"blocked": "bad", "reset only": "weak", "not known": "dark", "covered": "best"}
 _MOST: Final = 12
-# Letters that stay on one line: of a name, of any other cell.
-_NAME, _WORD = 36, 18
 _UNNAMED: Final = "a day not named yet"
 
 
@@ -101,7 +99,7 @@ def by_itself(
     `opt_out`: whether the tenant opted out of the passkey migration; `remarks`: what the campaign does, for people.
     """
     counts = _concerned(exposed, opt_out)
-    heads = ["date", "", "what", "whom", "here", "source"]
+    heads = ["date", "state", "what", "whom", "here", "source"]
     rows = [{**row, "date": getattr(when, row["name"], row["date"]) or _UNNAMED} for row in when.rows]
     lines = [
         [row["date"], "done" if row["date"] <= today.isoformat() else "to come", row["what"], row["whom"],
@@ -158,13 +156,11 @@ def exposure_dimensions(exposed: pd.DataFrame) -> View:
 
 def exposed_people(exposed: pd.DataFrame, *, limit: int = 60) -> View:
     """People with what hits them and what comes next, in the order given; the first `limit` rows."""
-    rows = [row | {"admin": role(row)} for row in _records(exposed.head(limit))]
-    lines = [[str(row[key]) for key in _COLUMNS] for row in rows]
+    rows = _records(exposed.head(limit))
     kinds = [COLOURS[row["status"]] for row in rows]
-    cells = [
-        (kind, [tight(c, _NAME if n == 1 else _WORD) for n, c in enumerate(line)])
-        for kind, line in zip(kinds, lines, strict=True)
-    ]
+    told = [row | {"admin": role(row), "status": f"{row['status']} {row['blocked_from']}".strip()} for row in rows]
+    lines = [[str(row[key]) for key in _COLUMNS] for row in told]
+    cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
     said = f"{number(len(rows))} of {number(len(exposed))} shown; who needs something stands in action-list.csv"
     heads = list(_COLUMNS.values())
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")

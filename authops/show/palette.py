@@ -15,12 +15,14 @@ STANDS: Final = {
 # What happens to a change, and what is merely told.
 DOES: Final = {
     "add": "#2da44e", "update": "#d4a017", "remove": "#e5484d", "keep": "#8b949e", "blocked": "#8e5cd9",
-    "bar": "#3b82f6", "many": "#7a8ca5", "few": "#b9c4d3", "some": "#52627a",
+    "bar": "#3b82f6", "also": "#a9c4f5", "many": "#7a8ca5", "few": "#b9c4d3", "some": "#52627a",
 }  # fmt: skip
 _LIGHT_INK: Final = ("bad", "worst", "some")
 MARKS: Final = {
     "passwordless": "P", "app or key": "A", "phone only": "T", "no lasting factor": "E", "nothing": "0", "unknown": "?",
     "covered": "C", "reset only": "R", "blocked": "B", "not known": "?", "disabled": "D",
+    "asked elsewhere": "E", "excluded": "X", "not included": "I", "profile not eligible": "L", "no phone": "P",
+    "no second factor": "0",
 }  # fmt: skip
 VARIABLES: Final = ";".join(f"--{name}:{colour}" for name, colour in (STANDS | DOES).items())
 CLASSES: Final = "".join(

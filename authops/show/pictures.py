@@ -44,7 +44,13 @@ _SETTINGS: Final = {
     _OPT_OUT: "opted out of the passkey migration (beta)",
 }
 _ASKED: Final = {"newly asked": "add", "no longer asked": "remove", "still asked": "info", "not known": "keep"}
-_REASON_COLOURS: Final = ("bar", "few", "many", "some")
+# Whom the campaign asks, and why not; neighbours differ in lightness.
+REASON_COLOURS: Final = {
+    "asked": "bar", "asked elsewhere": "also", "has it": "few", "excluded": "many", "not included": "some",
+    "guest": "many", "not allowed": "some", "profile not eligible": "few", "no phone": "many",
+    "no second factor": "some", "disabled account": "few", "opted out": "many", "unknown": "dark",
+    "campaign off": "some",
+}  # fmt: skip
 _MOST: Final = 12
 
 
@@ -132,7 +138,7 @@ def to_look_at(coverage: pd.DataFrame, *, limit: int = 40) -> View:
         said = "Nobody can be judged: the report knows none of these people."
         return View(box(said, "update"), said)
     if weak.empty:
-        return View(box("✓ Everybody in the report has more than a phone.", "add"), "Nobody stands out.")
+        return View(box("Everybody in the report has more than a phone.", "add"), "Nobody stands out.")
     return people(weak, limit=limit)
 
 
@@ -258,7 +264,7 @@ def nudges(nudges: pd.DataFrame, reasons: Mapping[str, str], *, limit: int = 50)
     parts = [tile(kind, int(found.get(kind, 0)), css) for kind, css in _ASKED.items()]
     before, after = (nudges[when].value_counts() for when in ("before", "after"))
     used = [r for r in reasons if int(before.get(r, 0)) or int(after.get(r, 0))]
-    colours = {r: _REASON_COLOURS[i % len(_REASON_COLOURS)] for i, r in enumerate(used)}
+    colours = {r: REASON_COLOURS.get(r, "some") for r in used}
     rows = [(when, {r: int(said.get(r, 0)) for r in used}) for when, said in (("now", before), ("then", after))]
     chart = charts.legend(colours) + charts.stacked(rows, colours, title="Who is asked, now and then")
     words = note("; ".join(f"{r}: {reasons[r]}" for r in used))

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.plan.plan import NEVER, irreversible, undo
 from authops.show.views import (
     Progress,
     View,
@@ -55,6 +56,9 @@ def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None, more: st
     if problems is not None:
         numbers["problems"] = len(problems)
         parts.append(tile("problems", len(problems), "remove"))
+    if lost := int(irreversible(changes).sum()):
+        numbers["that cannot be taken back"] = lost
+        parts.append(tile("cannot be taken back", lost, "remove"))
     users = changes.loc[changes["action"].isin(WRITES), "user_id"].nunique()
     considered = changes["user_id"].nunique()
     parts.append(tile("users concerned", users, "info", f"of {number(considered)} considered"))
@@ -77,11 +81,17 @@ def changes(
         chosen = chosen[chosen["action"].isin(set(actions))]
     if chosen.empty:
         return _nothing("No changes.")
-    rows = _records(chosen.head(limit))
+    rows, back = _records(chosen.head(limit)), undo(chosen).tolist()
     heads = ["action", "line", "user", "method", "before → after", "reason"]
     said = _how_many(len(rows), len(chosen), "plan.parquet")
     cells = [(r["action"], change_cells(r, reveal=reveal, reasons=reasons)) for r in rows]
     lines = [_change_words(r, reveal, reasons) for r in rows]
+    if lost := back.count(NEVER):
+        heads.insert(4, "undo")
+        for said_of, (_, cell), words in zip(back, cells, lines, strict=False):
+            cell.insert(4, f"<b>{said_of}</b>" if said_of == NEVER else said_of)
+            words.insert(4, said_of)
+        said += f"; {number(lost)} cannot be taken back"
     return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, lines)}\n{said}")
 
 
@@ -125,7 +135,7 @@ def problems(problems: pd.DataFrame, *, limit: int = 200) -> View:
     """Rows of the source that are left alone, and what to do about each."""
     chosen = check(problems, PROBLEMS)
     if chosen.empty:
-        return View(box("✓ No row has a problem.", "add"), "No row has a problem.")
+        return View(box("No row has a problem.", "add"), "No row has a problem.")
     heads = ["line", "user", "column", "value", "rule", "message"]
     rows = [[mask_numbers(str(r[h])) for h in heads] for r in _records(chosen.head(limit))]
     said = _how_many(len(rows), len(chosen), "problems.parquet")
@@ -148,29 +158,33 @@ def reasons(changes: pd.DataFrame, *, reasons: Mapping[str, str] | None = None) 
 def breaches(breaches: pd.DataFrame) -> View:
     """The guards that stop this plan: limit, what was selected, out of how many."""
     if breaches.empty:
-        return View(box("✓ Within every limit.", "add"), "Within every limit.")
+        return View(box("Within every limit.", "add"), "Within every limit.")
     heads = ["guard", "limit", "selected", "population", "message"]
     rows = [[_fact(r[h]) for h in heads] for r in _records(breaches)]
     said = f"Stopped: {len(rows)} {'guard says' if len(rows) == 1 else 'guards say'} no. Nothing was written."
     cells = [("remove", [text(c) for c in row]) for row in rows]
-    html = box(f"! {said}", "remove") + table(heads, cells, right=["limit", "selected", "population"])
+    html = box(said, "remove") + table(heads, cells, right=["limit", "selected", "population"])
     return View(html, f"{said}\n{plain_table(heads, rows)}")
 
 
 def holds(counts: Mapping[str, int], *, reasons: Mapping[str, str]) -> View:
-    """Each row guard with how many changes it stopped, also none."""
+    """Each row guard with how many changes it stopped; those that stopped none are folded."""
     heads = ["guard", "stopped", "meaning"]
     lines = [(name.replace("_", " "), number(n), reasons[name]) for name, n in counts.items()]
-    cells = [
-        ("blocked" if n else "keep", [text(c) for c in line]) for n, line in zip(counts.values(), lines, strict=True)
-    ]
-    return View(table(heads, cells, right=["stopped"]), plain_table(heads, lines))
+    stopped = [("blocked", [text(c) for c in line]) for line in lines if line[1] != "0"]
+    others = [("keep", [text(c) for c in line]) for line in lines if line[1] == "0"]
+    many = "guard" if len(others) == 1 else "guards"
+    said = f"{number(len(others))} {many} stopped nothing" if stopped else "No guard stopped anything"
+    html = table(heads, stopped, right=["stopped"]) if stopped else ""
+    if others:
+        html += f"<details><summary>{said}</summary>{table(heads, others, right=['stopped'])}</details>"
+    return View(html, plain_table(heads, lines))
 
 
 def witness(changes: pd.DataFrame, others: pd.DataFrame, why: str, *, reveal: bool = False, limit: int = 200) -> View:
     """How many applied changes the audit log knows, and what somebody else did to the same people (AUDITS)."""
     if why:
-        return View(box(f"! {why}", "update"), why)
+        return View(box(why, "update"), why)
     applied = changes[changes["outcome"].str.startswith("applied")]
     known = int((applied["audit_id"] != "").sum())
     numbers = {"in the audit log": known, "not there (yet)": len(applied) - known, "by somebody else": len(others)}
@@ -200,6 +214,8 @@ def outcomes(outcomes: pd.DataFrame, *, reveal: bool = False, limit: int = 200) 
     numbers = {name: int(found.get(name, 0)) for name in OUTCOMES}
     parts = [tile(_outcome(name), n, _OUTCOME_KINDS[name]) for name, n in numbers.items()]
     odd = chosen["outcome"] != "applied"
+    if chosen.empty and "as_recorded" in chosen:
+        return View(box("Everything is as recorded.", "add"), "Everything is as recorded.")
     if "as_recorded" in chosen:
         parts.append(tile("not as recorded", int((~chosen["as_recorded"]).sum()), "blocked"))
         odd |= ~chosen["as_recorded"].astype(bool)
@@ -213,7 +229,7 @@ def _odd_outcomes(chosen: pd.DataFrame, reveal: bool, limit: int) -> View:
         return View("", "")
     rows = _records(chosen.head(limit))
     said = _how_many(len(rows), len(chosen), "outcomes.parquet")
-    heads = ["outcome", "line", "user", "method", "action", "before → after", "found", "detail", "request id"]
+    heads = ["outcome", "line", "user", "method", "action", "before → after", "found", "detail"]
     cells = [(_OUTCOME_KINDS[r["outcome"]], _outcome_cells(r, reveal)) for r in rows]
     lines = [[_outcome(r["outcome"]), r["line"], r["user_principal_name"], _detail(r, reveal)] for r in rows]
     plain = plain_table(["outcome", "line", "user", "detail"], lines)
@@ -228,10 +244,15 @@ def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
         text(row["method"]),
         _action(row["action"]),
         _before_after(row, reveal),
-        _value(row["found"], reveal),
-        text(_detail(row, reveal)) + _ticket(row),
-        f'<span class="dim">{text(row["request_id"])}</span>',
+        '<span class="dim">as planned</span>' if row["found"] == row["after"] else _value(row["found"], reveal),
+        text(_detail(row, reveal)) + _ticket(row) + _request(row),
     ]
+
+
+def _request(row: Mapping[str, Any]) -> str:
+    """Graph's id of the write, where its words do not name it already."""
+    told = row["request_id"] in row["detail"]
+    return "" if told else f' <span class="dim">request id {text(row["request_id"])}</span>'
 
 
 def _detail(row: Mapping[str, Any], reveal: bool) -> str:
@@ -274,7 +295,7 @@ def coverage_chart(coverage: pd.DataFrame, *, title: str = "Coverage") -> View:
 def findings(findings: pd.DataFrame, *, limit: int = 200) -> View:
     """Numbers that deserve a look, from `quality.findings`."""
     if findings.empty:
-        return View(box("✓ No number stands out.", "add"), "No number stands out.")
+        return View(box("No number stands out.", "add"), "No number stands out.")
     heads = ["finding", "user_principal_name", "method", "value", "message"]
     rows = [[mask_numbers(str(r[h])) for h in heads] for r in _records(findings.head(limit))]
     rows = [[row[0].replace("_", " "), *row[1:]] for row in rows]

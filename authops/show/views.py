@@ -48,7 +48,9 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!
 .ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important;overflow-wrap:normal}
 .ao tbody th{font-weight:600;overflow-wrap:normal}.ao tbody tr{background:none;break-inside:avoid}
 .ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums;overflow-wrap:normal}
-.ao td.long,.ao td.who,.ao tbody th+td{overflow-wrap:anywhere}.ao td.long{min-width:13em}.ao td.who{min-width:11em}
+.ao td.long,.ao tbody th+td{overflow-wrap:anywhere}.ao td.long{min-width:15em}
+.ao td.who{min-width:20em;overflow-wrap:anywhere}
+.ao tbody tr[class]>:first-child,.ao tbody th{white-space:nowrap!important}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
 .ao .none,.ao .dim,.ao .was{color:var(--dim)}.ao .none{font-style:italic}
@@ -56,16 +58,27 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!
 .ao .sign{display:inline-block;width:1.2em;font-weight:700;font-family:ui-monospace,Consolas,monospace}
 .ao .note{margin:.5em 0 0;color:var(--dim);font-size:13px}
 .ao .box{border-left:4px solid var(--c);background:var(--t);padding:8px 14px;border-radius:4px}
+.ao .box.add::before{content:"\\2713\\a0"}.ao .box.update::before{content:"!\\a0"}
+.ao .box.remove::before{content:"\\2717\\a0"}.ao .box::before{font-weight:700}
 .ao .box+.box{margin-top:6px}.ao .head .box{font-size:17px}.ao .head table{margin-top:.4em}
 .ao .track{height:10px;border-radius:5px;background:var(--soft);overflow:hidden;max-width:640px;margin:.35em 0}
 .ao .track i{display:block;height:100%;background:var(--bar)}.ao svg{max-width:100%;height:auto;display:block}
 .ao svg text{fill:var(--ink);font:13px system-ui,-apple-system,"Segoe UI",sans-serif}.ao svg .dim{fill:var(--dim)}
+@media screen{.ao .wide{container-type:inline-size}@container (max-width:860px){.ao .folds thead{display:none}
+.ao .folds tr{display:flex;flex-wrap:wrap;gap:1px 18px;padding:6px 12px;border-bottom:1px solid var(--rule)}
+.ao .folds td{display:block;padding:0!important;border:0!important;min-width:0;max-width:100%;
+text-align:left!important;overflow-wrap:anywhere}
+.ao .folds td:empty{display:none}.ao .folds td.long{flex-basis:100%}.ao .folds td::before{content:attr(data-head)" ";
+color:var(--dim);font-size:12px}.ao .folds td:first-child::before,.ao .folds td.who::before{content:none}
+.ao .folds td:first-child,.ao .folds td.who{font-weight:600}.ao .folds tr[class]{box-shadow:inset 4px 0 0 var(--c)}
+.ao .folds tr[class]>:first-child{box-shadow:none}}}
 </style>"""
 )
 
 _WORD: Final = 24
 # Columns of sentences, which are given room before names and words.
-_LONG_TEXTS: Final = ("message", "detail", "reason", "meaning", "next step", "what")
+_LONG_TEXTS: Final = ("message", "detail", "reason", "meaning", "what")
+_MANY: Final = 5
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,23 +125,32 @@ def tiles(parts: Iterable[str]) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, right: Iterable[str] = ()) -> str:
-    """A table of (row class, cells already HTML); columns named in `right` are aligned as numbers."""
+    """A table of (row class, cells already HTML); columns named in `right` are aligned as numbers.
+
+    Where there is little room a row of many cells, of a person or with a sentence, becomes a block.
+    """
     right = set(right)
     css = [_column(head, right) for head in heads]
-    head = "".join(f"<th {c}>{text(h)}</th>" for h, c in zip(heads, css, strict=True))
-    body = "".join(_row(kind, cells, css) for kind, cells in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    fold = len(heads) > _MANY + ("long" not in css) and not {"long", "who"}.isdisjoint(css)
+    marks = [f' data-head="{text(h)}"' if fold else "" for h in heads]
+    head = "".join(f"<th{_class(c)}>{text(h)}</th>" for h, c in zip(heads, css, strict=True))
+    body = "".join(_row(kind, cells, css, marks) for kind, cells in rows)
+    inner = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide"><table{_class("folds" if fold else "")}>{inner}</table></div>'
 
 
 def _column(head: str, right: Collection[str]) -> str:
     """What a column holds decides how much room it gets before others."""
-    kind = "n" if head in right else "long" if head in _LONG_TEXTS else "who" if head == "user" else ""
-    return f'class="{kind}"' if kind else ""
+    return "n" if head in right else "long" if head in _LONG_TEXTS else "who" if head == "user" else ""
 
 
-def _row(kind: str, cells: Sequence[str], css: Sequence[str]) -> str:
-    inner = "".join(f"<td {c}>{cell}</td>" for cell, c in zip(cells, css, strict=True))
-    return f'<tr class="{kind}">{inner}</tr>' if kind else f"<tr>{inner}</tr>"
+def _class(name: str) -> str:
+    return f' class="{name}"' if name else ""
+
+
+def _row(kind: str, cells: Sequence[str], css: Sequence[str], marks: Sequence[str]) -> str:
+    inner = "".join(f"<td{_class(c)}{mark}>{cell}</td>" for cell, c, mark in zip(cells, css, marks, strict=True))
+    return f"<tr{_class(kind)}>{inner}</tr>"
 
 
 def pairs(mapping: Mapping[str, str]) -> str:
@@ -157,7 +179,7 @@ def failure(name: str, said: str) -> str:
     """What broke and the remedy, in a box each; `name` is the error's, `said` its text, the remedy from line two on."""
     happened, _, remedy = said.partition("\n")
     lead = "Stopped" if name == "GuardStop" else f"It broke: {name}"
-    return box(f"{lead}: {happened}", "remove") + (box(remedy.strip(), "update") if remedy else "")
+    return box(f"{lead}: {happened}", "remove") + (box(remedy.strip(), "info") if remedy else "")
 
 
 def track(share: float) -> str:
@@ -167,25 +189,26 @@ def track(share: float) -> str:
 
 def bars(rows: Sequence[tuple[str, float, str, str]], *, title: str) -> str:
     """Horizontal bars as inline SVG, of (label, share 0 … 1, words at the right, colour's CSS variable)."""
-    height = 26 * len(rows) + 8
-    drawn = "".join(_bar(26 * i + 6, *row) for i, row in enumerate(rows))
+    height, left = 26 * len(rows) + 8, min(20 + 8 * max((len(row[0]) for row in rows), default=0), 310)
+    drawn = "".join(_bar(left, 26 * i + 6, *row) for i, row in enumerate(rows))
     told = "; ".join(f"{label}: {words}" for label, _, words, _ in rows)
+    wide = left + _LONG + 170
     return (
-        f'<svg role="img" aria-label="{text(title)}" viewBox="0 0 840 {height}" width="840" height="{height}">'
+        f'<svg role="img" aria-label="{text(title)}" viewBox="0 0 {wide} {height}" width="{wide}" height="{height}">'
         f"<title>{text(title)}</title><desc>{text(told)}</desc>{drawn}</svg>"
     )
 
 
-_LEFT, _LONG = 310, 320
+_LONG = 260
 
 
-def _bar(y: int, label: str, share: float, words: str, colour: str) -> str:
+def _bar(left: int, y: int, label: str, share: float, words: str, colour: str) -> str:
     long = 0.0 if math.isnan(share) else _LONG * min(max(share, 0.0), 1.0)
     return (
-        f'<text x="{_LEFT - 10}" y="{y + 13}" text-anchor="end">{text(label)}</text>'
-        f'<rect x="{_LEFT}" y="{y}" width="{_LONG}" height="16" rx="3" style="fill:var(--soft)"/>'
-        f'<rect x="{_LEFT}" y="{y}" width="{long:.1f}" height="16" rx="3" style="fill:var(--{colour})"/>'
-        f'<text x="{_LEFT + _LONG + 10}" y="{y + 13}">{text(words)}</text>'
+        f'<text x="{left - 10}" y="{y + 13}" text-anchor="end">{text(label)}</text>'
+        f'<rect x="{left}" y="{y}" width="{_LONG}" height="16" rx="3" style="fill:var(--soft)"/>'
+        f'<rect x="{left}" y="{y}" width="{long:.1f}" height="16" rx="3" style="fill:var(--{colour})"/>'
+        f'<text x="{left + _LONG + 10}" y="{y + 13}">{text(words)}</text>'
     )
 
 

@@ -34,7 +34,7 @@ async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.Dat
     """
     wanted, rows = {user.casefold(): user for user in users}, Gathered(AUDITS)
     async for item in _since(graph, (since - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")):
-        for target in item.get("targetResources") or []:
+        for target in _whole(item)["targetResources"]:
             if user := wanted.get(str(target.get("id")).casefold()):
                 rows.add(_record(item, target) | {"user_id": user})
     # New records push others onto the next page, where they come a second time.
@@ -42,6 +42,13 @@ async def records(graph: Graph, since: datetime, users: Iterable[str]) -> pd.Dat
     twice = found.duplicated(["audit_id", "user_id", "method", "method_id"]) & (found["audit_id"] != "")
     # Graph gives the latest first, so of one second the last is the earliest.
     return found[~twice].iloc[::-1].sort_values("at", kind="stable", ignore_index=True)
+
+
+def _whole(item: dict[str, Any]) -> dict[str, Any]:
+    """Who is named by no record may be named by one that was left out."""
+    if not (item.get("activityDateTime") and isinstance(item.get("targetResources"), list)):
+        raise GraphError("a record of the audit log is not whole, so nothing is known", status=200)
+    return item
 
 
 async def _since(graph: Graph, moment: str) -> AsyncIterator[dict[str, Any]]:
@@ -148,16 +155,21 @@ def _written(change: Mapping[Any, Any]) -> bool:
     return str(change["outcome"]).startswith("applied")
 
 
-def _same_one(record: Mapping[str, Any], change: Mapping[Any, Any]) -> bool:
+def _same_one(record: Mapping[Any, Any], change: Mapping[Any, Any]) -> bool:
     """Whether a record may be about that one of many, or about the one that there is."""
     told, meant = record["method_id"], str(change["method_id"]).casefold()
     return told in ("", meant) if meant else not told or KINDS[change["method"]].method_id in ("", told)
 
 
 def _explains(record: Mapping[str, Any], change: Mapping[Any, Any], ours: str) -> bool:
+    return tells_of(record, change) and record["by"].casefold() in ("", ours.casefold())
+
+
+def tells_of(record: Mapping[Any, Any], change: Mapping[Any, Any]) -> bool:
+    """Whether a record (one of AUDITS, of that user) may be about this change (CHANGES, OUTCOME_ROWS), by whomever."""
     same_method = record["method"] in ("", change["method"]) and _same_one(record, change)
     same_kind = _VERBS[str(change["action"])] in record["activity"]
     told = record["after"] if change["action"] != "remove" else record["before"]
     meant = change["after"] if change["action"] != "remove" else change["before"]
     same_value = not told or KINDS[change["method"]].same(str(told), str(meant))
-    return same_method and same_kind and same_value and record["by"].casefold() in ("", ours.casefold())
+    return same_method and same_kind and same_value

@@ -19,7 +19,7 @@ from authops.methods import survivors
 from authops.methods.kind import Kind
 from authops.methods.kinds import KINDS
 from authops.methods.reported import of_type
-from authops.tenant import directory
+from authops.tenant import directory, values
 from authops.tenant.directory import Tick, answers
 from authops.words.errors import GraphError
 from authops.words.frames import CURRENT, HOLDINGS, Gathered, empty
@@ -80,10 +80,10 @@ async def _of_person(
     except GraphError as error:
         why = str(error).splitlines()[0]
         unread = {"user_id": user} | _NOTHING | {"known": False, "error": why}
-        return [unread], directory.states(user, [], kinds, why)
+        return [unread], values.states(user, [], kinds, why)
     held = [{"user_id": user} | _held(item) for item in items]
     held = [row for row in held if row["method"] != "password"] or [{"user_id": user} | _NOTHING]
-    return held, directory.states(user, items, kinds, "")
+    return held, values.states(user, items, kinds, "")
 
 
 def _held(item: Mapping[str, Any]) -> dict[str, Any]:

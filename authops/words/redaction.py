@@ -5,6 +5,7 @@ Shapes are looked for (the list below), and what a run knows: the numbers of its
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections import Counter
@@ -49,6 +50,27 @@ _CODE: Final = 5  # digits that may stand before a known national number: 00 and
 def secret(text: str) -> str:
     """Which kind of secret a text holds, by its shape; "" for none."""
     return next((kind for kind, shape in _SECRETS.items() if shape.search(text)), "")
+
+
+# How everybody writes the name of a variable, and of a file of ours: anything else may be a secret in the wrong place.
+VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
+_OUR_FILE: Final = re.compile(r"[\w .$@{}~:/\\-]+\.(?:pem|pfx|p12|cer|crt|key|ya?ml)", re.IGNORECASE)
+_NAME: Final = re.compile(r"[a-z][a-z_-]{0,39}")
+
+
+def the_variable(name: str, where: str) -> str:
+    """A variable in a message: by its name, or by `where` it is named when that may be what it should hold."""
+    return f"the variable {name}" if VARIABLE.fullmatch(name) else f"the variable that {where} names"
+
+
+def the_file(path: str) -> str:
+    """A file in a message; "" for what does not look like one of ours."""
+    return path if _OUR_FILE.fullmatch(path) else ""
+
+
+def the_name(word: str, known: Iterable[str]) -> str:
+    """A name in a message, quoted: a plain one, or one that is close to what there is; "" for anything else."""
+    return repr(word) if _NAME.fullmatch(word) or difflib.get_close_matches(word, list(known), n=1) else ""
 
 
 # More than the name of one person: an address with something beside it.

@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from authops.apply import resume
 from authops.audit import snapshot
 from authops.demo import ensure, stop
+from authops.plan import plan_file
+from authops.run.folder import of_tour
 from tests.homes import furnished
 from tests.running import FULL_NUMBER, Tenant
 
@@ -175,3 +178,10 @@ def test_the_tour_leaves_the_tenant_as_it_found_it(tenant: Tenant) -> None:
     assert methods() == before
     assert folder
     assert not FULL_NUMBER.search((folder / "0_tour.ipynb").read_text("utf-8"))
+    # It leaves nothing that another runbook would go on with.
+    plans = {f.parent: plan_file.closed(f.parent) for f in folder.parent.glob("*/plan.json")}
+    assert len(plans) >= 2
+    assert all(since for place, since in plans.items() if of_tour(place))
+    assert folder in plans
+    assert sum(map(of_tour, plans)) == 2
+    assert resume.offered(plans) == []

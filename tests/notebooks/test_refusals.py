@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from authops.apply.lock import TenantLock
 from authops.demo import ensure, stop
@@ -311,3 +312,21 @@ def test_a_plan_is_applied_once_here_and_in_a_copy(tenant: Tenant, prepared: Pat
     assert (prepared / "3_apply-2.html").exists()
     assert "already applied (3 applied)" in (prepared / "3_apply.html").read_text("utf-8")
     refused(tenant, 2, f"already applied, in {prepared}", elsewhere)
+
+
+def test_a_password_that_stands_where_a_variable_is_named_is_in_no_file(tenant: Tenant, tmp_path: Path) -> None:
+    """One that could be a variable's name: it is only found not to be one when somebody signs in."""
+    password, told = "Sommer2026xHaus", tmp_path / "told"
+    save = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_text(sys.stdin.read())"
+    way = {"to": "command", "on": "always", "command": [sys.executable, "-c", save]}
+    (tmp_path / "notify.yaml").write_text(yaml.safe_dump([way]))
+    profile = tenant.changed(tmp_path, certificate_password_env=password)
+    words = ("audit", "--notify", str(tmp_path / "notify.yaml"))
+    code, said, folder = tenant.run(*words, connection=profile)
+    assert (code, "the variable that certificate_password_env names is not set" in said) == (2, True), said
+    assert folder
+    kept = [path for root in (folder, tenant.runs / "state") for path in root.rglob("*") if path.is_file()]
+    assert {"1_audit.ipynb", "outcome.json", "log.jsonl"} <= {path.name for path in kept}
+    assert "wrong use" in told.read_text()
+    assert [p for p in (*kept, told) if password.encode() in p.read_bytes()] == []
+    assert password not in said

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authops.run import outcome
+from authops.run import answer, outcome
 from authops.words import disk
 
 
@@ -107,3 +107,27 @@ def test_within_one_attempt_the_last_word_counts(tmp_path: Path) -> None:
     outcome.record(tmp_path, "apply", "broke", "the kernel died")
     told = outcome.read(tmp_path)
     assert (told.get("earlier", []), told["runbooks"]["apply"]["counts"]) == ([], {"applied": 1})
+
+
+@pytest.mark.parametrize(
+    ("runbook", "headline", "next_step"),
+    [
+        ("campaign", "dry run, nothing was written: 3 people newly asked", "mode = apply and the seal"),
+        ("campaign", "applied: 3 people newly asked", "takes it back"),
+        ("apply", "dry run, nothing was written: 3 would be applied", "mode = apply, and run again"),
+        ("apply", "3 applied", "4_verify"),
+    ],
+)
+def test_what_comes_next_fits_how_it_ended(tmp_path: Path, runbook: str, headline: str, next_step: str) -> None:
+    said = answer.answer(runbook, tmp_path, "add", "done", headline).plain
+    assert next_step in said
+    assert ("mode = apply" in said) == headline.startswith("dry run")
+
+
+def test_who_approved_is_told_with_a_day_that_people_read(tmp_path: Path) -> None:
+    told = {"change_ids": ["a", "b"], "by": "ann", "at": "2026-11-27T09:04:52+00:00", "note": "CHG-1"}
+    (tmp_path / "approval.json").write_text(json.dumps(told))
+    assert answer.approved(tmp_path) == {
+        "approved": "2 changes, by ann, 27 November 2026, 09:04 UTC",
+        "ticket": "CHG-1",
+    }

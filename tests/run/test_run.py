@@ -21,8 +21,10 @@ from authops.apply.journal import Journal
 from authops.graph.connection import Connection
 from authops.plan import plan_file
 from authops.plan.plan import Plan
+from authops.run import run
 from authops.run.folder import new_folder
 from authops.run.run import Run
+from authops.run.written import latest_of
 from authops.words import places
 from authops.words.errors import JournalError, ParameterError, PlanError, UsageError
 from authops.words.frames import CHANGES, PROBLEMS, empty, frame
@@ -331,3 +333,38 @@ held = run._lock is not None
     done = NotebookClient(book, kernel_name="python3", allow_errors=True).execute()
     assert done.cells[0].outputs[0]["ename"] == "ZeroDivisionError"
     assert done.cells[1].outputs[0]["text"].split() == ["True", "None"]
+
+
+def test_the_latest_plan_is_taken_and_never_a_tour_s(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path / "runs"))
+    early, late, tour = (
+        tmp_path / "runs" / f"2026112{n}T100000Z-{what}-0000a{n}"
+        for n, what in ((1, "preview"), (2, "preview-apply"), (3, "tour"))
+    )
+    for place in (early, late, tour):
+        shutil.copytree(folder, place)
+    wrote(early, finished=True)
+    wrote(tour)
+    assert run._latest("apply") == late
+    assert latest_of(["t"]).folder == early
+    shutil.rmtree(late)
+    shutil.rmtree(early)
+    with pytest.raises(ParameterError, match=r"holds plan\.json"):
+        run._latest("apply")
+    with pytest.raises(ParameterError, match="no run under"):
+        latest_of(["t"])
+
+
+def wrote(folder: Path, *, finished: bool = False) -> None:
+    journal = Journal(folder / "journal.sqlite")
+    journal.note(begun_at="2026-01-01T00:00:00+00:00", tenant_id="t")
+    what = {"user_id": "u", "user_principal_name": "u", "method": "mobile", "method_id": "", "action": "add", "line": 2}
+    values = {"before": "", "after": "+31 612345678", "at": "2026-01-01T00:00:00+00:00", "ticket": ""}
+    journal.settle(
+        [what | values | {"change_id": "c1", "outcome": "applied", "found": "", "detail": "", "request_id": ""}]
+    )
+    if finished:
+        journal.note(finished_at="2026-01-01T01:00:00+00:00")
+    journal.close()

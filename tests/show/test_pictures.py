@@ -1,5 +1,6 @@
 """What an analyst looks at: charts that say their figures, texts that stay texts, widgets that pick whom they say."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from authops.audit import coverage, quality, trend
 from authops.audit.coverage import STANDINGS
-from authops.show import charts, explore, pictures
+from authops.campaign.rules import REASONS
+from authops.show import charts, explore, exposure, palette, pictures
 from authops.words.frames import COVERAGE, DETAILS, DIFFERENCES, NUDGES, empty, frame
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -41,14 +43,14 @@ def test_a_bar_of_nobody_is_empty_and_a_label_is_a_text() -> None:
     assert "<img" not in svg
 
 
-@pytest.mark.parametrize(("label", "most"), [("a" * 40, 31), ("部" * 20, 16), ("WOMEN AND MEN OF THE WAREHOUSE", 24)])
+@pytest.mark.parametrize(("label", "most"), [("a" * 45, 38), ("部" * 20, 19), ("WOMEN AND MEN OF THE WAREHOUSE", 29)])
 def test_a_label_that_is_too_wide_keeps_its_beginning(label: str, most: int) -> None:
     svg = charts.stacked([(label, {"a": 1})], {"a": "add"}, title="T")
-    shown = re.search(r'text-anchor="end">([^<]+)<', svg)[1]
+    shown = re.search(r'text-anchor="end"><title>[^<]+</title>([^<]+)<', svg)[1]
     assert label.startswith(shown.removesuffix("…"))
     assert len(label) > len(shown) - 1
     assert 10 < len(shown) <= most
-    assert ">Human Resources<" in charts.stacked([("Human Resources", {"a": 1})], {"a": "add"}, title="T")
+    assert "</title>Human Resources<" in charts.stacked([("Human Resources", {"a": 1})], {"a": "add"}, title="T")
 
 
 def test_lines_go_up_when_shares_do_and_names_do_not_cover_each_other() -> None:
@@ -60,6 +62,14 @@ def test_lines_go_up_when_shares_do_and_names_do_not_cover_each_other() -> None:
     ends = [float(y) for y in re.findall(r'y="([\d.]+)">\d+% (?:up|down)<', svg)]
     assert abs(ends[0] - ends[1]) > 15.9
     assert all(moment in svg for moment in moments)
+
+
+def test_reasons_of_a_campaign_stay_apart_by_letter_and_beside_each_other_by_colour() -> None:
+    named = [palette.mark(reason) for reason in REASONS]
+    assert sorted(set(named)) == sorted(named)
+    colours = [pictures.REASON_COLOURS[reason] for reason in REASONS]
+    assert not [pair for pair in itertools.pairwise(colours) if len(set(pair)) == 1]
+    assert pictures.REASON_COLOURS["unknown"] == pictures.COLOURS["unknown"] == exposure.COLOURS["not known"]
 
 
 def test_many_moments_have_few_labels_and_one_moment_is_drawn() -> None:
@@ -93,9 +103,9 @@ def test_what_is_not_known_is_no_good_news() -> None:
     assert "Nobody can be judged" in pictures.to_look_at(dark).plain
     for nobody in (dark.iloc[:0], dark.assign(admin="unknown")):
         assert "Nobody is known to be an administrator" in pictures.standings(nobody).plain
-        assert "\u2713" not in pictures.to_look_at(nobody).html
+        assert 'class="box add"' not in pictures.to_look_at(nobody).html
     good = pd.concat([dark, frame(COVERAGE, [person(9, "app or key")])], ignore_index=True)
-    assert "\u2713" in pictures.to_look_at(good).html
+    assert 'class="box add"' in pictures.to_look_at(good).html
 
 
 def test_values_beyond_the_largest_are_counted_together(covered: pd.DataFrame) -> None:

@@ -8,7 +8,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from authops.show import report, report_page
+from authops.show import report, report_page, views
 from authops.words.frames import CHANGES, OUTCOME_ROWS, PROBLEMS, empty, frame
 
 NUMBER = "+31 612345678"
@@ -151,6 +151,24 @@ def test_outcomes_list_all_but_the_applied_and_what_is_not_as_recorded() -> None
     assert "c@x.org" in html(report.outcomes(data.assign(as_recorded=[True, True, False])))
 
 
+def test_guards_that_stopped_nothing_are_folded_and_a_good_end_is_said() -> None:
+    shown = report.holds({"guest": 2, "at_risk": 0}, reasons={"guest": "g", "at_risk": "r"})
+    before, folded = shown.html.split("<details>")
+    assert "guest" in before and "at risk" not in before
+    assert "1 guard stopped nothing" in folded and "at risk" in folded
+    assert "at risk" in shown.plain
+    good = report.outcomes(empty(OUTCOME_ROWS).assign(as_recorded=pd.Series([], dtype=bool)))
+    assert str(good) == "Everything is as recorded." and "tile" not in good.html
+
+
+def test_a_wide_table_of_people_or_sentences_names_its_columns_in_each_cell_and_one_of_figures_does_not() -> None:
+    """Where there is little room a row becomes a block, which says what each of its cells is."""
+    problems = report.problems(frame(PROBLEMS, [dict.fromkeys(PROBLEMS, "x") | {"line": 1}])).html
+    assert 'class="folds"' in problems and '<td class="long" data-head="message">x</td>' in problems
+    heads = [str(n) for n in range(9)]
+    assert "data-head" not in views.table(heads, [("", heads)], right=heads[1:])
+
+
 def test_chart_numbers_are_right() -> None:
     data = pd.DataFrame(
         [
@@ -160,7 +178,7 @@ def test_chart_numbers_are_right() -> None:
     )
     page = html(report.coverage_chart(data))
     assert "412 of 500 · 82.4 %" in page and "0 of 0 · \u2013" in page
-    assert 'width="263.7"' in page and "<img" not in page
+    assert f'width="{0.824 * 260:.1f}"' in page and "<img" not in page
 
 
 def test_progress_says_rate_and_time_left() -> None:

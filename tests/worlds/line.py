@@ -13,15 +13,23 @@ from starlette.requests import Request
 
 from tests.worlds import luck as bad
 from tests.worlds.luck import Luck
-from tests.worlds.sky import SLOT_OF
+from tests.worlds.sky import PASS, ROOT, SLOT_OF
+from tests.worlds.spoiled import error, inner_error, spoiled
 from tests.worlds.times import NOW
 
 _UP, _DOWN = 0.03, 0.03
+_STEPS = {"reports": "report", "roleManagement": "roles", "policies": "policy", "groups": "group", "auditLogs": "audit",
+          "identityProtection": "risk"}  # fmt: skip
+_COLLECTION_OF = {"email": "emailMethods", PASS: "temporaryAccessPassMethods"}
+# Where the rest of a list is that was answered short.
+_REST = "skiptoken=rest-"
 
 
 @dataclass
 class Part:
-    """One request as it left and as it came back; `said` is what the process was shown of somebody's slots."""
+    """One request as it left and as it came back; `said` is what the process was shown of somebody's slots, `made` the
+    pass that it made.
+    """
 
     step: str
     method: str
@@ -31,9 +39,11 @@ class Part:
     value: str
     left: tuple[float, float, float]
     runbook: str = ""
+    beta: bool = False
     reached: bool = False
     status: int | None = None
     said: dict[str, str] | None = None
+    made: str = ""
     stood_on: Part | None = None
 
 
@@ -57,9 +67,10 @@ class Line(httpx.AsyncBaseTransport):
         body, play = await request.aread(), self.play
         batched = request.url.raw_path.endswith(b"/$batch")
         asked = json.loads(body)["requests"] if batched else []
-        exchange = Exchange(len(play.exchanges), self.life, [self._part(one) for one in asked])
+        version = request.url.raw_path.decode().split("/")[1]
+        exchange = Exchange(len(play.exchanges), self.life, [self._part(one, version) for one in asked])
         if not batched:
-            exchange.parts = [self._part({"method": request.method, "url": request.url.raw_path.decode()})]
+            exchange.parts = [self._part({"method": request.method, "url": request.url.raw_path.decode()}, version)]
         play.exchanges.append(exchange)
         struck = [(part, luck) for part in exchange.parts for luck in self._struck(part)]
         outer = [luck for _, luck in struck if luck.kind in bad.OUTER][:1]
@@ -67,8 +78,9 @@ class Line(httpx.AsyncBaseTransport):
         await asyncio.sleep(_UP + self._slowness(struck))
         for _, luck in struck:
             if luck.kind in bad.ELSEWHERE:
-                play.say(f"{luck.kind}: person {luck.who}")
-                play.sky.turn(luck.kind, luck.who, play.fresh_number)
+                who = luck.who if luck.who >= 0 else self._here(exchange, struck, luck)
+                play.say(f"{luck.kind}: person {who}")
+                play.sky.turn(luck.kind, who, play.fresh_number)
         self._to_the_process(first, struck)
         if outer and (answer := self._instead(outer[0], exchange, before=True)) is not None:
             return await self._back(exchange, answer)
@@ -79,41 +91,40 @@ class Line(httpx.AsyncBaseTransport):
             answer = self._instead(outer[0], exchange, before=False) or answer
         return await self._back(exchange, answer)
 
+    def _here(self, exchange: Exchange, struck: list[tuple[Part, Luck]], luck: Luck) -> int:
+        """The person whom the request is about that bad luck strikes; else the first whom anything is about."""
+        about = [part.user for part, one in struck if one is luck] + [part.user for part in exchange.parts]
+        numbers = {p.id: p.number for p in self.play.world.people} | {p.upn: p.number for p in self.play.world.people}
+        return next((numbers[user] for user in about if user in numbers), 0)
+
     def _slowness(self, struck: list[tuple[Part, Luck]]) -> float:
         slow = [float(luck.what) if luck.kind == "slow" else 55.0 for _, luck in struck if "slow" in luck.kind]
         return max(slow, default=0.0)
 
-    def _part(self, one: dict[str, Any]) -> Part:
+    def _part(self, one: dict[str, Any], version: str) -> Part:
         path = urlsplit(one["url"]).path.removeprefix("/v1.0").removeprefix("/beta")
         pieces = path.split("/")
         user = unquote(pieces[2]).lower() if len(pieces) > 2 and pieces[1] == "users" else ""
         slot, value = _slot(one, pieces)
         left = (NOW.true(), NOW.steady(), NOW.wall())
-        step = self._step(one["method"], path, user, pieces)
-        part = Part(step, one["method"], one["url"], user, slot, value, left, self.life.runbook)
+        step = self._step(one, path, user, pieces)
+        part = Part(step, one["method"], one["url"], user, slot, value, left, self.life.runbook, version == "beta")
         if step == "write":
-            collection = "emailMethods" if slot == "email" else "phoneMethods"
+            collection = _COLLECTION_OF.get(slot, "phoneMethods")
             part.stood_on = self.life.shown.get((user, collection))
             self.life.wrote.add((user, collection))
         return part
 
-    def _step(self, method: str, path: str, user: str, pieces: list[str]) -> str:
-        if method != "GET":
+    def _step(self, one: dict[str, Any], path: str, user: str, pieces: list[str]) -> str:
+        if one["method"] != "GET":
             return "write"
-        if path.endswith(("/phoneMethods", "/emailMethods")):
+        if path.endswith("Methods"):
             return "read back" if (user, pieces[-1]) in self.life.wrote else "read"
         if path.endswith("/authentication/methods"):
             return "others"
-        named = {
-            "reports": "report",
-            "roleManagement": "roles",
-            "policies": "policy",
-            "groups": "group",
-            "auditLogs": "audit",
-        }
-        if pieces[1] in named:
-            return named[pieces[1]]
-        return "find" if user else "size"
+        if pieces[1] == "users":
+            return "find" if user else "size" if "count=true" in one["url"] else "match"
+        return _STEPS.get(pieces[1], "find")
 
     def _struck(self, part: Part) -> list[Luck]:
         return self.play.script.at(self.life.runbook, part.step)
@@ -157,7 +168,7 @@ class Line(httpx.AsyncBaseTransport):
             status = int(kind.split()[1])
             for part in exchange.parts:
                 part.status = status
-            return _error(status, luck.what)
+            return error(status, luck.what)
         if kind in ("lost before", "lost after"):
             raise httpx.ReadError("the connection broke")
         if kind == "no answer":
@@ -176,44 +187,55 @@ class Line(httpx.AsyncBaseTransport):
     ) -> httpx.Response:
         """The tenant gets what is not lost, and what it answers may be changed on the way."""
         sky = self.play.sky
-        pairs = list(zip(exchange.parts, asked, strict=False))
         stopped = {id(p) for p in exchange.parts if (luck := inner.get(id(p))) and _no_effect(luck.kind)}
         for luck in inner.values():
             if luck.kind in ("lagging", "flapping"):
                 sky.late(float(luck.what), flaps=luck.kind == "flapping")
         sky.sees_now = sky.flaps and all(part.method == "GET" for part in exchange.parts) and bool(exchange.number % 2)
         if asked:
-            live = [one for part, one in pairs if id(part) not in stopped]
-            said = await self._asked(request, json.dumps({"requests": live}).encode(), exchange) if live else _none()
-            for part, _ in pairs:
-                part.reached = id(part) not in stopped
-            if said.status_code != 200 or exchange.life.dead:
-                for part in exchange.parts:
-                    part.status = said.status_code
-                return said
-            content = json.loads(said.content)
-            by_id = {one["id"]: (part, one) for part, one in pairs}
-            answers = content["responses"]
-            for part, one in pairs:
-                if id(part) in stopped:
-                    answers.append({"id": one["id"], "status": 0, "headers": {}, "body": {}})
-            content["responses"] = [
-                new
-                for answer in answers
-                for new in self._changed(by_id[answer["id"]][0], answer, inner.get(id(by_id[answer["id"]][0])))
-            ]
-            if twice:
-                content["responses"] *= 2
-            return httpx.Response(200, content=json.dumps(content).encode(), headers=_kept(said))
+            pairs = list(zip(exchange.parts, asked, strict=True))
+            return await self._batch(request, exchange, pairs, inner, stopped, twice)
         part = exchange.parts[0]
         if id(part) in stopped:
             return self._alone(part, inner[id(part)])
         part.reached = True
-        said = await self._asked(request, body, exchange)
+        if _REST in part.url:
+            said = httpx.Response(200, json=self._rest(part.url))
+        else:
+            said = await self._asked(request, body, exchange)
         part.status = said.status_code
         if luck := inner.get(id(part)):
             return self._page(part, said, luck)
         return said
+
+    async def _batch(
+        self,
+        request: httpx.Request,
+        exchange: Exchange,
+        pairs: list[tuple[Part, Any]],
+        inner: dict[int, Luck],
+        stopped: set[int],
+        twice: bool,
+    ) -> httpx.Response:
+        rests = [one for part, one in pairs if id(part) not in stopped and _REST in one["url"]]
+        live = [one for part, one in pairs if id(part) not in stopped and one not in rests]
+        said = await self._asked(request, json.dumps({"requests": live}).encode(), exchange) if live else _none()
+        for part, _ in pairs:
+            part.reached = id(part) not in stopped
+        if said.status_code != 200 or exchange.life.dead:
+            for part, _ in pairs:
+                part.status = said.status_code
+            return said
+        content = json.loads(said.content)
+        part_of = {one["id"]: part for part, one in pairs}
+        none: dict[str, Any] = {"status": 0, "headers": {}, "body": {}}
+        answers = content["responses"] + [none | {"id": one["id"]} for part, one in pairs if id(part) in stopped]
+        answers += [none | {"id": one["id"], "status": 200, "body": self._rest(one["url"])} for one in rests]
+        changed = (self._changed(part_of[one["id"]], one, inner.get(id(part_of[one["id"]]))) for one in answers)
+        content["responses"] = [answer for some in changed for answer in some]
+        if twice:
+            content["responses"] *= 2
+        return httpx.Response(200, content=json.dumps(content).encode(), headers=_kept(said))
 
     async def _asked(self, request: httpx.Request, body: bytes, exchange: Exchange) -> httpx.Response:
         path, _, query = request.url.raw_path.partition(b"?")
@@ -245,28 +267,51 @@ class Line(httpx.AsyncBaseTransport):
         if not answer:
             return []
         part.status = answer["status"] if isinstance(answer["status"], int) else None
-        if part.step in ("read", "read back"):
+        if part.step in ("read", "read back") and _REST not in part.url:
             self.life.shown[part.user, part.url.rpartition("/")[2]] = part
             part.said = _legible(answer)
+            if luck is not None and luck.kind == "short page":
+                answer = self._shortened(part, answer)
         return [answer]
+
+    def _shortened(self, part: Part, answer: dict[str, Any]) -> dict[str, Any]:
+        body = answer.get("body")
+        short = answer.get("status") == 200 and isinstance(body, dict)
+        return answer | {"body": self._short(part, body)} if short else answer
+
+    def _short(self, part: Part, body: dict[str, Any]) -> dict[str, Any]:
+        """The first half of a list, as Graph may answer any; the rest is where it says."""
+        items = body.get("value")
+        if not isinstance(items, list):
+            return body
+        key, half = str(len(self.play.rests)), len(items) // 2
+        self.play.rests[key] = {"value": items[half:]} | {k: v for k, v in body.items() if k == "@odata.nextLink"}
+        version = "beta" if part.beta else "v1.0"
+        path = part.url.partition("?")[0].removeprefix("/v1.0").removeprefix("/beta")
+        return body | {"value": items[:half], "@odata.nextLink": f"{ROOT}/{version}{path}?${_REST}{key}"}
+
+    def _rest(self, url: str) -> dict[str, Any]:
+        return self.play.rests[url.rpartition(_REST)[2]]
 
     def _struck_answer(self, part: Part, answer: dict[str, Any], luck: Luck) -> dict[str, Any]:
         kind, body = luck.kind, answer.get("body")
         if kind.startswith(("inner", "409")):
-            return answer | _inner_error(int(kind.split()[0 if kind[0] == "4" else 1]), luck.what)
+            return answer | inner_error(int(kind.split()[0 if kind[0] == "4" else 1]), luck.what)
         if kind == "left out":
             return {}
         if kind in ("lagging", "flapping"):
             return answer
-        if answer.get("status") != 200 or not isinstance(body, dict):
+        if answer.get("status") not in (200, 201) or not isinstance(body, dict):
             return answer
-        return answer | {"body": _spoiled(body, luck)}
+        if kind == "short page" and part.step not in ("read", "read back"):
+            return self._shortened(part, answer)
+        return answer | {"body": spoiled(body, luck)}
 
     def _alone(self, part: Part, luck: Luck) -> httpx.Response:
         part.status = int(luck.kind.split()[1]) if luck.kind.startswith("inner") else 0
         self.play.say(f"{luck.kind}: {part.step}")
         if luck.kind.startswith("inner"):
-            return _error(part.status, luck.what)
+            return error(part.status, luck.what)
         raise httpx.ReadError("the connection broke")
 
     def _page(self, part: Part, said: httpx.Response, luck: Luck) -> httpx.Response:
@@ -277,7 +322,8 @@ class Line(httpx.AsyncBaseTransport):
             body = json.loads(said.content)
         except ValueError:
             return said
-        return httpx.Response(200, content=json.dumps(_spoiled(body, luck)).encode(), headers=_kept(said))
+        less = self._short(part, body) if luck.kind == "short page" else spoiled(body, luck)
+        return httpx.Response(200, content=json.dumps(less).encode(), headers=_kept(said))
 
     async def _back(self, exchange: Exchange, answer: httpx.Response) -> httpx.Response:
         await asyncio.sleep(_DOWN)
@@ -291,29 +337,37 @@ class _NoAnswer(httpx.ReadTimeout):
 
 
 def _slot(one: dict[str, Any], pieces: list[str]) -> tuple[str, str]:
-    """(slot, value) that a write is about."""
+    """(slot, value) that a write is about; a pass that is taken back: its id, one that is made: what it is to be."""
     if one["method"] == "GET" or "authentication" not in pieces:
         return "", ""
     body = one.get("body") or {}
     if "emailMethods" in pieces:
         return "email", str(body.get("emailAddress", ""))
+    if "temporaryAccessPassMethods" in pieces:
+        made = f"{body.get('lifetimeInMinutes')} {'once' if body.get('isUsableOnce') else 'many times'}"
+        return PASS, made if body else pieces[-1]
     last = pieces[-1]
     slot = SLOT_OF.get(last.lower()) or str(body.get("phoneType", ""))
     return slot, str(body.get("phoneNumber", ""))
 
 
 def _legible(answer: dict[str, Any]) -> dict[str, str] | None:
-    """Slot → value, as an answer shows them; None for what shows nothing."""
+    """Slot → value, as an answer shows them; None for what shows nothing, or not all."""
     items = answer["body"].get("value") if answer["status"] == 200 and isinstance(answer.get("body"), dict) else None
     if not isinstance(items, list):
         return None
     found = {}
     for item in items:
-        slot, value = SLOT_OF.get(str(item.get("id"))), item.get("phoneNumber") or item.get("emailAddress")
+        a_pass = "isUsableOnce" in item or "lifetimeInMinutes" in item
+        slot, value = PASS if a_pass else SLOT_OF.get(str(item.get("id"))), _value_of(item, a_pass)
         if not slot or not isinstance(value, str):
             return None
-        found[slot] = value  # a masked one is shown as that, and is like no number
+        found[slot] = value
     return found
+
+
+def _value_of(item: dict[str, Any], a_pass: bool) -> Any:
+    return item.get("id") if a_pass else item.get("phoneNumber") or item.get("emailAddress")
 
 
 def _no_effect(kind: str) -> bool:
@@ -326,46 +380,3 @@ def _none() -> httpx.Response:
 
 def _kept(said: httpx.Response) -> list[tuple[bytes, bytes]]:
     return [(k, v) for k, v in said.headers.raw if k.lower() not in (b"content-length", b"content-encoding")]
-
-
-def _told(what: str) -> dict[str, str]:
-    if not what:
-        return {}
-    dates = {"date": "Thu, 26 Nov 2026 09:00:00 GMT", "past": "Thu, 26 Nov 2020 09:00:00 GMT"}
-    return {"Retry-After": dates.get(what, what)}
-
-
-def _body(status: int) -> dict[str, Any]:
-    codes = {401: "InvalidAuthenticationToken", 403: "accessDenied", 404: "resourceNotFound", 424: "FailedDependency"}
-    code = (codes | {409: "phoneNumberNotUnique", 429: "TooManyRequests"}).get(status, "serviceError")
-    return {"error": {"code": code, "message": "bad luck", "innerError": {"request-id": "bad-luck"}}}
-
-
-def _inner_error(status: int, what: str) -> dict[str, Any]:
-    return {"status": status, "headers": _told(what), "body": _body(status)}
-
-
-def _error(status: int, what: str) -> httpx.Response:
-    return httpx.Response(status, headers=_told(what), json=_body(status))
-
-
-def _spoiled(body: dict[str, Any], luck: Luck) -> dict[str, Any]:
-    """An answer that says less, or something else, than it should."""
-    kind, items = luck.kind, body.get("value")
-    if kind == "null":
-        return dict.fromkeys(body)
-    if kind == "somebody else's":
-        said = json.dumps(body).replace("users('", "users('0")
-        return {**json.loads(said), **({"id": "00000000-0000-0000-0000-00000000beef"} if "id" in body else {})}
-    if kind == "property missing":
-        return _without(body, luck.what)
-    if kind == "masked" and isinstance(items, list):
-        hidden = [{**i, "phoneNumber": "+31 ********"} if "phoneNumber" in i else i for i in items]
-        return body | {"value": hidden}
-    return body
-
-
-def _without(item: Any, name: str) -> Any:
-    if isinstance(item, dict):
-        return {k: _without(v, name) for k, v in item.items() if k != name}
-    return [_without(one, name) for one in item] if isinstance(item, list) else item

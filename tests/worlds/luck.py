@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Steps of the road at which Graph is asked; `read back` and `read` are the same request, before and after a write.
-ASKED = ("find", "read", "others", "report", "roles", "policy", "group", "size", "write", "read back", "audit", "mail")
+ASKED = ("find", "match", "read", "others", "report", "roles", "policy", "group", "size", "risk", "write", "read back",
+         "audit")  # fmt: skip
 # Steps at which something is written on the disk.
 JOURNAL = ("intend", "settle", "note")
 FILES = ("plan.parquet", "problems.parquet", "plan.json", "approval.json", "outcome.json", "outcomes.parquet",
          "failed.csv", "closed", "claim", "verified.parquet")  # fmt: skip
+HAND_OVER = ("hand-over tried", "hand-over")
 
 STATUSES = (401, 403, 404, 424, 429, 500, 502, 503, 504)
 WAITS = ("3", "0", "0.25", "", "-5", "soon", "date", "past", "900", "1e9", "99999999999999999999")
@@ -33,13 +35,31 @@ PROCESS = ("killed", "suspended", "machine sleeps", "clock set back", "slow", "v
            "second apply", "second machine", "token revoked", "permission gone", "sign-in refused")  # fmt: skip
 DISK = ("killed before", "killed within", "killed after", "disk full")
 AT_JOURNAL = (*DISK, "suspended", "machine sleeps")
-_ONLY_READS = frozenset({"lagging", "flapping", "property missing", "masked", "short page", "somebody else's", "null"})
-_ONLY_APPLY = frozenset({"second apply", "second machine", "asked to stop"})
+AT_HAND_OVER = ("refused", "declined", "breaks", "half", "delivered, and refused", "no receipt", "killed before",
+                "killed within", "killed after", "suspended", "machine sleeps")  # fmt: skip
+RUNBOOKS = ("preview", "passes", "apply", "verify", "undo")
+
+_PLANNING = ("find", "match", "read", "others", "report", "roles", "policy", "group", "size")
+_REACHED = {
+    "preview": _PLANNING,
+    "passes": ("find", "match", "read", "others", "roles", "policy", "group", "size", "risk"),
+    "apply": ("find", "read", "read back", "write", "roles", "policy", "group", "size", "audit"),
+    "undo": ("find", "read", "others", "report", "roles", "policy", "group", "size"),
+    "verify": ("read", "audit"),
+}
+_PLAN = ("plan.parquet", "problems.parquet", "plan.json", "approval.json")
+_LEFT = {
+    "preview": _PLAN, "passes": _PLAN, "undo": _PLAN, "verify": ("verified.parquet",),
+    "apply": ("outcomes.parquet", "failed.csv", "closed", "claim"),
+}  # fmt: skip
+_LISTS = ("match", "read", "read back", "others", "report", "roles", "group", "risk", "audit")
 
 
 @dataclass(frozen=True)
 class Luck:
-    """`kind` strikes at a step of a runbook, from the `nth` time on, `times` times. `who`: a person's number."""
+    """`kind` strikes at a step of a runbook, from the `nth` time on, `times` times. `who`: a person's number, or whom
+    the request is about (`HERE`).
+    """
 
     kind: str
     runbook: str
@@ -55,75 +75,85 @@ class Luck:
         return f"{self.kind}{more} at {self.runbook}'s {self.step}, time {self.nth}{often}"
 
 
+HERE = -1
+
+
+def cells() -> dict[tuple[str, str, str], str]:
+    """(kind, runbook, step) of all bad luck at all steps that there are → why it cannot be; "" where it can."""
+    found = {}
+    for book in RUNBOOKS:
+        asked = dict.fromkeys((*OUTER, *INNER, *OF_WRITES, *ELSEWHERE, *PROCESS))
+        found |= {(kind, book, step): why_not(kind, book, step) for step in _REACHED[book] for kind in asked}
+        found |= {(kind, book, step): "" for step in (*_LEFT[book], "outcome.json") for kind in DISK}
+    found |= {(kind, "apply", step): "" for step in JOURNAL for kind in AT_JOURNAL}
+    found |= {(kind, "apply", step): "" for step in HAND_OVER for kind in AT_HAND_OVER}
+    tried = ("half", "declined", "delivered, and refused", "no receipt", "killed within")
+    return found | {(kind, "apply", "hand-over tried"): "nothing is delivered when it is tried" for kind in tried}
+
+
 def possible(runbook: str) -> list[tuple[str, str]]:
     """(kind, step) that can be in a runbook."""
-    found = []
-    for step in ASKED:
-        if not reached(runbook, step):
-            continue
-        kinds = [*OUTER, *INNER, *ELSEWHERE, *PROCESS, *(OF_WRITES if step == "write" else ())]
-        found += [(kind, step) for kind in kinds if _can(kind, runbook, step)]
-    found += [(kind, step) for step in FILES if left_by(runbook, step) for kind in DISK]
-    return found + [(kind, step) for step in JOURNAL if runbook == "apply" for kind in AT_JOURNAL]
+    return [(kind, step) for (kind, book, step), why in cells().items() if book == runbook and not why]
 
 
-def reached(runbook: str, step: str) -> bool:
-    only = {
-        "apply": ("find", "read", "read back", "write", "roles", "policy", "group", "size"),
-        "preview": ("find", "read", "others", "report", "roles", "policy", "group", "size", "mail"),
-        "undo": ("find", "read", "others", "report", "roles", "policy", "group", "size"),
-        "verify": ("read", "audit"),
-    }
-    return step in only[runbook]
+def why_not(kind: str, runbook: str, step: str) -> str:
+    """Why such bad luck cannot be there; "" where it can."""
+    if kind in ("second apply", "second machine", "asked to stop") and runbook != "apply":
+        return "only an apply is stopped half-way, or begun twice"
+    if kind in OF_WRITES and step != "write":
+        return "it is about a write"
+    if kind in ("lagging", "flapping", "masked") and step not in ("read", "read back"):
+        return "only people's methods lag, or come masked"
+    if kind == "short page" and step not in _LISTS:
+        return "what is asked for is no list"
+    if kind in ("somebody else's", "no list") and step == "write":
+        return "of a write's answer nothing is read but its status, and a pass's own properties"
+    if kind == "somebody else's" and step in ("size", "roles", "policy", "report", "audit", "risk", "group", "match"):
+        return "it is about nobody"
+    return ""
 
 
-def left_by(runbook: str, file: str) -> bool:
-    plans = ("plan.parquet", "problems.parquet", "plan.json", "approval.json")
-    mine = {"preview": plans, "undo": plans, "verify": ("verified.parquet",),
-            "apply": ("outcomes.parquet", "failed.csv", "closed", "claim")}  # fmt: skip
-    return file == "outcome.json" or file in mine[runbook]
-
-
-def _can(kind: str, runbook: str, step: str) -> bool:
-    if step == "write" and kind in _ONLY_READS:
-        return False
-    if kind in ("masked", "lagging", "flapping") and step not in ("read", "read back"):
-        return False
-    if kind == "no list" and step == "write":
-        return False
-    if kind in ("short page",) and step not in ("read", "read back", "roles", "group", "report", "audit"):
-        return False
-    return not (kind in _ONLY_APPLY and runbook != "apply")
-
-
-_TABLE = {runbook: possible(runbook) for runbook in ("preview", "apply", "verify", "undo")}
-_GUARDS = ("find", "roles", "policy", "group", "size")
+_TABLE = {runbook: possible(runbook) for runbook in RUNBOOKS}
+_GUARDS = ("find", "roles", "policy", "group", "size", "audit")
 _WRITING = ("read", "write", "read back", "intend", "settle")
-# What a world's bad luck is about: anything, writing, who must not be touched, the process and its disk.
-_THEMES = {
-    "anything": _TABLE,
-    "writing": {"apply": [pair for pair in _TABLE["apply"] if pair[1] in _WRITING]},
-    "guards": {name: [p for p in _TABLE[name] if p[1] in _GUARDS] for name in ("preview", "apply")},
-    "others": {"apply": [pair for pair in _TABLE["apply"] if pair[0] in ELSEWHERE or pair[1] == "write"]},
-    "process": {"apply": [pair for pair in _TABLE["apply"] if pair[0] in (*PROCESS, *AT_JOURNAL)]},
+_OF_PASSES = [pair for pair in _TABLE["apply"] if pair[1] in HAND_OVER]
+_OF_NUMBERS = [pair for pair in _TABLE["apply"] if pair[1] not in HAND_OVER]
+# What a world's bad luck is about: (how often, what can strike in each runbook).
+_THEMES: dict[str, tuple[int, dict[str, list[tuple[str, str]]]]] = {
+    "anything": (4, {"apply": _OF_NUMBERS}),
+    "writing": (4, {"apply": [pair for pair in _OF_NUMBERS if pair[1] in _WRITING]}),
+    "guards": (2, {"apply": [pair for pair in _OF_NUMBERS if pair[1] in _GUARDS]}),
+    "others": (3, {"apply": [p for p in _OF_NUMBERS if p[1] in _WRITING and (p[0] in ELSEWHERE or p[1] == "write")]}),
+    "process": (2, {"apply": [pair for pair in _OF_NUMBERS if pair[0] in (*PROCESS, *AT_JOURNAL)]}),
+    "planning": (1, {"preview": _TABLE["preview"]}),
+    "undoing": (2, {"undo": _TABLE["undo"], "apply": [p for p in _OF_NUMBERS if p[0] in ELSEWHERE]}),
+    "verifying": (1, {"verify": _TABLE["verify"]}),
+}
+_OF_A_PASS = {
+    "handing over": (5, {"apply": _OF_PASSES}),
+    "writing": (3, {"apply": [*_THEMES["writing"][1]["apply"], *_OF_PASSES]}),
+    "anything": (2, {"apply": _TABLE["apply"]}),
+    "planning": (1, {"passes": _TABLE["passes"]}),
+    "undoing": (1, _THEMES["undoing"][1]),
 }
 
 
-def drawn(dice: random.Random, people: int) -> tuple[Luck, ...]:
+def drawn(dice: random.Random, people: int, about: str) -> tuple[Luck, ...]:
     """A script: mostly a few strokes, mostly about one thing."""
-    theme = _THEMES[dice.choice(("anything", "anything", "writing", "writing", "guards", "others", "process"))]
+    themes = _OF_A_PASS if about == "passes" else _THEMES
+    theme = themes[dice.choices(list(themes), [often for often, _ in themes.values()])[0]][1]
     count = dice.choice((0, 1, 2, 3, 3, 4, 5, 6, 8, 12))
     return tuple(_one(dice, theme, people) for _ in range(count))
 
 
 def _one(dice: random.Random, theme: Mapping[str, Sequence[tuple[str, str]]], people: int) -> Luck:
-    runbook = dice.choices(list(theme), [{"preview": 3, "apply": 10, "verify": 1, "undo": 1}[name] for name in theme])[
-        0
-    ]
+    runbook = dice.choice(list(theme))
     kind, step = dice.choice(theme[runbook])
-    nth = dice.choice((1, 1, 1, 2, 2, 3, 4, 6, 9))
-    times = dice.choice((1, 1, 1, 1, 2, 3, 5, 12)) if kind not in (*ELSEWHERE, *PROCESS, *DISK) else 1
-    return Luck(kind, runbook, step, nth, times, _what(kind, dice), dice.randrange(people))
+    seldom = runbook != "apply" or step in HAND_OVER or step in FILES
+    nth = dice.choice((1, 1, 1, 2, 3)) if seldom else dice.choice((1, 1, 1, 2, 2, 3, 4, 6, 9))
+    often = kind not in (*ELSEWHERE, *PROCESS, *DISK) and step not in HAND_OVER
+    times = dice.choice((1, 1, 1, 1, 2, 3, 5, 12)) if often else 1
+    return Luck(kind, runbook, step, nth, times, _what(kind, dice), dice.choice((HERE, dice.randrange(people))))
 
 
 def _what(kind: str, dice: random.Random) -> str:
@@ -131,7 +161,8 @@ def _what(kind: str, dice: random.Random) -> str:
         return dice.choice(WAITS)
     if kind == "property missing":
         return dice.choice(("id", "phoneNumber", "phoneType", "accountEnabled", "userType", "userPrincipalName",
-                            "value", "principalId", "emailAddress"))  # fmt: skip
+                            "value", "principalId", "emailAddress", "temporaryAccessPass", "lifetimeInMinutes",
+                            "startDateTime"))  # fmt: skip
     if kind in ("suspended", "machine sleeps", "clock set back"):
         return dice.choice(("6", "70", "400", "4000"))
     if kind in ("slow", "lagging", "flapping"):

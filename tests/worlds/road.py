@@ -15,6 +15,7 @@ import sqlite3
 import ssl
 import sys
 import uuid
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsV
 import authops as ao
 from authops.apply import journal as journals
 from authops.apply.lock import running
+from authops.apply.passes import Handing
 from authops.graph import client as clients
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
@@ -41,20 +43,23 @@ from authops.run import run as runs
 from authops.words import disk, errors
 from tests.running import ROOT as PROJECT
 from tests.worlds import times
+from tests.worlds.desk import Delivered, Desk
 from tests.worlds.line import Exchange, Line
-from tests.worlds.luck import AT_JOURNAL, Luck, Script
-from tests.worlds.sky import ROOT, Sky
+from tests.worlds.luck import AT_HAND_OVER, AT_JOURNAL, Luck, Script
+from tests.worlds.sky import PASS, ROOT, Sky
 from tests.worlds.times import NOW
 from tests.worlds.world import World
 
-_BOOKS = {"preview": "2_preview", "apply": "3_apply", "verify": "4_verify", "undo": "5_undo"}
+_BOOKS = {"preview": "2_preview", "apply": "3_apply", "verify": "4_verify", "undo": "5_undo", "passes": "8_passes"}
 _TRIES = 3
+AT_DISK = frozenset((*AT_JOURNAL, *AT_HAND_OVER))
 # Every so manieth world asks through msgraph-sdk's whole adapter.
 _WHOLE = 16
 _GOOD = 4
 LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
 PERMISSIONS = ("User.Read.All", "AuditLog.Read.All", "Policy.Read.AuthenticationMethod", "GroupMember.Read.All",
-               "RoleManagement.Read.Directory", "UserAuthenticationMethod.ReadWrite.All")  # fmt: skip
+               "RoleManagement.Read.Directory", "UserAuthenticationMethod.ReadWrite.All",
+               "IdentityRiskyUser.Read.All")  # fmt: skip
 
 
 class Killed(SystemExit):
@@ -90,6 +95,9 @@ class Play:
         self.log: list[str] = []
         # (change, attempt, how many requests had left) of every intent that was on the disk, by run folder.
         self.intents: dict[str, list[tuple[str, int, int]]] = {}
+        # What was handed over, and the rests of lists that were answered short.
+        self.letters: list[Delivered] = []
+        self.rests: dict[str, dict[str, Any]] = {}
         self.slept = self.set_back = False
         self._numbers = itertools.count(1)
         self._others: list[asyncio.Task[Any]] = []
@@ -138,7 +146,7 @@ class Play:
         if life is None or life.dead:
             return
         if when == "before":
-            life.here = [luck for luck in self.script.at(life.runbook, step) if luck.kind in AT_JOURNAL]
+            life.here = [luck for luck in self.script.at(life.runbook, step) if luck.kind in AT_DISK]
         for luck in life.here:
             if luck.kind == f"killed {when}":
                 self.kill(str(luck))
@@ -174,7 +182,7 @@ class Play:
             work = self.job(("apply",), life.folder, "again")
         else:
             folder = self.folder("other", machine="elsewhere")
-            work = self.job(("preview", "apply"), folder, "elsewhere", machine="elsewhere")
+            work = self.job((self.world.book, "apply"), folder, "elsewhere", machine="elsewhere")
         self._others.append(asyncio.ensure_future(work))
 
     # The road.
@@ -186,10 +194,10 @@ class Play:
 
     def go(self) -> None:
         world = self.world
-        self.sky.begin(list(world.people), dict(world.assume))
+        self.sky.begin(list(world.people), dict(world.assume), world.about)
         (self.home / "disk" / "here").mkdir(parents=True)
         world.write_source(self.home / "wanted.csv")
-        first = self.planned("preview", "first")
+        first = self.planned(world.book, "first")
         if first is None:
             return
         self.live(("apply",), first, "applied")
@@ -204,7 +212,7 @@ class Play:
 
     def planned(self, runbook: str, name: str, of: Path | None = None) -> Path | None:
         """A folder with an approved plan; None where there is nothing to approve."""
-        if runbook == "preview" and not any(luck.runbook == "preview" for luck in self.world.luck):
+        if runbook == self.world.book and not any(luck.runbook == runbook for luck in self.world.luck):
             return self.as_once_before(name)
         for number in range(_TRIES):
             if number == _TRIES - 1:
@@ -223,7 +231,7 @@ class Play:
         if _TEMPLATE.get("of") != marks:
             with seeded(self.world.group):
                 folder = self.folder(name)
-                ended = self.live(("preview",), folder, name)
+                ended = self.live((self.world.book,), folder, name)
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(self.home / "disk", kept)
             approved = (folder / "approval.json").exists()
@@ -232,7 +240,7 @@ class Play:
             self.lives.clear()
             self.story.clear()
             self.script.reached.clear()
-            self.sky.begin(list(self.world.people), dict(self.world.assume))
+            self.sky.begin(list(self.world.people), dict(self.world.assume), self.world.about)
         else:
             shutil.rmtree(self.home / "disk")
             shutil.copytree(kept, self.home / "disk")
@@ -515,6 +523,14 @@ async def _run_cells(runbook: str, given: dict[str, Any]) -> None:
 _PACKAGE: Any = None
 
 
+def _handing(_plan: Any, approved: Any, people: Any, *_: Any, language: str, **__: Any) -> Handing | None:
+    """Where the codes of passes go in a world."""
+    life = LIFE.get()
+    assert life
+    wanted = approved[(approved["method"] == PASS) & (approved["action"] != "remove")]
+    return Handing(Desk(life), people, language) if len(wanted) else None
+
+
 class Full(OSError):
     """No space left on the device."""
 
@@ -603,9 +619,16 @@ def settle_in(sky: Sky) -> None:
     log.propagate = False
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     sys.unraisablehook = lambda *_: None
+    # A process that is killed leaves work that it had not begun.
+    warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)
     outcome.versions()
-    mine = {"show": _Silent(), "run": _Room(ao.run, open_run=_open(sky)), "plan": _Room(ao.plan)}
-    rooms = {name: mine.get(name) or _Room(getattr(ao, name)) for name in ("apply", "source", "tenant", "words", *mine)}
+    mine: dict[str, Any] = {
+        "apply": _Room(ao.apply, handing=_handing),
+        "show": _Silent(),
+        "run": _Room(ao.run, open_run=_open(sky)),
+        "plan": _Room(ao.plan),
+    }
+    rooms = {name: mine.get(name) or _Room(getattr(ao, name)) for name in ("source", "tenant", "words", *mine)}
     _PACKAGE = _Room(ao, **rooms)
 
 

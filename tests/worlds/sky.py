@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from authops.demo.login import permissions
+from authops.demo.methods.temporary_access_pass import code
 from authops.demo.wire.app import Front
 from authops.demo.wire.build import build
 from authops.demo.world.actor import Actor
@@ -23,8 +24,13 @@ from tests.worlds.times import NOW
 
 ROOT = "https://demo.localhost"
 SLOTS = {"mobile": MOBILE, "alternateMobile": ALTERNATE, "office": OFFICE, "email": EMAIL}
+PASS = "temporaryAccessPass"
 SLOT_OF = {method_id: slot for slot, method_id in SLOTS.items()}
 GUARDED_DEPARTMENT, OTHER_DEPARTMENT = "Legal", "Sales"
+# What satisfies a second factor and does not end by itself; our own list.
+_STANDS = {"phone", "microsoftAuthenticator", "softwareOath", "fido2"}
+_A_PASS = {"temporaryAccessPass": None, "lifetimeInMinutes": 60, "isUsableOnce": True, "isUsable": True,
+           "methodUsabilityReason": "EnabledByPolicy"}  # fmt: skip
 _APPS = {
     "microsoftAuthenticator": {"displayName": "Phone"},
     "softwareOath": {"secretKey": None},
@@ -66,7 +72,10 @@ def user_id(name: str) -> str:
 
 @dataclass
 class Effect:
-    """Something changed in the tenant: whose, which slot, from what to what, and through whom."""
+    """Something changed in the tenant: whose, which slot, from what to what, and through whom; of a pass its id.
+
+    `strands`: the person had a second factor that stays, and has none any more.
+    """
 
     at: float
     user: str
@@ -74,6 +83,7 @@ class Effect:
     before: str
     after: str
     by: str
+    strands: bool = False
 
 
 class _Memory:
@@ -129,8 +139,9 @@ class Sky:
     def _stamp() -> str:
         return times.true().strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def begin(self, people: list[Person], assume: dict[str, str]) -> None:
+    def begin(self, people: list[Person], assume: dict[str, str], about: str = "numbers") -> None:
         """Hold just these people, in good weather, with nothing in any record."""
+        self.about = about
         self.by, self.effects, self.guarded = "nobody", [], []
         self.effects: list[Effect]
         # (when, who, why): from when on somebody must not be touched.
@@ -151,11 +162,26 @@ class Sky:
         self.login.mint._good.clear()
 
     def _observe(self, user: User, before: dict[str, Method], after: dict[str, Method]) -> None:
+        strands = _stands(before) and not _stands(after)
         for key in sorted({*before, *after}):
             old, new = _value(before.get(key)), _value(after.get(key))
             if old != new:
-                self.effects.append(Effect(NOW.true(), user.id, SLOT_OF.get(key, key), old, new, self.by))
+                slot = (
+                    PASS if PASS in {m.kind for m in (before.get(key), after.get(key)) if m} else SLOT_OF.get(key, key)
+                )
+                self.effects.append(Effect(NOW.true(), user.id, slot, old, new, self.by, strands))
         self._noted(user, before, after)
+
+    def a_pass(self, user: str) -> tuple[str, str]:
+        """(id, code) of the pass somebody truly has; ("", "") for none."""
+        found = self.tenant.users.get(user)
+        held = [m for m in found.methods.values() if m.kind == PASS] if found else []
+        return (held[0].id, self.code(held[0].id)) if held else ("", "")
+
+    def code(self, method_id: str) -> str:
+        """What a person types for a pass."""
+        length = self.wire.policies.current["configurations"]["TemporaryAccessPass"]["defaultLength"]
+        return code(Method(method_id, PASS, {}), length)
 
     def values(self, user: str) -> dict[str, str]:
         """What somebody truly has."""
@@ -182,12 +208,16 @@ class Sky:
             getattr(self, f"_{kind.replace(' ', '_')}")(user, fresh)
 
     def _another_sets(self, user: User, fresh: Callable[[], str]) -> None:
-        if MOBILE in user.methods:
+        if self.about == "passes":
+            self.tenant.put_pass(user, str(uuid.uuid4()), dict(_A_PASS) | {"startDateTime": self._stamp()})
+        elif MOBILE in user.methods:
             self.tenant.change_phone(user, MOBILE, None, fresh())
         else:
             self.tenant.add_phone(user, "mobile", fresh())
 
     def _another_removes(self, user: User, _: Callable[[], str]) -> None:
+        for method in [m for m in user.methods.values() if m.kind == PASS]:
+            self.tenant.delete_other(user, method.id, PASS)
         for method_id in (ALTERNATE, MOBILE, OFFICE):
             if method_id in user.methods:
                 self.tenant.delete_phone(user, method_id)
@@ -225,9 +255,15 @@ class Sky:
         self.tenant.settle(user, sms_policy=True)
 
 
+def _stands(methods: dict[str, Method]) -> bool:
+    return any(method.kind in _STANDS for method in methods.values())
+
+
 def _value(method: Method | None) -> str:
     if method is None:
         return ""
+    if method.kind == PASS:
+        return method.id
     return str(method.fields.get("phoneNumber") or method.fields.get("emailAddress") or "there")
 
 

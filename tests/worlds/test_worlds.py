@@ -13,6 +13,7 @@ import time
 import pytest
 
 from tests.running import ROOT
+from tests.worlds.planted import FAULTS, planted
 
 # The days of a cycle share all the seeds that bench/worlds has been through.
 _DAYS, _A_DAY = 200, 500
@@ -31,6 +32,11 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 def test_nothing_is_wrong_in_some_worlds() -> None:
     assert "30 worlds, nothing wrong" in ended(worlds("1-30"))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_can_still_be_planted(name: str) -> None:
+    assert planted(FAULTS[name], ROOT / "authops" / FAULTS[name].module)
 
 
 @pytest.mark.slow

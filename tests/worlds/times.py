@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import pkgutil
 import sys
 from collections.abc import Coroutine
@@ -64,6 +65,8 @@ class Times:
             loop, self.loop = self.loop, None
             for task in asyncio.all_tasks(loop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
+                if inspect.getcoroutinestate(task.get_coro()) == inspect.CORO_CREATED:  # type: ignore[arg-type]
+                    task.get_coro().close()  # type: ignore[union-attr]  # it was to begin, and nobody is to miss it
             asyncio.set_event_loop(None)
             loop.close()
 

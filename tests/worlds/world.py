@@ -12,10 +12,15 @@ from tests.worlds import luck
 from tests.worlds.luck import Luck
 from tests.worlds.sky import GUARDED_DEPARTMENT, Person, upn
 
-HEADER = ("UPN", "Mobile", "AlternateMobile", "OfficePhone", "Email", "ForcedUpdate", "ForcedRemoval")
+HEADERS = {
+    "numbers": ("UPN", "Mobile", "AlternateMobile", "OfficePhone", "Email", "ForcedUpdate", "ForcedRemoval"),
+    "passes": ("UPN", "Start", "LifetimeMinutes", "Once", "Recipient"),
+}  # fmt: skip
+# How often a world is about what.
+_ABOUT = {"numbers": 6, "passes": 2}
 # Worlds in a row that begin alike, so that one preview serves them all.
-_ALIKE = 8
-_SIZES = (1, 1, 2, 2, 3, 3, 4, 4, 5, 6, 8, 12, 24, 40)
+_ALIKE = 16
+_SIZES = (1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6, 8, 8, 10, 12, 20, 40)
 
 
 @dataclass(frozen=True)
@@ -34,31 +39,43 @@ class World:
     undo: bool = False
     undo_early: bool = False
     verify: bool = True
+    about: str = "numbers"
+    at_once: int = 20
 
     @classmethod
     def of(cls, seed: int) -> World:
-        """Eight seeds in a row begin alike: the same people and rows; then each has its own luck."""
+        """Sixteen seeds in a row begin alike: the same people and rows; then each has its own luck."""
         group = (seed - 1) // _ALIKE
         dice = random.Random(f"people {group}")
+        about = dice.choices(list(_ABOUT), list(_ABOUT.values()))[0]
         count = dice.choice(_SIZES)
         people = tuple(_person(number, dice) for number in range(count))
-        rows = tuple(row for person in people for row in _rows(person, dice))
-        preview, assume = _of_preview(dice), _assumed(dice)
+        of = _rows if about == "numbers" else _passes
+        rows = tuple(row for person in people for row in of(person, dice))
+        preview, assume = (_of_preview if about == "numbers" else _of_passes)(dice), _assumed(dice)
         dice = random.Random(f"world {seed}")
+        script = luck.drawn(dice, count, about)
         return cls(
             seed,
             people,
             rows,
-            luck.drawn(dice, count),
+            script,
             preview,
             _of_apply(dice),
             assume,
             dice.choice((0, 1, 1, 2)),
             dice.choice((2.0, 30.0, 30.0, 3000.0)),
-            dice.random() < 0.25,
+            dice.random() < 0.12 or any(one.runbook == "undo" for one in script),
             dice.random() < 0.05,
-            dice.random() < 0.5,
+            dice.random() < 0.15,
+            about,
+            dice.choice((1, 3, 20, 20)),
         )
+
+    @property
+    def book(self) -> str:
+        """The runbook that plans."""
+        return "preview" if self.about == "numbers" else self.about
 
     @property
     def group(self) -> int:
@@ -67,16 +84,18 @@ class World:
     @property
     def begins_as(self) -> str:
         """What a preview of it stands on."""
-        return repr((self.group, self.people, self.rows, self.preview, self.assume))
+        return repr((self.group, self.about, self.people, self.rows, self.preview, self.assume))
 
     def write_source(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([HEADER, *self.rows])
+            csv.writer(file).writerows([HEADERS[self.about], *self.rows])
 
     def given(self, runbook: str, source: Path, of: Path | None) -> dict[str, Any]:
         """The parameters of a runbook."""
         if runbook == "preview":
             return {"source": str(source), "approve": "all", "max_removals": 1000, **self.preview}
+        if runbook == "passes":
+            return {"source": str(source), "approve": "all", "recipient": "desk", "max_share": None, **self.preview}
         if runbook == "undo":
             return {"run": str(of), "approve": "all", "max_removals": 1000}
         return {"mode": "apply", "max_removals": 1000, **self.apply} if runbook == "apply" else {}
@@ -161,6 +180,38 @@ def _of_preview(dice: random.Random) -> dict[str, Any]:
         given["max_changes"] = dice.choice((0, 1, 3))
     if dice.random() < 0.05:
         given["on_problem"] = "stop"
+    if dice.random() < 0.2:
+        given["match"] = ["mail"]
+    return given
+
+
+def _passes(person: Person, dice: random.Random) -> list[tuple[str, ...]]:
+    if dice.random() < 0.1:
+        return []
+    start = dice.choice(("", "", "", "", "tomorrow 08:00", "in 2h", "in 2h", "yesterday"))
+    minutes = dice.choice(("", "60", "60", "60", "480", "480", "5"))
+    return [
+        (
+            person.upn,
+            start,
+            minutes,
+            dice.choice(("TRUE", "", "FALSE")),
+            dice.choice(("", "desk", "desk", "desk", "manager")),
+        )
+    ]
+
+
+def _of_passes(dice: random.Random) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if dice.random() < 0.85:
+        given["on_registered"] = "allow"
+    if dice.random() < 0.5:
+        given["protect_groups"] = [GUARDED_DEPARTMENT]
+    if dice.random() < 0.3:
+        given["on_existing"] = "replace"
+    for name in ("allow_guests", "allow_disabled", "allow_risky"):
+        if dice.random() < 0.2:
+            given[name] = True
     return given
 
 
