@@ -51,7 +51,7 @@ from authops.demo.methods.temporary_access_pass import code
 from authops.demo.world.tenant import Method
 from authops.graph.client import Graph
 from authops.words.frames import CHANGES, USERS, frame
-from bench.chaos import FAULTS, POINTS, End
+from bench.lives import FAULTS, POINTS, End
 from bench.passing import files
 from bench.stand import Line, Stand, tenant
 

@@ -244,9 +244,16 @@ def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
         text(row["method"]),
         _action(row["action"]),
         _before_after(row, reveal),
-        '<span class="dim">as planned</span>' if row["found"] == row["after"] else _value(row["found"], reveal),
+        _found(row, reveal),
         text(_detail(row, reveal)) + _ticket(row) + _request(row),
     ]
+
+
+def _found(row: Mapping[str, Any], reveal: bool) -> str:
+    for name, words in (("after", "as planned"), ("before", "as before")):
+        if row["found"] == row[name]:
+            return f'<span class="dim">{words}</span>'
+    return _value(row["found"], reveal)
 
 
 def _request(row: Mapping[str, Any]) -> str:
@@ -331,7 +338,7 @@ def _outcome(name: str) -> str:
 
 def _person(row: Mapping[str, Any]) -> str:
     name = row.get("display_name", "")
-    return text(row["user_principal_name"]) + (f'<br><span class="dim">{text(name)}</span>' if name else "")
+    return text(row["user_principal_name"]) + (f' <br><span class="dim">{text(name)}</span>' if name else "")
 
 
 def _shown(value: str, reveal: bool) -> str:

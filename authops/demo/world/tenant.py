@@ -273,6 +273,12 @@ class Tenant:
         self._replace(user, {k: m for k, m in user.methods.items() if m.kind != kind} | {method_id: method})
         return method
 
+    def use_up(self, user: User, held: Method) -> None:
+        """Use up a pass that serves once. Entra writes it down as a sign-in, not as a change."""
+        held.fields["methodUsabilityReason"] = "OneTimeUsed"
+        self.version += 1
+        self.store.save(user.document())
+
     def put_other(self, user: User, method_id: str, kind: str, fields: dict[str, Any]) -> Method:
         """Register a method of a kind that has no rules of its own."""
         return self._write(user, Method(method_id, kind, fields, self.stamp()))
