@@ -47,7 +47,7 @@ class Knobs:
             ("sign-in", self.sign_in, ["GET", "PUT"]),
             ("revoke", self.revoke, ["POST"]),
             ("staff", self.staff, ["POST"]),
-            ("pass", self.sign_in_by_pass, ["POST"]),
+            ("pass", self.passes, ["GET", "POST"]),
             ("state", self.state, ["GET"]),
             ("stop", self.stop, ["POST"]),
         ]
@@ -125,8 +125,13 @@ class Knobs:
         except Refusal as no:
             raise ValueError(no.message) from no
 
-    async def sign_in_by_pass(self, request: Request) -> dict[str, Any]:
-        """Let a `user` (object id) sign in with a `code`, and `register` a kind of method; tells whether it served."""
+    async def passes(self, request: Request) -> dict[str, Any]:
+        """Tell the ids of all passes that were ever given; POST lets a `user` (object id) sign in with a `code`.
+
+        And `register` a kind of method; it tells whether the code served.
+        """
+        if request.method == "GET":
+            return {"given": self.wire.tenant.passes_given}
         return temporary_access_pass.sign_in(self._staff, self.wire.policies, await request.json())
 
     async def state(self, _request: Request) -> dict[str, Any]:
