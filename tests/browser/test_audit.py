@@ -38,7 +38,7 @@ def test_an_analyst_drills_down_to_one_person(watched: Watched) -> None:
     expect(heading).to_contain_text("people: country NL, by role, phone only")
     page.locator("svg [data-row] text", has_text="Helpdesk Administrator").first.click()
     expect(page.get_by_label("and only", exact=True)).to_have_value("Helpdesk Administrator")
-    page.locator(".key", has_text="no lasting factor").click()
+    listed.locator(".tile", has_text="no lasting factor").click()
     expect(heading).to_have_text("0 people: country NL, role Helpdesk Administrator, no lasting factor")
     page.get_by_role("button", name="Export what is shown").click()
     expect(page.locator(".jp-OutputArea").get_by_text("shown-standing.csv")).to_be_visible()
