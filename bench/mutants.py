@@ -151,6 +151,7 @@ class Place:
     def __post_init__(self) -> None:
         self.path = str(ROOT / "authops" / f"{self.module}.py")
         self.here = importlib.import_module(f"authops.{self.module.replace('/', '.')}")
+        gc.unfreeze()  # what a test put aside is not listed
         for found in gc.get_objects():
             if isinstance(found, FunctionType) and found.__code__.co_filename == self.path:
                 self.functions.setdefault(_where(found.__code__), []).append(found)
