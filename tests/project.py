@@ -6,12 +6,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import warm
 from tests.running import ROOT
 
 PROFILE = """cloud: custom
@@ -57,8 +57,7 @@ class Project:
         return self.command("run", "audit", "--connection", str(self.home / "profile.yaml"), *words, **env)
 
     def run(self, *words: str, **env: str) -> Ended:
-        done = subprocess.run(**self.audit(*words, **env), capture_output=True, timeout=120, check=False)
-        return Ended(done.returncode, done.stdout + done.stderr)
+        return Ended(*warm.run(self.audit(*words, **env), timeout=120))
 
 
 @dataclass

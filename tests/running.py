@@ -6,7 +6,6 @@ import json
 import os
 import re
 import ssl
-import subprocess
 import sys
 import urllib.request
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests import warm
 
 ROOT = Path(__file__).parents[1]
 FULL_NUMBER = re.compile(r"\+\d{1,3} ?\d{6,}")
@@ -55,11 +56,9 @@ class Tenant:
 
     def run(self, *words: str, connection: Path | None = None) -> tuple[int, str, Path | None]:
         """(exit code, what was said, run folder)."""
-        command = self.command(*words, connection=connection)
-        done = subprocess.run(**command, capture_output=True, timeout=240, check=False)
-        said = done.stdout + done.stderr
+        code, said = warm.run(self.command(*words, connection=connection), timeout=240)
         folder = re.search(r"Run folder (.+)", said)
-        return done.returncode, said, Path(folder[1]) if folder else None
+        return code, said, Path(folder[1]) if folder else None
 
     def changed(self, folder: Path, **changes: str) -> Path:
         """The connection profile with some keys changed."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
+
 from authops.apply import ends
 from authops.apply.journal import Journal
+from authops.words.errors import PlanError
 
 
 def unfinished(folder: Path) -> dict[str, str]:
@@ -43,6 +46,27 @@ def wrote(folder: Path) -> str:
     found = ends.tally(done[done["outcome"].isin(("applied", "applied_with_note", "unknown"))])
     said = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found.items())
     return f"an earlier attempt ended with {said}" if said else ""
+
+
+def refuse_applied(folder: Path, digest: str) -> None:
+    """Raises `PlanError`, with what was written, where the journal tells that this plan was applied to its end."""
+    path = folder / "journal.sqlite"
+    if not path.exists():
+        return
+    journal = Journal(path)
+    try:
+        facts, done = journal.facts(), journal.outcomes()
+    finally:
+        journal.close()
+    if (finished := facts.get("finished_at")) and facts.get("plan") == digest:
+        raise applied(finished, done)
+
+
+def applied(finished: str, done: pd.DataFrame) -> PlanError:
+    """Why a plan is not applied again, with what was written."""
+    found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
+    said = f"this plan was already applied ({found}), finished {finished}; nothing more was written"
+    return PlanError(said, remedy="a plan is applied once; run verify on it, or preview again")
 
 
 def tried(folder: Path) -> set[str]:

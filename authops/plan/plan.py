@@ -65,10 +65,13 @@ REASONS: Final = {
     "listed": "the list asks for it",
     "register_again": "this person is to register again",
     "last_survivor": "it is the last method that satisfies multifactor sign-in",
+    "no_pass": "nothing else would satisfy multifactor sign-in, and no pass is valid: hand one over first (8_passes)",
+    "not_covered": "no Conditional Access policy is seen to ask this person everywhere, so per-user MFA stays",
     "too_few_survivors": "fewer methods would be left than the rule asks for",
     "irreversible": "nobody can give it back; the person can register again",
     "not_as_written": "the present value is not what the run wrote that is to be undone",
 } | HOLDS
+NEVER, YES = "never", "yes"
 # What judges a plan: counted up whenever the same inputs would be judged otherwise.
 RULES_VERSION: Final = 8
 
@@ -197,6 +200,12 @@ def irreversible(changes: pd.DataFrame) -> npt.NDArray[np.bool_]:
         rows = zip(*(changes[column].to_numpy(dtype=object)[at] for column in ("action", "before")), strict=True)
         found[at] = [KINDS[name].loses(*row) for row in rows]
     return found
+
+
+def undo(changes: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Per change (CHANGES) whether it can be taken back: NEVER, YES, or nothing where it writes nothing."""
+    written = np.where(changes["action"].isin(WRITES), YES, "")
+    return np.where(irreversible(changes), NEVER, written).astype(object)
 
 
 def part(plan: Plan, changes: pd.DataFrame) -> Plan:

@@ -17,14 +17,14 @@ import pandas as pd
 
 from authops.methods.kinds import KINDS
 from authops.plan.notes import attention
-from authops.plan.plan import REASONS
+from authops.plan.plan import NEVER, REASONS, YES, undo
 from authops.words.frames import ACTIONS, CHANGES, PROBLEMS, WRITES, check
 
 Positions = npt.NDArray[np.intp]
 STATES: Final = ("open", "approved", "excluded")
 ACTS: Final = {"reopen": 0, "approve": 1, "exclude": 2}
-FACETS: Final = ("action", "method", "reason", "domain", "department", "attention", "decision")
-COLUMNS: Final = ("decision", "action", "line", "user", "department", "method", "before", "after", "reason")
+FACETS: Final = ("action", "method", "undo", "reason", "domain", "department", "attention", "decision")
+COLUMNS: Final = ("decision", "action", "line", "user", "department", "method", "undo", "before", "after", "reason")
 PROBLEM: Final = "problem"
 _SEARCHED: Final = ("action", "user", "name", "department", "method", "meaning", "remark", "ticket")
 
@@ -59,10 +59,16 @@ class Selection:
         self.reasons = reasons
         self.rows = _rows(changes, check(problems, PROBLEMS), departments, reasons)
         self.writes = self.rows["action"].isin(WRITES).to_numpy()
+        self.irreversible = (self.rows["undo"] == NEVER).to_numpy(bool)
         self.history: list[Decision] = []
         self.filters: dict[str, list[str]] = {}
         self.words, self.sorted_by, self.descending = "", "", False
-        first = {"action": [*ACTIONS, PROBLEM], "method": [*KINDS, ""], "attention": ["remark", PROBLEM, ""]}
+        first = {
+            "action": [*ACTIONS, PROBLEM],
+            "method": [*KINDS, ""],
+            "attention": ["remark", PROBLEM, ""],
+            "undo": [NEVER, YES, ""],
+        }
         self._codes = {name: _codes(self.rows[name], first.get(name)) for name in FACETS if name != "decision"}
         self._ranks: dict[str, npt.NDArray[Any]] = {}
         self._hay: pd.Series[str] | None = None
@@ -188,6 +194,11 @@ class Selection:
         return sorted(self.changes["change_id"].to_numpy()[np.flatnonzero(self.state == ACTS["approve"])].tolist())
 
     @property
+    def lost(self) -> int:
+        """How many of the approved changes cannot be taken back."""
+        return int(np.count_nonzero(self.irreversible & (self.state == ACTS["approve"])))
+
+    @property
     def excluded(self) -> list[dict[str, Any]]:
         """What was excluded: change ids with the note they were excluded with, by whom and when."""
         ids = self.changes["change_id"].to_numpy()
@@ -238,6 +249,7 @@ def _rows(
             "name": changes["display_name"],
             "department": "" if departments is None else changes["user_id"].map(departments).astype("str").fillna(""),
             "method": changes["method"],
+            "undo": undo(changes),
             "before": changes["before"],
             "after": changes["after"],
             "reason": changes["reason"],

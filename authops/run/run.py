@@ -152,7 +152,7 @@ class Run:
                 remedy="use the connection that it was begun with",
             )
         if finished := facts.get("finished_at"):
-            raise PlanError(_applied(finished, self._journal.outcomes()), remedy=_ONCE)
+            raise resume.applied(finished, self._journal.outcomes())
         return facts
 
     def _let_go(self) -> None:
@@ -166,16 +166,7 @@ class Run:
 
     def refuse_applied(self, plan: Plan) -> None:
         """Before anything else is judged: raises `PlanError`, with what was written, for a plan that was applied."""
-        path = self.folder / "journal.sqlite"
-        if not path.exists():
-            return
-        journal = Journal(path)
-        try:
-            facts, done = journal.facts(), journal.outcomes()
-        finally:
-            journal.close()
-        if (finished := facts.get("finished_at")) and facts.get("plan") == plan.header["digest"]:
-            raise PlanError(_applied(finished, done), remedy=_ONCE)
+        resume.refuse_applied(self.folder, plan.header["digest"])
 
     def goes_on(self) -> dict[str, str]:
         """What an earlier apply in this folder left to do, for people; empty when there is none."""
@@ -370,14 +361,6 @@ class Run:
             headline = re.sub(r"approved: [^;]*", f"approved: {how_many}", entry["headline"])
             outcome.add(self.folder, self.runbook, headline=headline)
             self._told(self._answer(entry["status"], headline))
-
-
-_ONCE: Final = "a plan is applied once; run verify on it, or preview again"
-
-
-def _applied(finished: str, done: pd.DataFrame) -> str:
-    found = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in ends.tally(done).items()) or "nothing to do"
-    return f"this plan was already applied ({found}), finished {finished}; nothing more was written"
 
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.plan.plan import NEVER, irreversible, undo
 from authops.show.views import (
     Progress,
     View,
@@ -28,7 +29,7 @@ from authops.show.views import (
 )
 from authops.words.figures import number, percent
 from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
-from authops.words.redaction import mask, mask_numbers, mask_pair
+from authops.words.redaction import mask_numbers, mask_pair, mask_value
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
@@ -55,6 +56,9 @@ def counts(changes: pd.DataFrame, problems: pd.DataFrame | None = None, more: st
     if problems is not None:
         numbers["problems"] = len(problems)
         parts.append(tile("problems", len(problems), "remove"))
+    if lost := int(irreversible(changes).sum()):
+        numbers["that cannot be taken back"] = lost
+        parts.append(tile("cannot be taken back", lost, "remove"))
     users = changes.loc[changes["action"].isin(WRITES), "user_id"].nunique()
     considered = changes["user_id"].nunique()
     parts.append(tile("users concerned", users, "info", f"of {number(considered)} considered"))
@@ -77,11 +81,17 @@ def changes(
         chosen = chosen[chosen["action"].isin(set(actions))]
     if chosen.empty:
         return _nothing("No changes.")
-    rows = _records(chosen.head(limit))
+    rows, back = _records(chosen.head(limit)), undo(chosen).tolist()
     heads = ["action", "line", "user", "method", "before → after", "reason"]
     said = _how_many(len(rows), len(chosen), "plan.parquet")
     cells = [(r["action"], change_cells(r, reveal=reveal, reasons=reasons)) for r in rows]
     lines = [_change_words(r, reveal, reasons) for r in rows]
+    if lost := back.count(NEVER):
+        heads.insert(4, "undo")
+        for said_of, (_, cell), words in zip(back, cells, lines, strict=False):
+            cell.insert(4, f"<b>{said_of}</b>" if said_of == NEVER else said_of)
+            words.insert(4, said_of)
+        said += f"; {number(lost)} cannot be taken back"
     return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, lines)}\n{said}")
 
 
@@ -234,9 +244,16 @@ def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
         text(row["method"]),
         _action(row["action"]),
         _before_after(row, reveal),
-        '<span class="dim">as planned</span>' if row["found"] == row["after"] else _value(row["found"], reveal),
+        _found(row, reveal),
         text(_detail(row, reveal)) + _ticket(row) + _request(row),
     ]
+
+
+def _found(row: Mapping[str, Any], reveal: bool) -> str:
+    for name, words in (("after", "as planned"), ("before", "as before")):
+        if row["found"] == row[name]:
+            return f'<span class="dim">{words}</span>'
+    return _value(row["found"], reveal)
 
 
 def _request(row: Mapping[str, Any]) -> str:
@@ -251,7 +268,7 @@ def _detail(row: Mapping[str, Any], reveal: bool) -> str:
     if reveal:
         return said
     for value in filter(None, (row["before"], row["after"], row["found"])):
-        said = said.replace(value, mask(value))
+        said = said.replace(value, mask_value(value))
     return mask_numbers(said)
 
 
@@ -321,11 +338,11 @@ def _outcome(name: str) -> str:
 
 def _person(row: Mapping[str, Any]) -> str:
     name = row.get("display_name", "")
-    return text(row["user_principal_name"]) + (f'<br><span class="dim">{text(name)}</span>' if name else "")
+    return text(row["user_principal_name"]) + (f' <br><span class="dim">{text(name)}</span>' if name else "")
 
 
 def _shown(value: str, reveal: bool) -> str:
-    return (value if reveal else mask(value)) or "none"
+    return (value if reveal else mask_value(value)) or "none"
 
 
 def _pair(row: Mapping[str, Any], reveal: bool) -> tuple[str, str]:

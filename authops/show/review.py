@@ -18,7 +18,7 @@ import pandas as pd
 
 from authops.plan import excluded_before, plan_file
 from authops.plan.decision_file import DecisionFile, recall, subject
-from authops.plan.plan import REASONS, Plan
+from authops.plan.plan import NEVER, REASONS, YES, Plan
 from authops.plan.selection import ACTS, COLUMNS, FACETS, PROBLEM, STATES, Decision, Selection
 from authops.show import report
 from authops.show.grid import Grid
@@ -27,7 +27,7 @@ from authops.words.errors import GuardStop
 from authops.words.frames import WRITES
 from authops.words.redaction import mask_pair
 
-OnSave = Callable[[list[str], list[dict[str, Any]], str], Path]
+OnSave = Callable[[list[str], list[dict[str, Any]], str, int], Path]
 _WINDOW: Final = 60
 _WINDOW_AT_MOST: Final = 500
 _FACET_AT_MOST: Final = 500
@@ -38,6 +38,7 @@ _ATTENTION: Final = {
     PROBLEM: "rows with a problem",
     "": "nothing remarkable",
 }
+_UNDO: Final = {NEVER: "cannot be taken back", YES: "can be taken back", "": "writes nothing"}
 _SEALED: Final = {"add": "added", "update": "that replace a value", "remove": "removed"}
 _READ_ONLY: Final = "nothing is decided here any more; preview again for what is still to be changed"
 _DONE: Final = {"approve": "approved", "exclude": "excluded", "reopen": "open again"}
@@ -45,7 +46,8 @@ _log = logging.getLogger(__name__)
 
 
 class Review:
-    """Answers what a grid asks. `on_save` gets the approved ids, what was excluded, and a note; returns what it wrote.
+    """Answers what a grid asks. `on_save` gets the approved ids, what was excluded, a note, and how many of them cannot
+    be taken back, as it was typed; returns what it wrote.
 
     `now` is the clock, `by` the person; `notice` is said until there is something newer to say. `closed` says since
     when the plan was applied, after which nothing is decided any more; `note` is the ticket that stands already.
@@ -105,7 +107,7 @@ class Review:
         elif do in ("save", "ticket"):
             self.note = str(message.get("note") or "").strip()
             if do == "save":
-                self._save(self.note)
+                self._save(self.note, str(message.get("number") or ""))
         elif do == "undo":
             self._take_back()
         elif "ranges" in message and message.get("view") != self.selection.view:
@@ -152,20 +154,27 @@ class Review:
                 self._revealed[self.selection.order[max(a, 0) : max(b, 0)]] = bool(message.get("on"))
         _log.info("full numbers shown to %s: %s", self._by, "all" if self._revealed_all else int(self._revealed.sum()))
 
-    def _save(self, note: str) -> None:
+    def _save(self, note: str, typed: str) -> None:
         approved, excluded = self.selection.approved, self.selection.excluded
-        path = self._on_save(approved, excluded, note)
+        if lost := self.selection.lost:
+            said = typed.replace(",", "").strip()
+            if said != str(lost):
+                self.notice = ("remove", f"not saved: {lost:,} of these cannot be taken back, {_typed(said)}")
+                return
+        path = self._on_save(approved, excluded, note, lost)
         out = sum(len(entry["change_ids"]) for entry in excluded)
         self._saved = True
-        counts = f"{len(approved):,} approved, {out:,} excluded"
+        counts = f"{len(approved):,} approved, {out:,} excluded" + (f", {lost:,} cannot be taken back" if lost else "")
         self.notice = ("add", f"✓ saved: {counts}, by {self._by}, in {_short(path)}")
 
     def hello(self) -> dict[str, Any]:
         """What a grid needs once: its columns, the values of its filters, and the first rows."""
-        known = bool(self.selection.rows["department"].ne("").any())
-        shown = [name for name in FACETS if known or name != "department"]
+        known = {name for name in COLUMNS if name not in ("department", "undo")}
+        known |= {"department"} if self.selection.rows["department"].ne("").any() else set()
+        known |= {"undo"} if self.selection.irreversible.any() else set()
+        shown = [name for name in FACETS if name in known or name not in COLUMNS]
         facets, more = {name: self._facet(name) for name in shown}, {name: self._beyond(name) for name in shown}
-        columns = [name for name in COLUMNS if known or name != "department"]
+        columns = [name for name in COLUMNS if name in known]
         first = self.shown(0, _WINDOW)
         return {"columns": columns, "facets": facets, "more": more, "writes": list(WRITES), "first": first}
 
@@ -207,6 +216,7 @@ class Review:
             "decided": len(chosen.history),
             "note": self.note,
             "sealing": self._sealing(counts),
+            "lost": chosen.lost,
             "closed": _since(self._closed()),
             "revealed": self._revealed_all,
             "filters": chosen.filters,
@@ -225,7 +235,9 @@ class Review:
         parts = [f"{count:,} {_SEALED[action]}" for action, count in found.items() if count]
         remarks = int(np.count_nonzero(self._remarks & (self.selection.state == ACTS["approve"])))
         parts += [f"{remarks:,} with a remark"] if remarks else []
-        return f"Saving seals {total:,} changes: {', '.join(parts)}."
+        seals = f"Saving seals {total:,} changes: {', '.join(parts)}."
+        lost = self.selection.lost
+        return f"{seals} {lost:,} of them cannot be taken back: type that number." if lost else seals
 
     def _row(self, at: int, row: Mapping[str, Any]) -> dict[str, Any]:
         shown = bool(self._revealed_all or self._revealed[at])
@@ -239,7 +251,7 @@ class Review:
         numbers = {"before": straight(before), "after": straight(after)}
         state = STATES[self.selection.state[at]] if self.selection.writes[at] else ""
         note = straight(self.selection.note_of(at)) if state == "excluded" else ""
-        what = {"action": row["action"], "sign": _SIGNS[row["action"]], "line": int(row["line"])}
+        what = {"action": row["action"], "sign": _SIGNS[row["action"]], "line": int(row["line"]), "undo": row["undo"]}
         return what | words | numbers | {"reason": words["meaning"], "state": state, "note": note, "shown": shown}
 
 
@@ -264,10 +276,11 @@ def review_plan(
     `saved` hears how many were approved.
     """
 
-    def save(ids: list[str], excluded: list[dict[str, Any]], note: str) -> Path:
+    def save(ids: list[str], excluded: list[dict[str, Any]], note: str, lost: int) -> Path:
         if len(broken):
             raise GuardStop(_broken(broken), remedy="raise the limit or shrink the file")
-        path = plan_file.approve(plan, folder, ids, by=by, now=now(), note=note, excluded=excluded)
+        how: dict[str, Any] = {"by": by, "now": now(), "note": note, "excluded": excluded, "irreversible": lost}
+        path = plan_file.approve(plan, folder, ids, **how)
         out = sum(len(entry["change_ids"]) for entry in excluded)
         saved(f"{len(ids):,} by {by}" + (f", {out:,} excluded" if out else ""))
         return path
@@ -275,6 +288,8 @@ def review_plan(
     known = None if users is None else users.drop_duplicates("user_id").set_index("user_id")["department"]
     selection = Selection(plan.changes, plan.problems, known, reasons)
     selection.look_for({"action": [a for a in (*WRITES, PROBLEM) if a in selection.counts]})
+    if selection.irreversible.any():
+        selection.group_by("user")
     file, said = _remembered(selection, plan, folder, by)
     notice = (
         ("remove", f"{_broken(broken)}: nothing can be saved") if len(broken) else _standing(plan, folder, selection)
@@ -321,9 +336,13 @@ def _standing(plan: Plan, folder: Path, selection: Selection) -> tuple[str, str]
     if standing is None:
         return "", ""
     when = f"{len(standing['change_ids']):,} changes, by {standing['by']} at {standing['at']}"
-    if standing["change_ids"] == selection.approved:
+    if standing["change_ids"] == selection.approved and standing.get("irreversible", 0) == selection.lost:
         return "add", f"✓ saved: {when}, in {folder.name}/approval.json"
     return "update", f"an approval of {when} is there already ({standing['note'] or 'no note'}); saving replaces it"
+
+
+def _typed(said: str) -> str:
+    return f"and {said[:9]} was typed" if said else "and their number was not typed"
 
 
 def _since(closed: str) -> str:
@@ -348,6 +367,8 @@ def _page(selection: Selection, reveal: bool) -> View:
 def _label(name: str, value: str, reasons: Mapping[str, str]) -> str:
     if name == "attention":
         return _ATTENTION[value]
+    if name == "undo":
+        return _UNDO[value]
     if name == "action":
         return f"{_SIGNS[value]} {value}"
     if name == "reason":

@@ -8,25 +8,20 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 
 from authops.graph import requests
-from authops.graph.answer import Answer, Request, about, flag, text
+from authops.graph.answer import Answer, Request, flag, text
 from authops.graph.client import Graph, Leaving
 from authops.methods.kind import Kind
-from authops.methods.kinds import KINDS, by_id, default_names, numbers, places
+from authops.methods.kinds import default_names, numbers, places
+from authops.tenant import values
 from authops.words.errors import GraphError, GraphNameError
 from authops.words.frames import CURRENT, PEOPLE, REGISTRATIONS, USERS, Gathered, frame
 
 _log = logging.getLogger(__name__)
-# A method that is there while its value is not shown: as good as masked.
-UNSHOWN: Final = "*"
-_MASKED: Final = (
-    "Graph showed a masked number; sign in as an application, or as Privileged Authentication Administrator"
-)
 _ENOUGH_REFUSED: Final = 20
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NOT_SECOND_FACTORS: Final = ("passwordAuthenticationMethod", "emailAuthenticationMethod", "phoneAuthenticationMethod")
@@ -127,10 +122,10 @@ async def current(
     asked = (k[0].reading(u) for beta in (False, True) for u in ids for k in kinds.values() if k[0].is_beta is beta)
     async for answer in answers(graph, asked, _people(tick, len(kinds)), patience, leaving):
         user, read_here = _whose(answer.request, kinds)
-        values, why = await _values(graph, answer, read_here)
-        for method, method_id in _slots(read_here, values):
+        found, why = await values.told(graph, answer, read_here)
+        for method, method_id in values.slots(read_here, found):
             known = {"is_default": default_of[user] == method, "others": others.get(user, -1)}
-            rows.add(_state(user, method, method_id, values, why) | known)
+            rows.add(values.state(user, method, method_id, found, why) | known)
     return _in_order(rows.frame(), ids, methods)
 
 
@@ -140,13 +135,9 @@ def _people(tick: Tick, requests_each: int) -> Tick:
 
 
 def _whose(request: Request, kinds: Mapping[tuple[str, str], list[Kind]]) -> tuple[str, list[Kind]]:
-    """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`."""
+    """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`, or the user."""
     version = "beta" if request.beta else "v1.0"
-    return _user_of(request), kinds[version, request.path.split("/", 4)[4]]
-
-
-def _user_of(request: Request) -> str:
-    return unquote(request.path.split("/", 3)[2])
+    return values.user_of(request), kinds[version, request.path.partition("/authentication/")[2]]
 
 
 def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
@@ -155,84 +146,6 @@ def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str])
     kinds = pd.Categorical(current["method"], categories=pd.Index(list(methods))).codes
     # lexsort is stable: of many, the row that stands for all of them comes first.
     return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
-
-
-_Slot = tuple[str, str]
-
-
-async def _values(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[dict[_Slot, str], str]:
-    """Method and id → value, and why they are not known: what is no list is not "none", nor is somebody else's."""
-    if not about(answer.body, _user_of(answer.request)):
-        return {}, "the answer is about somebody else"
-    try:
-        items = [_entity(answer)] if kinds[0].entity else await graph.items(answer)
-    except GraphError as error:
-        return {}, str(error)
-    if any(_nameless(item, kinds) for item in items):
-        return {}, "the answer holds a method without its id, which may be any"
-    return _shown(items, kinds), ""
-
-
-def _entity(answer: Answer) -> dict[str, Any]:
-    if answer.status != 200 or not answer.body:
-        raise answer.error or GraphError("the answer is no entity", status=answer.status)
-    return answer.body
-
-
-def _shown(items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind]) -> dict[_Slot, str]:
-    """Method and id → value. Listed twice, or under the id of one kind and the type of another, it is not shown."""
-    found: dict[_Slot, str] = {}
-    for item in items:
-        for kind in kinds:
-            claimed, meant = _claims(item), kind.within or kind.name
-            if (here := _is_here(kind, item)) or claimed == meant:
-                slot = kind.name, text(item, "id") if kind.many else ""
-                clear = slot not in found and here and claimed in ("", meant) and kind.tells(item)
-                found[slot] = kind.value(item) if clear else UNSHOWN
-    return found
-
-
-def _slots(kinds: Sequence[Kind], values: Mapping[_Slot, str]) -> list[_Slot]:
-    """Each kind, and each of many; one that cannot be told leaves its kind not known."""
-    return [slot for kind in kinds for slot in ((kind.name, ""), *(s for s in values if s[0] == kind.name and s[1]))]
-
-
-def _is_here(kind: Kind, item: Mapping[str, Any]) -> bool:
-    """Whether an item of the kind's own collection is of it; one whose ids are its own is not told apart there."""
-    return kind.is_in(item) or not (kind.method_id or kind.many or text(item, "@odata.type"))
-
-
-def _claims(item: Mapping[str, Any]) -> str:
-    """The kind that a phone says it is, among those we know."""
-    said = text(item, "phoneType")
-    return said if KINDS.get(said) else ""
-
-
-def _nameless(item: Mapping[str, Any], kinds: Sequence[Kind]) -> bool:
-    """No kind's id, and no type of its own either: it may be any."""
-    if kinds[0].entity:
-        return False
-    if kinds[0].many:
-        return not (text(item, "id") and text(item, "@odata.type"))
-    if not all(kind.method_id for kind in kinds):
-        return not text(item, "id")
-    return not text(item, "phoneType") and text(item, "id").casefold() not in by_id()
-
-
-def states(user: str, items: Sequence[Mapping[str, Any]], kinds: Sequence[Kind], error: str) -> list[dict[str, Any]]:
-    """CURRENT rows of one person, out of all their methods in one list; nothing is told of the default."""
-    values = {} if error else _shown(items, kinds)
-    rest = {"is_default": False, "others": -1}
-    return [_state(user, *slot, values, error) | rest for slot in _slots(kinds, values)]
-
-
-def _state(user: str, method: str, method_id: str, values: dict[_Slot, str], error: str) -> dict[str, Any]:
-    kind = KINDS[method]
-    value = values.get((method, method_id), "")
-    if value and (value == UNSHOWN or not kind.whole(value)):
-        error = _MASKED if kind.family == "value" else "the answer does not tell it"
-    who = {"user_id": user, "method": method, "method_id": method_id}
-    return who | {"known": not error, "value": "" if error else value, "error": error}
 
 
 async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:

@@ -19,10 +19,10 @@ from authops.methods import survivors
 from authops.methods.kind import Kind
 from authops.methods.kinds import KINDS
 from authops.methods.reported import of_type
-from authops.tenant import directory
+from authops.tenant import directory, values
 from authops.tenant.directory import Tick, answers
 from authops.words.errors import GraphError
-from authops.words.frames import CURRENT, HOLDINGS, Gathered, empty
+from authops.words.frames import CURRENT, HOLDINGS, Gathered, empty, frame
 
 _ATTESTED: Final = {"attested": "yes", "notAttested": "no"}
 _BOUND: Final = {"synced": "yes", "deviceBound": "no"}
@@ -58,6 +58,17 @@ async def read(graph: Graph, ids: Sequence[str], *, states: Iterable[str] = (), 
     return Holdings(rows.frame(), pd.concat([current.frame(), more], ignore_index=True), beta)
 
 
+async def known(graph: Graph, ids: Sequence[str]) -> pd.DataFrame:
+    """What these people hold (HOLDINGS); not known of all of them where it may not be read."""
+    try:
+        return (await read(graph, ids, tick=directory.nothing)).held
+    except GraphError as error:
+        if error.status not in directory.NOT_FOR_US:
+            raise
+        unread = _NOTHING | {"known": False, "error": str(error).splitlines()[0]}
+        return frame(HOLDINGS, [{"user_id": user} | unread for user in ids])
+
+
 async def _beta(graph: Graph, user: str) -> bool:
     """Whether beta tells what a person holds: asked of one of them first, since a refusal is one of all."""
     try:
@@ -80,10 +91,10 @@ async def _of_person(
     except GraphError as error:
         why = str(error).splitlines()[0]
         unread = {"user_id": user} | _NOTHING | {"known": False, "error": why}
-        return [unread], directory.states(user, [], kinds, why)
+        return [unread], values.states(user, [], kinds, why)
     held = [{"user_id": user} | _held(item) for item in items]
     held = [row for row in held if row["method"] != "password"] or [{"user_id": user} | _NOTHING]
-    return held, directory.states(user, items, kinds, "")
+    return held, values.states(user, items, kinds, "")
 
 
 def _held(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from authops.graph import requests
 from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.methods.kinds import KINDS, default_names, values
-from authops.tenant.directory import UNSHOWN, Tick, answers
+from authops.tenant.directory import Tick, answers
+from authops.tenant.values import UNSHOWN
 from authops.words.errors import GraphError
 from authops.words.frames import DETAILS, PROFILES, Gathered
 

@@ -18,7 +18,7 @@ from authops.show import review as module
 from authops.show.grid import Grid
 from authops.show.review import review_plan
 from authops.words.errors import GuardStop
-from authops.words.frames import PROBLEMS, USERS, empty, frame
+from authops.words.frames import CHANGES, PROBLEMS, USERS, empty, frame
 from tests.show.reviewed import HOSTILE, changes
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -160,6 +160,71 @@ def test_the_grid_says_what_saving_would_seal_and_keeps_the_ticket(folder: Path)
     facts = plan_file.approval(made, folder)
     assert (facts["ticket"], facts["excluded"]) == ("CHG-8", "nothing")
     assert facts["approved"] == f"{len(made.writes):,} changes by ann at {NOW.isoformat()}"
+
+
+def gone(count: int = 6) -> pd.DataFrame:
+    """Two people with a phone, a key and a token each, not one after the other; all of it is to go."""
+    kinds = (("mobile", "+31 698765432"), ("fido2", "Key, not attested #k1"), ("softwareOath", "App #s1"))
+    rows = [
+        {"change_id": f"c{n}", "line": n, "user_id": f"u{n % 2}", "user_principal_name": f"user{n % 2}@x.org",
+         "step": 1, "method": kinds[n % 3][0], "before": kinds[n % 3][1], "action": "remove", "reason": "leaver"}
+        for n in range(count)
+    ]  # fmt: skip
+    return frame(CHANGES, rows)
+
+
+def test_what_cannot_be_taken_back_is_a_column_and_a_filter_and_stands_person_by_person(folder: Path) -> None:
+    made = plan_file.save(plan.Plan(gone(), empty(PROBLEMS)), folder, now=plan_file.utc_now())
+    shown = opened(made, folder)
+    hello = shown.grid.hello
+    assert "undo" in hello["columns"]
+    assert hello["facets"]["undo"] == [("never", "cannot be taken back", 4), ("yes", "can be taken back", 2)]
+    assert [row["user"] for row in shown.seen["rows"]] == ["user0@x.org"] * 3 + ["user1@x.org"] * 3
+    assert shown.seen["state"]["sorted"] == "user"
+    rows = shown.does("filter", filters={"undo": ["never"]}, words="")["rows"]
+    assert [(row["undo"], row["method"]) for row in rows].count(("never", "fido2")) == 2
+    assert len(rows) == 4
+    assert "cannot be taken back" in str(shown.grid._repr_mimebundle_()[0]["text/html"])
+
+
+def test_where_all_can_be_taken_back_nothing_is_said_of_it(folder: Path) -> None:
+    shown = opened(saved_plan(folder), folder)
+    assert "undo" not in shown.grid.hello["columns"]
+    assert "undo" not in shown.grid.hello["facets"]
+    state = shown.does("decide", act="approve", ranges=None)["state"]
+    assert (state["lost"], state["sorted"]) == (0, "")
+    assert "taken back" not in state["sealing"] + str(shown.grid._repr_mimebundle_()[0]["text/html"])
+
+
+@pytest.mark.parametrize(
+    ("excluded", "typed", "said"),
+    [
+        ([], "", "not saved: 4 of these cannot be taken back, and their number was not typed"),
+        ([], "3", "not saved: 4 of these cannot be taken back, and 3 was typed"),
+        ([], "four", "not saved: 4 of these cannot be taken back, and four was typed"),
+        ([], " 4 ", "6 approved, 0 excluded, 4 cannot be taken back"),
+        ([[1, 2]], "4", "not saved: 3 of these cannot be taken back, and 4 was typed"),
+        ([[1, 2]], "3", "5 approved, 1 excluded, 3 cannot be taken back"),
+        ([[0, 1], [4, 5]], "4", "4 approved, 2 excluded, 4 cannot be taken back"),
+        ([[0, 6]], "", "0 approved, 6 excluded"),
+    ],
+)
+def test_it_is_approved_by_its_number_which_falls_with_what_is_excluded(
+    folder: Path, excluded: list[list[int]], typed: str, said: str
+) -> None:
+    made = plan_file.save(plan.Plan(gone(), empty(PROBLEMS), {"tenant_id": "t"}), folder, now=plan_file.utc_now())
+    shown = opened(made, folder)
+    shown.does("decide", act="approve", ranges=None)
+    state = shown.does("decide", act="exclude", ranges=excluded)["state"] if excluded else shown.seen["state"]
+    if state["lost"]:
+        assert state["sealing"].endswith(f"{state['lost']} of them cannot be taken back: type that number.")
+    shown.does("save", note="CHG-1", number=typed)
+    assert said in shown.notice
+    assert (folder / "approval.json").exists() == ("not saved" not in said)
+    if "not saved" not in said:
+        assert approval(folder)["irreversible"] == state["lost"]
+        rows = plan_file.approved(made, folder, tenant_id="t", now=plan_file.utc_now())
+        assert len(rows) == int(said[0])
 
 
 def test_a_change_after_saving_says_that_it_is_not_saved(folder: Path) -> None:

@@ -78,7 +78,7 @@ FAULTS = {
         "apply/applier.py", "may_leave=lambda: self._reader.fresh(ready)", "may_leave=lambda: True"
     ),
     "a masked number is taken for the number": Fault(
-        "tenant/directory.py", "if value and (value == UNSHOWN or not kind.whole(value)):", "if False:"
+        "tenant/values.py", "if value and (value == UNSHOWN or not kind.whole(value)):", "if False:"
     ),
     "undo takes back what somebody else wrote": Fault(
         "plan/undo.py", 'return not (kind.same(found, row["after"]) or kind.same(found, row["before"]))', "return False"

@@ -5,9 +5,9 @@ const ROW = 40; // height of a row in pixels, as in grid.css
 const OVER = 16; // rows kept ready above and below what is in sight
 const TALLEST = 8e6; // browsers lose precision beyond some ten million pixels
 const GLYPHS = { open: "☐", approved: "☑", excluded: "☒", "": "" };
-const FACETS = ["method", "reason", "domain", "department", "attention", "decision"];
+const FACETS = ["method", "undo", "reason", "domain", "department", "attention", "decision"];
 const HEADS = {
-  decision: "✓", action: "action", line: "line", user: "user", department: "department", method: "method",
+  decision: "✓", action: "action", line: "line", user: "user", department: "department", method: "method", undo: "undo",
   before: "before", after: "after", reason: "reason",
 };
 const KEYS = [
@@ -115,8 +115,13 @@ function render({ model, el }) {
     class: "why", placeholder: "Ticket, or why", maxlength: 500, "aria-label": "note of the approval",
     onchange: () => tell({ do: "ticket", note: note.value }),
   });
+  const lost = make("input", {
+    class: "lost", placeholder: "how many?", maxlength: 9, inputmode: "numeric", autocomplete: "off",
+    "aria-label": "how many cannot be taken back", hidden: true,
+    onkeydown: (event) => { if (event.key === "Enter") keep(); },
+  });
   const sealing = make("div", { class: "sealing", role: "status" });
-  const save = button("Save approval", "write approval.json", () => tell({ do: "save", note: note.value }), "save");
+  const save = button("Save approval", "write approval.json", keep, "save");
   const saved = make("div", { class: "saved", role: "status" });
   const keys = make("details", {}, make("summary", {}, "Keys"),
     make("dl", {}, ...KEYS.flatMap(([key, what]) => [make("dt", {}, key), make("dd", {}, what)])));
@@ -126,8 +131,8 @@ function render({ model, el }) {
     make("div", { class: "bar" },
       make("span", { class: "group" }, matching, approveAll, excludeAll),
       make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome)),
-    make("div", { class: "bar" }, why, undo, reveal), status, body, make("div", { class: "bar" }, sealing, note, save, saved), keys);
-  if (!columns.includes("department")) root.classList.add("plain");
+    make("div", { class: "bar" }, why, undo, reveal), status, body, make("div", { class: "bar" }, sealing, lost, note, save, saved), keys);
+  for (const name of ["department", "undo"]) root.classList.toggle(`no-${name}`, !columns.includes(name));
   el.replaceChildren(root);
   able(false); // until the kernel tells what it remembers: a click before that would be overwritten
 
@@ -233,6 +238,12 @@ function render({ model, el }) {
     if (what === "exclude") why.value = ""; // the next people are excluded for a reason of their own
   }
 
+  // what was typed counts for one save: the next one asks again
+  function keep() {
+    tell({ do: "save", note: note.value, number: lost.value });
+    lost.value = "";
+  }
+
   function turn() {
     const excludes = cache.get(cursor)?.state === "approved";
     tell({ do: "decide", act: "turn", ranges, at: cursor, note: why.value });
@@ -274,6 +285,7 @@ function render({ model, el }) {
       user: two(row.user, row.name),
       department: [row.department],
       method: [row.method],
+      undo: [row.undo],
       before: [value(row.before)],
       after: [value(row.after)],
       reason: two(row.reason, said(row), row.note || row.remark ? "mark" : ""),
@@ -283,9 +295,9 @@ function render({ model, el }) {
     const above = cache.get(at - 1), same = (key) => above && row[key] && above[key] === row[key];
     const block = `${same("user") ? "" : " first"}${state?.sorted === "reason" && same("reason") ? " same-reason" : ""}`;
     return make("div", {
-      class: `row ${row.action} is-${row.state || "fixed"}${block}${within(at) ? " selected" : ""}${at === cursor ? " cursor" : ""}`,
+      class: `row ${row.action} is-${row.state || "fixed"}${row.undo === "never" ? " never" : ""}${block}${within(at) ? " selected" : ""}${at === cursor ? " cursor" : ""}`,
       id: `${id}-${at}`, role: "row", "aria-rowindex": at + 1, "aria-selected": String(within(at)), "data-at": at,
-      "aria-label": `${row.action} ${row.user} ${row.method}, ${row.before || "none"} → ${row.after || "none"}, ${row.state}`,
+      "aria-label": `${row.action} ${row.user} ${row.method}, ${row.before || "none"} → ${row.after || "none"}, ${row.state}${row.undo === "never" ? ", cannot be taken back" : ""}`,
     }, ...parts, eye);
   }
 
@@ -374,8 +386,9 @@ function render({ model, el }) {
     for (const node of [approveAll, excludeAll]) node.disabled = !state.deciding || !!state.closed;
     for (const node of [approveSome, excludeSome, reopenSome]) node.disabled = !selected || !!state.closed;
     undo.disabled = !state.decided || !!state.closed;
-    for (const node of [note, why, save]) node.disabled = !!state.closed;
+    for (const node of [note, why, save, lost]) node.disabled = !!state.closed;
     sealing.textContent = state.closed || state.sealing;
+    lost.hidden = !state.lost || !!state.closed;
     if (document.activeElement !== note) note.value = state.note;
     reveal.textContent = state.revealed ? "Hide numbers" : "Show full numbers";
     reveal.setAttribute("aria-pressed", String(state.revealed));
