@@ -73,7 +73,7 @@ class Journal:
         if version > VERSION:
             raise JournalError(
                 f"{self.path} was written by a newer authops (format {version})",
-                remedy="nothing was written; update authops",
+                remedy="this attempt wrote nothing; update authops",
             )
         if version:
             self._whole()

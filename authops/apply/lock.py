@@ -44,7 +44,7 @@ class TenantLock:
             raise GuardStop(
                 f"tenant_lock: {holder.get('by', 'somebody')} (process {holder.get('pid', '?')}) is applying to tenant"
                 f" {self.tenant_id} since {holder.get('since', '?')}, run {holder.get('run', '?')}",
-                remedy="nothing was written; wait until that run has ended, then run apply again",
+                remedy="this attempt wrote nothing; wait until that run has ended, then run apply again",
             )
         with _usable(self.path.parent):
             _sign(file, by=self.by, run=self.run)
@@ -153,7 +153,7 @@ def _usable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"{folder} cannot be used to remember who applies what ({error.strerror}); nothing was written",
+            f"{folder} cannot be used to remember who applies what ({error.strerror}); this attempt wrote nothing",
             remedy="free the disk or the folder, or name another one in AUTHOPS_STATE",
         ) from error
 

@@ -140,10 +140,10 @@ async def begun(
     if handing is None:
         raise GuardStop(
             "passes are to be made, and no hand-over is named: nobody would ever have their codes",
-            remedy="nothing was written; name a hand_over",
+            remedy="this attempt wrote nothing; name a hand_over",
         )
     if len(secret) < len(changes):
-        raise GuardStop("passes stand beside other changes", remedy="nothing was written; plan the passes alone")
+        raise GuardStop("passes stand beside other changes", remedy="this attempt wrote nothing; plan the passes alone")
     handing.hand_over.go_on = go_on
     await handing.ready(secret)
     return handing.hand_over.at_once, handing.lanes

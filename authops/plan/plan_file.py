@@ -260,7 +260,7 @@ def approved(
         )
     if (lost := _lost(plan, approval["change_ids"])) > (apart := int(approval.get("irreversible", 0))):
         said = f"max_irreversible: {lost:,} of the approved changes cannot be taken back, {apart:,} were approved apart"
-        raise GuardStop(said, remedy=f"nothing was written; approve the plan again, for {_APART}")
+        raise GuardStop(said, remedy=f"this attempt wrote nothing; approve the plan again, for {_APART}")
     _all_saved(plan, folder, approval)
     if require_second_person or _names_admins(plan):
         _two_people(plan.header, approval, folder)
@@ -288,7 +288,7 @@ def _all_saved(plan: Plan, folder: Path, approval: Mapping[str, Any]) -> None:
     raise GuardStop(
         f"decisions of {decided.by} at {decided.at} came after the approval of {approval['at']} and are not saved:"
         f" {more:,} changes more are approved, {less:,} no longer",
-        remedy="nothing was written; open 2_preview on this run, and save the approval or take the decisions back",
+        remedy="this attempt wrote nothing; open 2_preview on this run, and save the approval, or take them back",
     )
 
 

@@ -215,7 +215,7 @@ class Run:
         if len(plan.writes) and people.empty:
             raise GuardStop(
                 f"none of the {plan.writes['user_id'].nunique():,} people of this plan is in the tenant that answers",
-                remedy="nothing was written; use the connection that the plan was made with",
+                remedy="this attempt wrote nothing; use the connection that the plan was made with",
             )
 
     def _refuse_other_tenant(self, plan: Plan) -> None:

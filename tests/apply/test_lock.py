@@ -118,6 +118,6 @@ def test_a_run_folder_that_cannot_be_written_is_said_and_nobody_works_there() ->
 
 def test_a_folder_that_cannot_be_used_is_said_before_anything() -> None:
     for ask in (lambda: lock(Path("/proc/nowhere")).acquire(), lambda: claim(Path("/proc/nowhere"), "p", Path("run"))):
-        with pytest.raises(UsageError, match="nothing was written") as raised:
+        with pytest.raises(UsageError, match="this attempt wrote nothing") as raised:
             ask()
         assert "AUTHOPS_STATE" in raised.value.remedy

@@ -212,7 +212,7 @@ def test_a_journal_of_a_newer_version_is_left_alone(stage: Stage, crowd: pd.Data
         db.execute(f"pragma user_version = {VERSION + 1}")
     with pytest.raises(JournalError, match="newer authops") as raised:
         go(stage, crowd)
-    assert "nothing was written" in raised.value.remedy
+    assert "this attempt wrote nothing" in raised.value.remedy
     assert stage.writes() == {}
 
 

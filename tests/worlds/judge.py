@@ -23,7 +23,9 @@ from tests.worlds.times import BEGAN
 BOUND, HOLDS = 5.0, 75.0
 _VERBS = {"add": "POST", "update": "PATCH", "remove": "DELETE"}
 _APPLIED = ("applied", "applied_with_note")
+STATES = ("defaultMethod", "smsSignIn")
 _WANTED = re.compile(r"pass from \S+, (\d+ )min, (once|many times)")
+_WORDS = ("push", "oath", "sms", "voiceMobile", "voiceAlternateMobile", "voiceOffice", "none", "ready", "notEnabled")
 _NOTHING = re.compile(r"(?<!far )nothing was written")
 
 
@@ -43,6 +45,8 @@ class Write:
 
     part: Part
     exchange: Exchange
+    # When its life asked last what else the person has.
+    asked: float = 0.0
 
     @property
     def folder(self) -> Path:
@@ -72,7 +76,7 @@ class Run:
     @cached_property
     def approved(self) -> dict[tuple[str, str], dict[str, Any]]:
         ids = set(_read(self.folder / "approval.json").get("change_ids", ()))
-        return {(row["user_id"], row["method"]): row for row in self.plan if row["change_id"] in ids}
+        return {slot_of(row): row for row in self.plan if row["change_id"] in ids}
 
     @cached_property
     def outcomes(self) -> dict[str, dict[str, Any]]:
@@ -103,9 +107,15 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
 
 
+def slot_of(row: dict[str, Any]) -> tuple[str, str]:
+    """Whose, and which of their methods."""
+    which = f"#{row['method_id'].lower()}" if row.get("method_id") else ""
+    return row["user_id"], row["method"] + which
+
+
 def fold(value: str) -> str:
     """A number's digits and extension, an address in lower case: our own way, not the package's."""
-    if "@" in value:
+    if "@" in value or value in _WORDS:
         return value.casefold()
     if found := _WANTED.match(value):  # a pass that is wanted: how long, and how often
         return "".join(found.groups())
@@ -122,11 +132,17 @@ def _asks_for(row: dict[str, Any], part: Part) -> bool:
             ("DELETE", row["before"].rpartition("#")[2]) if row["action"] == "remove" else ("POST", row["after"])
         )
         return verb == part.method and fold(wanted) == fold(part.value)
+    if part.slot in STATES:
+        return part.method in ("PATCH", "POST") and row["after"] == part.value
     return _VERBS.get(row["action"]) == part.method and fold(row["after"]) == fold(part.value)
 
 
 def _is_as(shown: str, before: str, slot: str) -> bool:
     """Whether what was shown is what the plan saw."""
+    if "#" in slot:  # of many, one that is there
+        return bool(shown) == bool(before)
+    if slot in STATES:
+        return shown == before
     return shown == before.rpartition("#")[2] if slot == PASS else fold(shown) == fold(before)
 
 
@@ -142,7 +158,7 @@ class Judge:
         for exchange in play.exchanges:
             for part in exchange.parts:
                 if part.step == "write":
-                    self.runs[exchange.life.folder].writes.append(Write(part, exchange))
+                    self.runs[exchange.life.folder].writes.append(Write(part, exchange, part.asked))
         self.ours: dict[str, Path] = {life.name: life.folder for life in play.lives}
         self.foreign = {e.user for e in play.sky.effects if e.by == "another"} | {u for _, u, _ in play.sky.guarded}
 
@@ -187,7 +203,11 @@ class Judge:
         ]
         if len(sent) > len(known):
             yield Violation("intent before write", f"{what}: {len(sent)} sent, {len(known)} intents on the disk", at)
-        if why := self._guarded(run, write):
+        if "survivor" in row.get("condition", "") and at - write.asked > BOUND + 0.001:
+            yield Violation("a way in is looked for", f"{what}: asked {at - write.asked:.1f} s before", at)
+        if why := self._enabled(row, at):
+            yield Violation("leavers only", f"{what}: {why}", at)
+        if why := self._guarded(run, write, row):
             yield Violation("nobody guarded", f"{what}: {why}", at)
         until = str(_read(run.folder / "approval.json").get("until", ""))
         if until and part.left[2] > (datetime.fromisoformat(until) - BEGAN).total_seconds() + 1:
@@ -197,10 +217,10 @@ class Judge:
 
     def _planned(self, run: Run) -> Iterator[Violation]:
         """What was approved: nobody who was guarded all along, and, to be undone, nothing that somebody else wrote."""
-        wrote = {(row["user_id"], row["method"]): row["after"] for row in self._undoes(run)}
+        wrote = {slot_of(row): row["after"] for row in self._undoes(run)}
         for slot, row in run.approved.items():
             what = f"{row['action']} {row['method']} of {self.play.who(slot[0])}"
-            if why := self._always(run, slot[0]):
+            if why := self._always(run, slot[0], row):
                 yield Violation("nobody guarded is planned", f"{what}: {why}")
             if "*" in row["before"]:
                 yield Violation("nothing planned on a mask", what)
@@ -234,28 +254,36 @@ class Judge:
         if age > BOUND + 0.001:
             yield Violation("fresh", f"{what}: the last read was {age:.1f} s old", at)
 
-    def _always(self, run: Run, user: str) -> str:
+    def _always(self, run: Run, user: str, row: dict[str, Any]) -> str:
         """Why somebody must not be touched who was guarded from the beginning; "" for who may."""
         rules = run.header.get("rules", {}).get("protect", {})
         person = next((p for p in self.world.people if p.id == user), None)
         if person is None:
             return "" if any(e.user != user and e.slot == "" for e in self.play.sky.effects) else "nobody of that name"
         groups = GUARDED_DEPARTMENT in rules.get("protect_groups", ())
+        leaver = "disabled" in row.get("condition", "")
         always = {
             "admin": (person.admin or person.eligible) and not rules.get("allow_admins"),
             "guest": person.guest and not rules.get("allow_guests"),
-            "disabled": person.disabled and not rules.get("allow_disabled"),
+            "disabled": person.disabled and not rules.get("allow_disabled") and not leaver,
             "group": person.protected and groups and not person.guest,
             "named": person.upn in rules.get("protect_users", ()),
         }
         return " and ".join(name for name, held in always.items() if held)
 
-    def _guarded(self, run: Run, write: Write) -> str:
-        if always := self._always(run, write.part.user):
+    def _enabled(self, row: dict[str, Any], at: float) -> str:
+        if "disabled" not in row.get("condition", ""):
+            return ""
+        since = [when for when, user in self.play.sky.enabled if user == row["user_id"] and at - when > BOUND]
+        return f"enabled again for {at - since[0]:.0f} s" if since else ""
+
+    def _guarded(self, run: Run, write: Write, row: dict[str, Any]) -> str:
+        if always := self._always(run, write.part.user, row):
             return always
         rules = run.header.get("rules", {}).get("protect", {})
         groups = GUARDED_DEPARTMENT in rules.get("protect_groups", ())
-        since = {"admin": not rules.get("allow_admins"), "disabled": not rules.get("allow_disabled"), "group": groups}
+        disabled = not rules.get("allow_disabled") and "disabled" not in row.get("condition", "")
+        since = {"admin": not rules.get("allow_admins"), "disabled": disabled, "group": groups}
         late = [
             f"{why} for {write.part.left[0] - at:.0f} s"
             for at, user, why in self.play.sky.guarded
@@ -278,7 +306,7 @@ class Judge:
             if row["method"] == PASS and row["action"] != "remove":
                 yield from self._passed(run, row)
                 continue
-            slot, said = (row["user_id"], row["method"]), row["outcome"]
+            slot, said = slot_of(row), row["outcome"]
             what = f"{said}: {row['action']} {row['method']} of {self.play.who(row['user_id'])}"
             done = [e for e in self._effects(run, slot) if fold(e.after) == fold(row["after"])]
             sent = [w for w in run.writes if w.slot == slot]
@@ -341,8 +369,8 @@ class Judge:
         if tally != {k: v for k, v in counts.items() if v}:
             yield Violation("counts are true", f"{ended.life.name}: counts {counts}, outcomes {tally}")
         of_run = [e for e in self.play.ended if e.folder == ended.folder]
-        # The code is the run's, whose preview may have broken after its plan stood.
-        broke = ended.code == 1 and any(e.code == 1 and "apply" not in e.runbooks for e in of_run)
+        # The code is the run's, whose preview may have broken, or been killed, after its plan stood.
+        broke = ended.code == 1 and any(e.code in (1, None) and "apply" not in e.runbooks for e in of_run)
         if not broke and (ended.code == 0) != all(name in _APPLIED for name in rows):
             yield Violation("exit codes are true", f"{ended.life.name}: {ended.code} for {tally}")
         for name, number in tally.items():
@@ -374,7 +402,7 @@ class Judge:
         run = self.runs[undone[-1]]
         if self.world.about == "passes":
             return
-        planned = {(row["user_id"], row["method"]): row for row in run.plan}
+        planned = {slot_of(row): row for row in run.plan}
         for person in self.world.people:
             if person.id in self.foreign:
                 continue

@@ -20,7 +20,10 @@ from tests.worlds.times import NOW
 _UP, _DOWN = 0.03, 0.03
 _STEPS = {"reports": "report", "roleManagement": "roles", "policies": "policy", "groups": "group", "auditLogs": "audit",
           "identityProtection": "risk"}  # fmt: skip
-_COLLECTION_OF = {"email": "emailMethods", PASS: "temporaryAccessPassMethods"}
+_KINDS = {"fido2Methods": "fido2", "microsoftAuthenticatorMethods": "microsoftAuthenticator",
+          "softwareOathMethods": "softwareOath",
+          "windowsHelloForBusinessMethods": "windowsHelloForBusiness"}  # fmt: skip
+_DEFAULT = "userPreferredMethodForSecondaryAuthentication"
 # Where the rest of a list is that was answered short.
 _REST = "skiptoken=rest-"
 
@@ -45,6 +48,7 @@ class Part:
     said: dict[str, str] | None = None
     made: str = ""
     stood_on: Part | None = None
+    asked: float = 0.0
 
 
 @dataclass
@@ -108,17 +112,21 @@ class Line(httpx.AsyncBaseTransport):
         slot, value = _slot(one, pieces)
         left = (NOW.true(), NOW.steady(), NOW.wall())
         step = self._step(one, path, user, pieces)
+        if step == "others":
+            self.life.asked[user] = left[0]
         part = Part(step, one["method"], one["url"], user, slot, value, left, self.life.runbook, version == "beta")
         if step == "write":
-            collection = _COLLECTION_OF.get(slot, "phoneMethods")
+            # Devices are read with all that somebody has.
+            collection = "methods" if "#" in slot else pieces[4] if len(pieces) > 4 else ""
             part.stood_on = self.life.shown.get((user, collection))
+            part.asked = self.life.asked.get(user, -1e9)
             self.life.wrote.add((user, collection))
         return part
 
     def _step(self, one: dict[str, Any], path: str, user: str, pieces: list[str]) -> str:
         if one["method"] != "GET":
             return "write"
-        if path.endswith("Methods"):
+        if path.endswith(("Methods", "/signInPreferences", "/requirements")):
             return "read back" if (user, pieces[-1]) in self.life.wrote else "read"
         if path.endswith("/authentication/methods"):
             return "others"
@@ -267,9 +275,10 @@ class Line(httpx.AsyncBaseTransport):
         if not answer:
             return []
         part.status = answer["status"] if isinstance(answer["status"], int) else None
-        if part.step in ("read", "read back") and _REST not in part.url:
-            self.life.shown[part.user, part.url.rpartition("/")[2]] = part
-            part.said = _legible(answer)
+        if part.step in ("read", "read back", "others") and _REST not in part.url:
+            collection = part.url.partition("?")[0].rpartition("/")[2]
+            self.life.shown[part.user, collection] = part
+            part.said = _legible(answer, collection)
             if luck is not None and luck.kind == "short page":
                 answer = self._shortened(part, answer)
         return [answer]
@@ -303,7 +312,7 @@ class Line(httpx.AsyncBaseTransport):
             return answer
         if answer.get("status") not in (200, 201) or not isinstance(body, dict):
             return answer
-        if kind == "short page" and part.step not in ("read", "read back"):
+        if kind == "short page" and part.step not in ("read", "read back", "others"):
             return self._shortened(part, answer)
         return answer | {"body": spoiled(body, luck)}
 
@@ -346,28 +355,45 @@ def _slot(one: dict[str, Any], pieces: list[str]) -> tuple[str, str]:
     if "temporaryAccessPassMethods" in pieces:
         made = f"{body.get('lifetimeInMinutes')} {'once' if body.get('isUsableOnce') else 'many times'}"
         return PASS, made if body else pieces[-1]
+    if pieces[4] in _KINDS:
+        return f"{_KINDS[pieces[4]]}#{pieces[-1]}", ""
     last = pieces[-1]
+    if last in ("enableSmsSignIn", "disableSmsSignIn"):
+        return "smsSignIn", "ready" if last.startswith("enable") else "notEnabled"
+    if last in ("signInPreferences", "requirements"):
+        return ("defaultMethod", str(body.get(_DEFAULT, ""))) if _DEFAULT in body else (last, "")
     slot = SLOT_OF.get(last.lower()) or str(body.get("phoneType", ""))
     return slot, str(body.get("phoneNumber", ""))
 
 
-def _legible(answer: dict[str, Any]) -> dict[str, str] | None:
+def _legible(answer: dict[str, Any], collection: str) -> dict[str, str] | None:
     """Slot → value, as an answer shows them; None for what shows nothing, or not all."""
-    items = answer["body"].get("value") if answer["status"] == 200 and isinstance(answer.get("body"), dict) else None
+    body = answer["body"] if answer["status"] == 200 and isinstance(answer.get("body"), dict) else {}
+    if collection == "signInPreferences":
+        return {"defaultMethod": body[_DEFAULT]} if isinstance(body.get(_DEFAULT), str) else None
+    items = body.get("value")
     if not isinstance(items, list):
         return None
-    found = {}
+    found: dict[str, str] = {}
     for item in items:
-        a_pass = "isUsableOnce" in item or "lifetimeInMinutes" in item
-        slot, value = PASS if a_pass else SLOT_OF.get(str(item.get("id"))), _value_of(item, a_pass)
+        slot, value = _shown(item, collection)
         if not slot or not isinstance(value, str):
+            if collection == "methods" and item.get("id") and item.get("@odata.type"):
+                continue  # no device
             return None
         found[slot] = value
+        if slot == "mobile" and item.get("smsSignInState"):
+            found["smsSignIn"] = str(item["smsSignInState"])
     return found
 
 
-def _value_of(item: dict[str, Any], a_pass: bool) -> Any:
-    return item.get("id") if a_pass else item.get("phoneNumber") or item.get("emailAddress")
+def _shown(item: dict[str, Any], collection: str) -> tuple[str, Any]:
+    if collection == "methods":
+        kind = str(item.get("@odata.type")).removeprefix("#microsoft.graph.").removesuffix("AuthenticationMethod")
+        return (f"{kind}#{item['id']}", "there") if item.get("id") and kind in _KINDS.values() else ("", None)
+    if collection == "temporaryAccessPassMethods":
+        return PASS, item.get("id")
+    return SLOT_OF.get(str(item.get("id")), ""), item.get("phoneNumber") or item.get("emailAddress")
 
 
 def _no_effect(kind: str) -> bool:

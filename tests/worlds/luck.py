@@ -29,7 +29,7 @@ INNER = (
 OF_WRITES = ("inner 500 after", "inner 504 after", "409 not stored", "409 stored")
 ELSEWHERE = (
     "another sets", "another removes", "person registers", "gets a role", "gets protected", "is disabled",
-    "is deleted", "is rehired", "number taken",
+    "is enabled", "is deleted", "is rehired", "number taken",
 )  # fmt: skip
 PROCESS = ("killed", "suspended", "machine sleeps", "clock set back", "slow", "very slow", "asked to stop",
            "second apply", "second machine", "token revoked", "permission gone", "sign-in refused")  # fmt: skip
@@ -37,19 +37,20 @@ DISK = ("killed before", "killed within", "killed after", "disk full")
 AT_JOURNAL = (*DISK, "suspended", "machine sleeps")
 AT_HAND_OVER = ("refused", "declined", "breaks", "half", "delivered, and refused", "no receipt", "killed before",
                 "killed within", "killed after", "suspended", "machine sleeps")  # fmt: skip
-RUNBOOKS = ("preview", "passes", "apply", "verify", "undo")
+RUNBOOKS = ("preview", "passes", "cleanup", "apply", "verify", "undo")
 
 _PLANNING = ("find", "match", "read", "others", "report", "roles", "policy", "group", "size")
 _REACHED = {
     "preview": _PLANNING,
     "passes": ("find", "match", "read", "others", "roles", "policy", "group", "size", "risk"),
-    "apply": ("find", "read", "read back", "write", "roles", "policy", "group", "size", "audit"),
+    "cleanup": ("find", "match", "read", "others", "roles", "group", "size"),
+    "apply": ("find", "read", "read back", "others", "write", "roles", "policy", "group", "size", "audit"),
     "undo": ("find", "read", "others", "report", "roles", "policy", "group", "size"),
     "verify": ("read", "audit"),
 }
 _PLAN = ("plan.parquet", "problems.parquet", "plan.json", "approval.json")
 _LEFT = {
-    "preview": _PLAN, "passes": _PLAN, "undo": _PLAN, "verify": ("verified.parquet",),
+    "preview": _PLAN, "passes": _PLAN, "cleanup": _PLAN, "undo": _PLAN, "verify": ("verified.parquet",),
     "apply": ("outcomes.parquet", "failed.csv", "closed", "claim"),
 }  # fmt: skip
 _LISTS = ("match", "read", "read back", "others", "report", "roles", "group", "risk", "audit")
@@ -115,7 +116,7 @@ def why_not(kind: str, runbook: str, step: str) -> str:
 
 _TABLE = {runbook: possible(runbook) for runbook in RUNBOOKS}
 _GUARDS = ("find", "roles", "policy", "group", "size", "audit")
-_WRITING = ("read", "write", "read back", "intend", "settle")
+_WRITING = ("read", "others", "write", "read back", "intend", "settle")
 _OF_PASSES = [pair for pair in _TABLE["apply"] if pair[1] in HAND_OVER]
 _OF_NUMBERS = [pair for pair in _TABLE["apply"] if pair[1] not in HAND_OVER]
 # What a world's bad luck is about: (how often, what can strike in each runbook).
@@ -138,9 +139,17 @@ _OF_A_PASS = {
 }
 
 
+_OF_A_CLEANUP = {
+    **{name: _THEMES[name] for name in ("anything", "writing", "others", "guards", "process")},
+    "planning": (1, {"cleanup": _TABLE["cleanup"]}),
+    "undoing": (1, _THEMES["undoing"][1]),
+}
+_OF = {"numbers": _THEMES, "passes": _OF_A_PASS, "cleanup": _OF_A_CLEANUP}
+
+
 def drawn(dice: random.Random, people: int, about: str) -> tuple[Luck, ...]:
     """A script: mostly a few strokes, mostly about one thing."""
-    themes = _OF_A_PASS if about == "passes" else _THEMES
+    themes = _OF[about]
     theme = themes[dice.choices(list(themes), [often for often, _ in themes.values()])[0]][1]
     count = dice.choice((0, 1, 2, 3, 3, 4, 5, 6, 8, 12))
     return tuple(_one(dice, theme, people) for _ in range(count))

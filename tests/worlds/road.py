@@ -50,7 +50,8 @@ from tests.worlds.sky import PASS, ROOT, Sky
 from tests.worlds.times import NOW
 from tests.worlds.world import World
 
-_BOOKS = {"preview": "2_preview", "apply": "3_apply", "verify": "4_verify", "undo": "5_undo", "passes": "8_passes"}
+_BOOKS = {"preview": "2_preview", "apply": "3_apply", "verify": "4_verify", "undo": "5_undo", "passes": "8_passes",
+          "cleanup": "9_cleanup"}  # fmt: skip
 _TRIES = 3
 AT_DISK = frozenset((*AT_JOURNAL, *AT_HAND_OVER))
 # Every so manieth world asks through msgraph-sdk's whole adapter.
@@ -332,6 +333,8 @@ class Life:
         self.wrote: set[tuple[str, str]] = set()
         # What it was shown last of somebody's methods, by user and collection.
         self.shown: dict[tuple[str, str], Any] = {}
+        # When it asked last what else somebody has.
+        self.asked: dict[str, float] = {}
         self.here: list[Any] = []
         self.tokens = Tokens(play.sky)
         self.run: WorldRun | None = None

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,17 @@ SLOTS = {"mobile": MOBILE, "alternateMobile": ALTERNATE, "office": OFFICE, "emai
 PASS = "temporaryAccessPass"
 SLOT_OF = {method_id: slot for slot, method_id in SLOTS.items()}
 GUARDED_DEPARTMENT, OTHER_DEPARTMENT = "Legal", "Sales"
+KEY_MODEL, OLD_KEY_MODEL = "2fc0579f-8113-47ea-b116-bb5a8db9202a", "cb69481e-8ff7-4039-93ec-0a2729a154a8"
 # What satisfies a second factor and does not end by itself; our own list.
-_STANDS = {"phone", "microsoftAuthenticator", "softwareOath", "fido2"}
+_STANDS = {"phone", "microsoftAuthenticator", "softwareOath", "fido2", "windowsHelloForBusiness"}
 _A_PASS = {"temporaryAccessPass": None, "lifetimeInMinutes": 60, "isUsableOnce": True, "isUsable": True,
            "methodUsabilityReason": "EnabledByPolicy"}  # fmt: skip
 _APPS = {
     "microsoftAuthenticator": {"displayName": "Phone"},
     "softwareOath": {"secretKey": None},
-    "fido2": {"displayName": "Key", "aaGuid": "2fc0579f-8113-47ea-b116-bb5a8db9202a", "model": "Key"},
+    "fido2": {"displayName": "Key", "aaGuid": KEY_MODEL, "model": "Key", "attestationLevel": "attested"},
+    "fido2.2": {"displayName": "Old key", "aaGuid": OLD_KEY_MODEL, "model": "Old", "attestationLevel": "notAttested"},
+    "windowsHelloForBusiness": {"displayName": "Laptop", "keyStrength": "normal"},
 }
 
 
@@ -66,6 +70,7 @@ def upn(number: int) -> str:
     return f"p{number:02d}@contoso.example"
 
 
+@cache
 def user_id(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
@@ -117,8 +122,8 @@ class Sky:
         self.front = Front(self.wire, self.login)
         self.tenant.now, self.tenant.stamp = NOW.true, self._stamp
         self.login.mint._now = lambda: times.true().timestamp()
-        self._noted = self.tenant.observe
-        self.tenant.observe = self._observe
+        self._noted, self._preferring = self.tenant.observe, self.tenant.prefer
+        self.tenant.observe, self.tenant.prefer = self._observe, self._prefer
         self._policy = dict(self.tenant.meta.get("policy", {}))
         self.fair()
         self.tenant.lag = self._lag
@@ -146,6 +151,8 @@ class Sky:
         self.effects: list[Effect]
         # (when, who, why): from when on somebody must not be touched.
         self.guarded: list[tuple[float, str, str]]
+        # (when, who) was enabled again.
+        self.enabled: list[tuple[float, str]] = []
         self.fair()
         self.tenant.store = _Memory()  # type: ignore[assignment]
         self.tenant.assume.change(Assumptions()._values | assume)
@@ -166,11 +173,18 @@ class Sky:
         for key in sorted({*before, *after}):
             old, new = _value(before.get(key)), _value(after.get(key))
             if old != new:
-                slot = (
-                    PASS if PASS in {m.kind for m in (before.get(key), after.get(key)) if m} else SLOT_OF.get(key, key)
-                )
+                slot = _slot(key, before.get(key) or after.get(key))
                 self.effects.append(Effect(NOW.true(), user.id, slot, old, new, self.by, strands))
+        if MOBILE in before and MOBILE in after:
+            was, now = (str(methods[MOBILE].fields.get("smsSignInState")) for methods in (before, after))
+            if was != now:
+                self.effects.append(Effect(NOW.true(), user.id, "smsSignIn", was, now, self.by))
         self._noted(user, before, after)
+
+    def _prefer(self, user: User, method_id: str, *, voice: bool) -> None:
+        before = user.preferred
+        self._preferring(user, method_id, voice=voice)
+        self.effects.append(Effect(NOW.true(), user.id, "defaultMethod", before, user.preferred, self.by))
 
     def a_pass(self, user: str) -> tuple[str, str]:
         """(id, code) of the pass somebody truly has; ("", "") for none."""
@@ -216,15 +230,19 @@ class Sky:
             self.tenant.add_phone(user, "mobile", fresh())
 
     def _another_removes(self, user: User, _: Callable[[], str]) -> None:
-        for method in [m for m in user.methods.values() if m.kind == PASS]:
-            self.tenant.delete_other(user, method.id, PASS)
+        mine = {"passes": (PASS,), "cleanup": ("fido2", "softwareOath", "microsoftAuthenticator")}
+        for method in [m for m in user.methods.values() if m.kind in mine.get(self.about, ())][:1]:
+            self.tenant.delete_other(user, method.id, method.kind)
+            return
         for method_id in (ALTERNATE, MOBILE, OFFICE):
             if method_id in user.methods:
                 self.tenant.delete_phone(user, method_id)
                 return
 
     def _person_registers(self, user: User, _: Callable[[], str]) -> None:
-        self.tenant.put_other(user, f"app-{user.id}", "microsoftAuthenticator", dict(_APPS["microsoftAuthenticator"]))
+        self.tenant.put_other(
+            user, user_id(f"another of {user.id}"), "microsoftAuthenticator", dict(_APPS["microsoftAuthenticator"])
+        )
 
     def _gets_a_role(self, user: User, _: Callable[[], str]) -> None:
         self.tenant.appoint(user, ["Helpdesk Administrator"])
@@ -237,6 +255,10 @@ class Sky:
     def _is_disabled(self, user: User, _: Callable[[], str]) -> None:
         self.tenant.change_profile(user, {"accountEnabled": False})
         self.guarded.append((NOW.true(), user.id, "disabled"))
+
+    def _is_enabled(self, user: User, _: Callable[[], str]) -> None:
+        self.tenant.change_profile(user, {"accountEnabled": True})
+        self.enabled.append((NOW.true(), user.id))
 
     def _is_deleted(self, user: User, _: Callable[[], str]) -> None:
         self.tenant.leave(user)
@@ -253,6 +275,13 @@ class Sky:
     def _number_taken(self, user: User, _: Callable[[], str]) -> None:
         """Somebody else registers this person's planned number for signing in by SMS: the tenant will say 409."""
         self.tenant.settle(user, sms_policy=True)
+
+
+def _slot(key: str, method: Method | None) -> str:
+    """What a method is called in a plan: its kind, and which of many."""
+    if method is None or key in SLOT_OF:
+        return SLOT_OF.get(key, key)
+    return PASS if method.kind == PASS else f"{method.kind}#{key}"
 
 
 def _stands(methods: dict[str, Method]) -> bool:
@@ -278,10 +307,9 @@ def _user(person: Person) -> User:
         else:
             _give_phone(user, SLOTS[slot], value, "ready" if slot == "mobile" and person.signs_in else "")
     for app in person.apps:
-        user.methods[f"{app}-{person.number}"] = Method(
-            f"{app}-{person.number}", app, dict(_APPS[app]), "2026-01-12T08:30:00Z"
-        )
-    default = SLOTS.get(person.default) or f"{person.default}-{person.number}"
+        key = user_id(f"{app} of {person.upn}")
+        user.methods[key] = Method(key, app.partition(".")[0], dict(_APPS[app]), "2026-01-12T08:30:00Z")
+    default = SLOTS.get(person.default) or user_id(f"{person.default} of {person.upn}")
     user.default = default if default in user.methods else None
     user.admin, user.eligible, user.sms_policy = person.admin, person.eligible, person.signs_in
     return user

@@ -65,8 +65,9 @@ class Times:
             loop, self.loop = self.loop, None
             for task in asyncio.all_tasks(loop):
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
-                if inspect.getcoroutinestate(task.get_coro()) == inspect.CORO_CREATED:  # type: ignore[arg-type]
-                    task.get_coro().close()  # type: ignore[union-attr]  # it was to begin, and nobody is to miss it
+                work = task.get_coro()  # an async generator that is being closed is no coroutine
+                if inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                    work.close()  # it was to begin, and nobody is to miss it
             asyncio.set_event_loop(None)
             loop.close()
 

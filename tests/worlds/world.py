@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.running import ROOT
 from tests.worlds import luck
 from tests.worlds.luck import Luck
-from tests.worlds.sky import GUARDED_DEPARTMENT, Person, upn
+from tests.worlds.sky import GUARDED_DEPARTMENT, KEY_MODEL, OLD_KEY_MODEL, Person, upn
 
 HEADERS = {
     "numbers": ("UPN", "Mobile", "AlternateMobile", "OfficePhone", "Email", "ForcedUpdate", "ForcedRemoval"),
     "passes": ("UPN", "Start", "LifetimeMinutes", "Once", "Recipient"),
 }  # fmt: skip
+_CLEANUP = ROOT / "notebooks" / "9_cleanup.ipynb"
+_NO_LIMITS = {"max_removals": 1000, "max_irreversible": None, "max_share": None}
 # How often a world is about what.
-_ABOUT = {"numbers": 6, "passes": 2}
+_ABOUT = {"numbers": 6, "passes": 2, "cleanup": 2}
 # Worlds in a row that begin alike, so that one preview serves them all.
 _ALIKE = 16
 _SIZES = (1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 6, 8, 8, 10, 12, 20, 40)
@@ -48,11 +51,12 @@ class World:
         group = (seed - 1) // _ALIKE
         dice = random.Random(f"people {group}")
         about = dice.choices(list(_ABOUT), list(_ABOUT.values()))[0]
+        about = about if about != "cleanup" or _CLEANUP.exists() else "numbers"
         count = dice.choice(_SIZES)
-        people = tuple(_person(number, dice) for number in range(count))
-        of = _rows if about == "numbers" else _passes
+        people = tuple(_person(number, dice, rich=about == "cleanup") for number in range(count))
+        of, rules = _ABOUTS[about]
         rows = tuple(row for person in people for row in of(person, dice))
-        preview, assume = (_of_preview if about == "numbers" else _of_passes)(dice), _assumed(dice)
+        preview, assume = rules(dice), _assumed(dice)
         dice = random.Random(f"world {seed}")
         script = luck.drawn(dice, count, about)
         return cls(
@@ -88,7 +92,7 @@ class World:
 
     def write_source(self, path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([HEADERS[self.about], *self.rows])
+            csv.writer(file).writerows([HEADERS.get(self.about, ()), *self.rows])
 
     def given(self, runbook: str, source: Path, of: Path | None) -> dict[str, Any]:
         """The parameters of a runbook."""
@@ -96,9 +100,12 @@ class World:
             return {"source": str(source), "approve": "all", "max_removals": 1000, **self.preview}
         if runbook == "passes":
             return {"source": str(source), "approve": "all", "recipient": "desk", "max_share": None, **self.preview}
+        if runbook == "cleanup":
+            return {"approve": "all", **_NO_LIMITS, **self.preview}
         if runbook == "undo":
-            return {"run": str(of), "approve": "all", "max_removals": 1000}
-        return {"mode": "apply", "max_removals": 1000, **self.apply} if runbook == "apply" else {}
+            return {"run": str(of), "approve": "all", **_NO_LIMITS}
+        more = {"max_share": None} if self.about != "numbers" else {}
+        return {"mode": "apply", "max_removals": 1000, **self.apply, **more} if runbook == "apply" else {}
 
 
 def number_of(person: int, slot: int, version: int = 0) -> str:
@@ -106,7 +113,10 @@ def number_of(person: int, slot: int, version: int = 0) -> str:
     return f"+31 6{1 + version}{slot}{person:02d}{(7919 * (person + 41 * slot + 1)) % 10000:04d}"
 
 
-def _person(number: int, dice: random.Random) -> Person:
+_ABLE = ("mobile", "alternateMobile", "office", "microsoftAuthenticator", "softwareOath")
+
+
+def _person(number: int, dice: random.Random, *, rich: bool = False) -> Person:
     has: dict[str, str] = {}
     if dice.random() < 0.55:
         has["mobile"] = number_of(number, 1)
@@ -117,7 +127,10 @@ def _person(number: int, dice: random.Random) -> Person:
     if dice.random() < 0.25:
         has["email"] = f"old{number}@mail.example"
     apps = tuple(app for app in ("microsoftAuthenticator", "softwareOath", "fido2") if dice.random() < 0.2)
-    able = [name for name in (*has, *apps) if name not in ("email", "fido2")]
+    if rich:
+        more = ("microsoftAuthenticator", "softwareOath", "fido2", "fido2.2", "windowsHelloForBusiness")
+        apps = tuple(app for app in more if dice.random() < 0.4)
+    able = [name for name in (*has, *apps) if name in _ABLE]
     role = dice.random()
     return Person(
         number,
@@ -127,8 +140,8 @@ def _person(number: int, dice: random.Random) -> Person:
         admin=role < 0.08,
         eligible=0.08 < role < 0.11,
         guest=0.11 < role < 0.15,
-        disabled=0.15 < role < 0.19,
-        protected=0.19 < role < 0.25,
+        disabled=0.15 < role < (0.3 if rich else 0.19),
+        protected=0.3 < role < 0.36,
         signs_in=dice.random() < 0.1,
     )
 
@@ -215,6 +228,24 @@ def _of_passes(dice: random.Random) -> dict[str, Any]:
     return given
 
 
+def _of_cleanup(dice: random.Random) -> dict[str, Any]:
+    given: dict[str, Any] = {"phones_with": dice.choice((0, 1, 1, 2, 2)), "expired_passes": False}
+    if dice.random() < 0.5:
+        given["passkey_models"] = [OLD_KEY_MODEL, *([KEY_MODEL] if dice.random() < 0.4 else [])]
+    for name in ("unattested_passkeys", "move_defaults", "sms_sign_in_off"):
+        if dice.random() < 0.4:
+            given[name] = True
+    if dice.random() < 0.5:
+        given["leavers_after"] = 180
+    if dice.random() < 0.5:
+        given["protect_groups"] = [GUARDED_DEPARTMENT]
+    return given
+
+
+def _nothing(_person: Person, _dice: random.Random) -> list[tuple[str, ...]]:
+    return []
+
+
 def _of_apply(dice: random.Random) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if dice.random() < 0.3:
@@ -231,3 +262,6 @@ def _assumed(dice: random.Random) -> dict[str, str]:
         "throttled_batch": ("200", "424"),
     }
     return {name: dice.choice(values) for name, values in changed.items() if dice.random() < 0.3}
+
+
+_ABOUTS = {"numbers": (_rows, _of_preview), "passes": (_passes, _of_passes), "cleanup": (_nothing, _of_cleanup)}
