@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> str:
 
 
 def previewed(watched: Watched, source: str) -> Locator:
-    watched.open(watched.lab.notebook("2_preview", source=source))
+    watched.open(watched.lab.notebook("2_preview", source=source, allow_last=True))
     watched.run_all()
     return ready(watched)
 
