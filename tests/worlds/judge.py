@@ -225,7 +225,10 @@ class Judge:
             if "*" in row["before"]:
                 yield Violation("nothing planned on a mask", what)
             mine = row["before"].rpartition("#")[2] in self._made(self.runs[self._undone_run(run)], slot[0])
-            if slot in wrote and not (mine if slot[1] == PASS else fold(row["before"]) == fold(wrote[slot])):
+            # Signing in by SMS went with the mobile that the same run removed after it.
+            went = slot[1] == "smsSignIn" and not row["before"] and wrote.get((slot[0], "mobile")) == ""
+            as_written = mine if slot[1] == PASS else went or fold(row["before"]) == fold(wrote.get(slot, ""))
+            if slot in wrote and not as_written:
                 yield Violation("undo leaves others alone", f"{what}: {row['before']} is not what was written")
 
     def _undoes(self, run: Run) -> list[dict[str, Any]]:
@@ -288,8 +291,12 @@ class Judge:
             f"{why} for {write.part.left[0] - at:.0f} s"
             for at, user, why in self.play.sky.guarded
             if user == write.part.user and since[why] and write.part.left[0] - at > HOLDS
+            if why != "disabled" or not self._enabled_since(user, at, write.part.left[0])
         ]
         return late[0] if late else ""
+
+    def _enabled_since(self, user: str, begin: float, end: float) -> bool:
+        return any(who == user and begin <= at <= end for at, who in self.play.sky.enabled)
 
     # What was said of it.
 
