@@ -13,7 +13,7 @@ help:
 	@echo "make quick  the tests that start no kernel and no browser, while writing"
 	@echo "make worlds SEEDS=1-500   simulated worlds, judged by the tenant's own history; one alone: SEEDS=17"
 	@echo "make check  lint, format, types, clean notebooks"
-	@echo "make bench  measure, side by side (an hour and a quarter; one alone: .venv/bin/python -m bench.reads)"
+	@echo "make bench  measure, side by side (an hour and three quarters; one alone: .venv/bin/python -m bench.reads)"
 	@echo "make chromium  the browser of the browser tests, when it is missing (Debian, Ubuntu)"
 	@echo "make images    docs/images from the browser tests"
 	@echo "make lock   renew requirements.lock from pyproject.toml"
@@ -48,7 +48,7 @@ check: setup
 	$(BIN)/python -m pip check
 	$(BIN)/nbstripout --verify --keep-id --extra-keys "metadata.papermill cell.metadata.papermill" notebooks/*.ipynb
 bench: setup
-	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos passes month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
+	for name in start planning fuzz reads writes limits storm serving memory audit retirement grid chaos passes cleanup month; do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 chromium:
 	@command -v $${CHROMIUM:-chromium} >/dev/null || { \
 	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); export DEBIAN_FRONTEND=noninteractive; \

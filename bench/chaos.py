@@ -11,18 +11,15 @@ disabled accounts is in no report, so Graph may refuse to take their new number 
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import signal
 import sqlite3
-import subprocess
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from authops.apply.applier import Applier
 from authops.apply.ends import failed
@@ -30,52 +27,19 @@ from authops.apply.journal import Journal
 from authops.graph.client import Graph
 from authops.phone.number import fold
 from authops.plan import undo
+from authops.plan.plan import Plan
 from authops.tenant import directory
+from bench.lives import Endured, endure, lives
 from bench.stand import Stand, sins, tenant
-
-FAULTS = [
-    *("inner-429", "inner-500", "inner-503", "outer-429", "outer-503", "outer-504"),
-    *("inner-effect-then-500", "inner-effect-then-504", "outer-effect-then-504", "reset", "reset-before"),
-]
-POINTS = [f"{what}-{when}" for what in ("intend", "settle") for when in ("before", "within", "after")]
-End = tuple[str, str] | float
 
 
 @dataclass
-class Result:
+class Result(Endured):
     """What was left: `wrong` and `blind` should be empty."""
 
-    killed: Counter[str]
     wrong: list[str]
     unattributed: list[str]
     sins: dict[str, int]
-    outcomes: dict[str, int]
-    seconds: float
-
-
-def lives(seed: int, kills: int) -> list[End]:
-    """How each life ends: at a point within the journal's writes, or by somebody else after some seconds."""
-    dice = random.Random(seed)
-    ends: list[End] = [(dice.choice(POINTS), str(dice.randint(1, 6))) for _ in range(kills // 2)]
-    ends += [dice.uniform(0.05, 6.0) for _ in range(kills - len(ends))]
-    dice.shuffle(ends)
-    return ends
-
-
-def one_life(words: list[str], end: End) -> bool:
-    """Whether it was killed before it had finished."""
-    more = list(end) if isinstance(end, tuple) else []
-    here = Path(__file__).parents[1]
-    life = subprocess.Popen([sys.executable, "-m", "bench.killed", *words, *more], cwd=here, stdout=subprocess.PIPE)
-    assert life.stdout
-    with life.stdout:
-        assert life.stdout.readline() == b"begun\n"
-        if isinstance(end, float):
-            try:
-                life.wait(end)
-            except subprocess.TimeoutExpired:
-                os.kill(life.pid, signal.SIGKILL)
-        return life.wait() == -signal.SIGKILL
 
 
 def unattributed(journal: Path, log: list[dict[str, Any]]) -> list[str]:
@@ -89,40 +53,33 @@ def unattributed(journal: Path, log: list[dict[str, Any]]) -> list[str]:
 def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     """Kill and resume until it is done; then compare."""
     changes = stand.changes(count)
-    stand.knob("log", method="DELETE")
-    stand.knob("weather", {"fault_rate": 0.1, "faults": FAULTS, "lag": 0.2, "seed": seed, "latency": 0.02})
     changes.to_parquet(stand.folder / "changes.parquet")
     journal = stand.folder / "journal.sqlite"
     words = [str(stand.folder / "demo" / "connection.yaml"), str(stand.folder / "changes.parquet"), str(journal)]
-    begun, killed = time.perf_counter(), Counter[str]()
-    for end in lives(seed, kills):
-        if one_life(words, end):
-            killed[end[0] if isinstance(end, tuple) else "from outside"] += 1
-    while one_life(words, 3600.0):
-        pass
-    seconds = time.perf_counter() - begun
-    stand.knob("weather", {"fault_rate": 0.0, "lag": 0.0})
+    endured = endure(stand, journal, "bench.killed", words, lives(seed, kills), seed)
     log, phones = stand.log(), stand.phones()
     wrong = [c.user_id for c in changes.itertuples() if fold(phones[c.user_id].get("mobile", "")) != fold(c.after)]
-    with sqlite3.connect(journal) as db:
-        outcomes = dict(db.execute("select outcome, count(*) from outcomes group by outcome"))
-    return Result(killed, wrong, unattributed(journal, log), sins(log), outcomes, seconds)
+    return Result(**vars(endured), wrong=wrong, unattributed=unattributed(journal, log), sins=sins(log))
 
 
-async def take_back(stand: Stand) -> dict[str, str]:
-    """Undo the whole run; whom it left, by user id, and why."""
-    recorded = Journal(stand.folder / "journal.sqlite").recorded()
-    rows = undo.written(recorded)
+async def take_back(stand: Stand) -> tuple[Plan, pd.DataFrame]:
+    """Undo the whole run: the plan that takes it back, and what became of it."""
+    rows = undo.written(Journal(stand.folder / "journal.sqlite").recorded())
+    methods = undo.beside(rows["method"].unique())
     async with Graph.connect(stand.profile) as graph:
         people = await directory.find_users(graph, rows["user_id"].unique())
         report = await directory.defaults(graph)
-        current = await directory.current(graph, people["user_id"], methods=undo.beside(["mobile"]), defaults=report)
+        current = await directory.current(graph, people["user_id"], methods=methods, defaults=report)
         made = undo.make(rows, current, people, {})
         journal = Journal(stand.folder / "undo.sqlite")
-        outcomes = await Applier(graph, journal, now=lambda: datetime.now(UTC), mode="apply").apply(made.writes)
+        return made, await Applier(graph, journal, now=lambda: datetime.now(UTC), mode="apply").apply(made.writes)
+
+
+def left(made: Plan, outcomes: pd.DataFrame) -> dict[str, str]:
+    """Whom an undo left, by user id, and why."""
     blocked, refused = made.changes[made.changes["action"] == "blocked"], failed(outcomes)
-    left = dict(zip(blocked["user_id"], blocked["reason"], strict=True))
-    return left | dict(zip(refused["user_id"], refused["outcome"], strict=True))
+    why = dict(zip(blocked["user_id"], blocked["reason"], strict=True))
+    return why | dict(zip(refused["user_id"], refused["outcome"], strict=True))
 
 
 def touched(stand: Stand, count: int) -> dict[str, str]:
@@ -144,12 +101,12 @@ def main(count: int, kills: int, seed: int = 1) -> None:
             f"  not as planned: {len(got.wrong)}; writes without an intent: {len(got.unattributed)}; never: {got.sins}"
         )
         theirs = touched(stand, count // 20)
-        left = asyncio.run(take_back(stand))
+        stayed = left(*asyncio.run(take_back(stand)))
         after = stand.phones()
-    expected = {user: phones for user, phones in before.items() if user not in left}
+    expected = {user: phones for user, phones in before.items() if user not in stayed}
     undone, kept = ({u: after[u] for u in expected}, {u: after[u]["mobile"] for u in theirs})
-    print(f"undone: {len(expected):,} people, as before: {undone == expected}; left: {len(left):,}")
-    print(f"  {dict(Counter(left.values()))}; what somebody else wrote still stands: {kept == theirs}")
+    print(f"undone: {len(expected):,} people, as before: {undone == expected}; left: {len(stayed):,}")
+    print(f"  {dict(Counter(stayed.values()))}; what somebody else wrote still stands: {kept == theirs}")
     bad = got.wrong or got.unattributed or any(got.sins.values()) or undone != expected or kept != theirs
     sys.exit(bool(bad))
 

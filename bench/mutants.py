@@ -160,7 +160,8 @@ class Place:
         changed = compile(mutant.code, self.path, "exec", dont_inherit=True)
         codes = {_where(code): code for code in _codes(changed)}
         told = [(one, codes[where]) for where, all_ in self.functions.items() for one in all_ if where in codes]
-        other = [(function, code) for function, code in told if function.__code__ != code]
+        # Python 3.11 takes code that compares otherwise for equal.
+        other = [(function, code) for function, code in told if _plain(function.__code__) != _plain(code)]
         for function, code in other:
             function.__code__ = code
         return bool(other) or self._constants(changed)
@@ -196,6 +197,11 @@ def _defaults(old: type, new: type) -> bool:
             setattr(old, one.name, one.default)
     old.__init__ = new.__init__  # type: ignore[misc]
     return True
+
+
+def _plain(code: CodeType) -> tuple[Any, ...]:
+    constants = [_plain(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return code.co_code, constants, code.co_names, code.co_varnames
 
 
 def _where(code: CodeType) -> tuple[str, int]:

@@ -5,16 +5,24 @@
     .venv/bin/python -m bench.passes rate 6000   # at 200 ms latency under the write quota, with sealed files
 
 Afterwards the recipients open their letters, and the tenant is asked: has each planned person exactly one pass, is its
-code in exactly one letter, does it let that person in, has nobody else one? And every file that is left (journal, log,
-temporary folder, also what is compressed in them) is searched for every code.
+code in exactly one letter, does it let that person in, has nobody else one? And every file that is left (journal and
+its pages after each kill, log, state, home and temporary folder, cores, also what is compressed in them) is searched
+for every code that the tenant ever gave, those that were replaced or deleted as well. Every third kill is a SIGABRT, on
+a machine that would keep cores.
 """
 
 from __future__ import annotations
 
 import asyncio
+import bz2
+import gzip
+import io
+import lzma
 import os
 import random
 import re
+import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -24,10 +32,12 @@ import time
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +51,7 @@ from authops.demo.methods.temporary_access_pass import code
 from authops.demo.world.tenant import Method
 from authops.graph.client import Graph
 from authops.words.frames import CHANGES, USERS, frame
-from bench.chaos import FAULTS, POINTS, End
+from bench.lives import FAULTS, POINTS, End
 from bench.passing import files
 from bench.stand import Line, Stand, tenant
 
@@ -49,6 +59,14 @@ KIND = "temporaryAccessPass"
 DESKS = [f"desk{n}@contoso.example" for n in range(5)]
 GIVING = [f"give-{when}" for when in ("before", "within", "after")]
 LENGTH = 8
+PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"BZh": bz2.decompress,
+    b"\xfd7zXZ": lzma.decompress,
+    b"\x78": zlib.decompress,
+}
+# A signal after which the kernel would leave a core, in place of every so manieth SIGKILL.
+CORES = {0: signal.SIGKILL, 1: signal.SIGABRT, 2: signal.SIGKILL}
 
 
 @dataclass
@@ -71,7 +89,7 @@ class Places:
 
     @classmethod
     def made(cls, root: Path) -> Places:
-        for name in ("keys", "letters", "run", "tmp"):
+        for name in ("keys", "letters", "run", "tmp", "state", "home", "seen"):
             (root / name).mkdir(mode=0o700, parents=True)
         known = [pyrage.x25519.Identity.generate() for _ in DESKS]
         for desk, identity in zip(DESKS, known, strict=True):
@@ -117,11 +135,19 @@ def lives(seed: int, kills: int) -> list[End]:
     return ends
 
 
-def one_life(words: list[str], end: End, tmp: Path) -> bool:
+def cores() -> None:
+    """As on a machine that keeps cores of whatever dies."""
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+
+
+def one_life(words: list[str], end: End, root: Path, by: signal.Signals = signal.SIGKILL) -> bool:
     """Whether it was killed before it had finished."""
     more = list(end) if isinstance(end, tuple) else []
-    here, env = Path(__file__).parents[1], os.environ | {"TMPDIR": str(tmp)}
-    how = {"cwd": here, "env": env, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    here = str(Path(__file__).parents[1])
+    env = os.environ | {"TMPDIR": str(root / "tmp"), "HOME": str(root / "home"), "AUTHOPS_STATE": str(root / "state")}
+    env |= {"PYTHONPATH": here, "PYTHONFAULTHANDLER": "1", "DIES_BY": str(int(by))}
+    how: dict[str, Any] = {"cwd": root / "run", "env": env, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    how |= {"preexec_fn": cores}
     life = subprocess.Popen([sys.executable, "-m", "bench.passing", *words, *more], **how)
     assert life.stdout
     with life.stdout:
@@ -131,42 +157,65 @@ def one_life(words: list[str], end: End, tmp: Path) -> bool:
             try:
                 life.wait(end)
             except subprocess.TimeoutExpired:
-                os.kill(life.pid, signal.SIGKILL)
+                os.kill(life.pid, by)
         rest = life.stdout.read()
         code_ = life.wait()
-        if code_ not in (0, -signal.SIGKILL):
+        with (root / "run" / "said.txt").open("ab") as said_by_it:
+            said_by_it.write(rest)
+        if code_ not in (0, -by):
             raise RuntimeError(rest.decode()[-2000:])
-        return code_ == -signal.SIGKILL
+        return code_ == -by
 
 
-def contents(path: Path) -> Iterator[bytes]:
-    """A file's bytes, and what is compressed in it."""
-    data = path.read_bytes()
+def kept_pages(root: Path, number: int) -> None:
+    """The journal's pages as a life left them: the next one puts its log of writes away."""
+    for path in (root / "run").glob("journal.sqlite*"):
+        shutil.copy(path, root / "seen" / f"{number:03}-{path.name}")
+
+
+def contents(data: bytes, depth: int = 3) -> Iterator[bytes]:
+    """Bytes, and what they hold: in wide characters, packed, in a database or a table, and what is packed in that."""
     yield data
-    if path.suffix == ".parquet":
-        yield pd.read_parquet(path).to_json().encode()
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as packed:
+    if b"\0" in data:
+        yield data.replace(b"\0", b"")  # UTF-16 and UTF-32
+    if depth:
+        for inner in _unpacked(data):
+            yield from contents(inner, depth - 1)
+
+
+def _unpacked(data: bytes) -> Iterator[bytes]:
+    if data[:4] == b"PK\x03\x04" and zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
             yield from (packed.read(name) for name in packed.namelist())
-    if data[:2] == b"\x1f\x8b":
-        yield zlib.decompress(data, 31)
+    if data[:4] == b"PAR1":
+        yield pd.read_parquet(io.BytesIO(data)).to_json().encode()
+    for magic, unpack in PACKED.items():
+        if data.startswith(magic):
+            with suppress(OSError, EOFError, zlib.error, lzma.LZMAError):
+                yield unpack(data)
 
 
 def holding(folder: Path, codes: set[str]) -> list[str]:
     """The files under a folder that hold a code: each place of each file against all codes."""
     wanted = np.array(sorted({int.from_bytes(c.encode(), "little") for c in codes}), dtype=np.uint64)
-    found = []
-    for path in (path for path in folder.rglob("*") if path.is_file()):
-        for data in contents(path):
-            bytes_ = np.frombuffer(data, dtype=np.uint8)
-            for shift in range(LENGTH):
-                part = bytes_[shift : shift + (len(bytes_) - shift) // LENGTH * LENGTH]
-                if (
-                    len(part)
-                    and np.isin(part.view("<u8") if part.flags.aligned else part.copy().view("<u8"), wanted).any()
-                ):
-                    found.append(str(path))
-    return sorted(set(found))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return sorted(str(path) for path in files if any(_in(data, wanted) for data in _of(path)))
+
+
+def _of(path: Path) -> Iterator[bytes]:
+    data = path.read_bytes()
+    yield from contents(data)
+    if data.startswith(b"SQLite format 3"):  # a long text is split over pages, of the database and of its log of writes
+        with tempfile.TemporaryDirectory() as folder:
+            for part in path.parent.glob(f"{path.name}*"):
+                shutil.copy(part, folder)
+            with closing(sqlite3.connect(Path(folder) / path.name)) as db:
+                yield "\n".join(db.iterdump()).encode()
+
+
+def _in(data: bytes, wanted: np.ndarray) -> bool:
+    parts = (data[shift : shift + (len(data) - shift) // LENGTH * LENGTH] for shift in range(min(LENGTH, len(data))))
+    return any(np.isin(np.frombuffer(part, "<u8"), wanted).any() for part in parts)
 
 
 def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
@@ -181,18 +230,18 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     words = [str(stand.folder / "demo" / "connection.yaml"), str(run / "changes.parquet"), str(run / "journal.sqlite")]
     words += [str(places.root / name) for name in ("keys", "letters")] + [str(run / "log.txt")]
     begun, killed = time.perf_counter(), Counter[str]()
-    for end in lives(seed, kills):
-        if one_life(words, end, places.root / "tmp"):
+    for number, end in enumerate(lives(seed, kills)):
+        if one_life(words, end, places.root, CORES[number % len(CORES)]):
             killed[end[0] if isinstance(end, tuple) else "from outside"] += 1
-    while one_life(words, 3600.0, places.root / "tmp"):
+            kept_pages(places.root, number)
+    while one_life(words, 3600.0, places.root):
         pass
     seconds = time.perf_counter() - begun
     stand.knob("weather", {"fault_rate": 0.0, "lag": 0.0})
     letters = places.opened()
-    every = {code(Method(name, KIND, {}, ""), LENGTH) for name in _ever(stand)} | {
-        c for cs in letters.values() for c in cs
-    }
-    held = holding(run, every) + holding(places.root / "tmp", every) + holding(places.root / "letters", every)
+    ever = {code(Method(name, KIND, {}, ""), LENGTH) for name in stand.knob("pass")["given"]}
+    assert ever >= {c for told in letters.values() for c in told}
+    held, left = holding(places.root, ever), [str(path) for path in places.root.rglob("core*")]
     with sqlite3.connect(run / "journal.sqlite") as db:
         outcomes = dict(db.execute("select outcome, count(*) from outcomes group by outcome"))
     names = dict(zip(changes["user_id"], changes["user_principal_name"], strict=True))
@@ -200,16 +249,11 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     refused = [user for user, name in names.items() if name in letters and not _lets_in(stand, user, letters[name][0])]
     others = _passes(stand) - set(names) - strangers
     bad = {"not one letter": wrong, "does not work": refused, "others": sorted(others), "files with a code": held}
-    return Result(killed, seconds, outcomes, len(every), bad)
+    return Result(killed, seconds, outcomes, len(ever), bad | {"cores": left})
 
 
 def _passes(stand: Stand) -> set[str]:
     return {u["id"] for u in stand.knob("state")["users"] if any(m["kind"] == KIND for m in u["methods"])}
-
-
-def _ever(stand: Stand) -> set[str]:
-    """The ids of the passes that are there now; of those that were replaced nobody has the code any more."""
-    return {m["id"] for u in stand.knob("state")["users"] for m in u["methods"] if m["kind"] == KIND}
 
 
 def _lets_in(stand: Stand, user: str, said: str) -> bool:

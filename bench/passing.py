@@ -24,11 +24,9 @@ from authops.apply.ends import tally
 from authops.apply.passes import Handing
 from authops.graph import connection
 from authops.graph.client import Graph
+from authops.handover import opening
 from authops.handover.files import Files
-from authops.handover.folder import Folder
 from authops.handover.handover import HandOver, Letter, Receipt
-from authops.handover.keys import Keys
-from authops.handover.letters import Letters
 from authops.words.frames import USERS, frame
 from bench.killed import Fatal
 
@@ -48,7 +46,7 @@ class FatalFiles(HandOver):
         if here == self.where:
             self.nth -= 1
             if self.nth == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), int(os.environ.get("DIES_BY", signal.SIGKILL)))
 
     async def _give(self, letters: Sequence[Letter], done: Callable[[Receipt], None]) -> None:
         def within(receipt: Receipt) -> None:
@@ -61,8 +59,10 @@ class FatalFiles(HandOver):
 
 
 def files(keys: str, letters: str) -> Files:
-    """The hand-over of this bench."""
-    return Files(Folder(letters), Keys(keys, ""), Letters("text", ""), lambda: datetime.now(UTC))
+    """The hand-over of this bench, opened as a run opens it."""
+    opened = opening.open("files", folder=letters, recipient_keys=keys)
+    assert isinstance(opened, Files)
+    return opened
 
 
 async def main(

@@ -91,7 +91,8 @@ class Applier:
     _fault: BaseException | None = None
 
     def __post_init__(self) -> None:
-        self._reader = Reader(self.graph, Clocks(self.graph.clock, self.now), self.sleep)
+        clocks = Clocks(self.graph.clock, self.now)
+        self._reader, self._began = Reader(self.graph, clocks, self.sleep), clocks.now()
         do = (self._send, self._settle, self._leave, self._end, self._may_write, self._wait_for)
         self._making = Making(self.graph, self._reader, *do, lambda c: self._tried[c.change_id], self._uncertain)
 
@@ -105,7 +106,7 @@ class Applier:
         changes = of_rows(approved)
         settled = set(self.journal.outcomes()["change_id"])
         self._tried = self.journal.attempts()
-        self._conditions = Conditions(self.graph, changes, self.already.made)
+        self._conditions = Conditions(self.graph, changes, self._reader.clocks, self.already.made)
         self._interrupted = set(self._tried) - settled
         self._uncertain |= self._interrupted
         await self._settle_by_reading(
@@ -175,7 +176,7 @@ class Applier:
     def _may_write(self) -> bool:
         if not self.stopped and self.stop():
             self._end("asked to stop")
-        if not self.stopped and self.until is not None and self.now() >= self.until:
+        if not self.stopped and self.until is not None and self._reader.clocks.since(self._began) >= self.until:
             self._end("the approval has expired")
         if not self.stopped and self.breaker.why:
             self._end(self.breaker.why)

@@ -13,7 +13,7 @@ from authops.graph.answer import Answer, Request
 from authops.methods.kinds import KINDS
 from authops.words.errors import FrameError
 from authops.words.frames import WRITES
-from authops.words.redaction import mask
+from authops.words.redaction import mask_value
 
 # Seen with the phone stored all the same; where it is not, Graph has said its last word.
 CONFLICT: Final = 409
@@ -120,7 +120,7 @@ def became(change: Change, answer: Answer, found: str | None, *, sent_before: bo
     if change.drifted_from(found) and answer.happened in ("again", "refused") and not sent_before:
         return "drifted", f"the value is no longer what the plan saw; nothing was written. {said}".strip()
     if change.drifted_from(found):
-        return "unknown", f"somebody else changed the value meanwhile; it is {mask(found)}. {said}".strip()
+        return "unknown", f"somebody else changed the value meanwhile; it is {mask_value(found)}. {said}".strip()
     if answer.happened == "refused" or answer.status == CONFLICT:
         return "rejected", said
     if answer.happened == "done":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 # What was read longer ago is read again before anything is written over it.
@@ -37,6 +37,10 @@ class Clocks:
         """Seconds since then, by the clock that counted more; the wall's may have been set back."""
         now = self.now()
         return max(now.steady - then.steady, now.wall - then.wall)
+
+    def since(self, then: Moment) -> datetime:
+        """What time it is, by both clocks: one that was set back, or stood still, gives nobody more time."""
+        return datetime.fromtimestamp(then.wall + self.age(then), UTC)
 
     def fresh(self, then: Moment | None) -> bool:
         """Whether what was read then may still be written over."""

@@ -62,6 +62,7 @@ class Journal:
         self.path = path
         with self._faults("opened"):
             os.close(disk.lasting(path, os.O_RDWR))
+            self._file = _identity(path)
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
@@ -143,6 +144,8 @@ class Journal:
 
     def _write(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
         with self._faults("written"):
+            if not self.path.exists() or _identity(self.path) != self._file:
+                raise FileNotFoundError("it was moved or removed while it was in use, and nobody would find it again")
             self._db.execute("begin immediate")
             try:
                 self._db.executemany(sql, [dict(row) for row in rows])
@@ -163,3 +166,9 @@ class Journal:
                 f"the journal {self.path} cannot be {what}: {error}",
                 remedy=f"nothing more was written to Graph; {_DAMAGED if damaged else _NO_ROOM}",
             ) from error
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Which file it is, whatever it is called."""
+    found = path.stat()
+    return found.st_dev, found.st_ino

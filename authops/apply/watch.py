@@ -11,6 +11,7 @@ from typing import Final
 from authops.apply.change import Change
 from authops.apply.freshness import Clocks, Moment
 from authops.graph.client import Graph
+from authops.methods.survivors import excused
 from authops.tenant import directory, protection
 from authops.words.errors import GraphError
 
@@ -33,7 +34,7 @@ class Watch:
     users: Iterable[str]
     now: Callable[[], datetime]
     _methods: set[str] = field(default_factory=set)
-    _held: dict[tuple[str, str], str] = field(default_factory=dict)
+    _held: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     _failed: tuple[Moment, GraphError] | None = None
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -54,8 +55,9 @@ class Watch:
 
     def _why(self, change: Change) -> str:
         """A person's own reason, or that of the method, which never holds its removal."""
-        wholly, partly = self._held.get((change.user_id, ""), ""), self._held.get(change.slot[:2], "")
-        return wholly or ("" if change.action == "remove" else partly)
+        wholly, partly = self._held.get((change.user_id, ""), []), self._held.get(change.slot[:2], [])
+        reasons = [*([] if change.action == "remove" else partly), *wholly]
+        return next((why for why in reversed(reasons) if not excused(change.condition, why)), "")
 
     def _lately(self, user: str) -> bool:
         return user in self._at and self._clocks.age(self._at[user]) < EVERY
@@ -82,7 +84,8 @@ class Watch:
         hidden = await protection.still_there(self.graph, sorted(set(user_ids) - set(people["asked"])))
         again = set(user_ids)
         self._held = {slot: why for slot, why in self._held.items() if slot[0] not in again}
-        self._held |= dict.fromkeys(((user, "") for user in hidden), "person_unread")
-        slots = zip(map(str, found.held["user_id"]), map(str, found.held["method"]), strict=True)
-        self._held |= dict(zip(slots, map(str, found.held["reason"]), strict=True))
+        self._held |= {(user, ""): ["person_unread"] for user in hidden}
+        rows = zip(*(map(str, found.held[name]) for name in ("user_id", "method", "reason")), strict=True)
+        for user, method, reason in rows:
+            self._held.setdefault((user, method), []).append(reason)
         self._at |= dict.fromkeys(user_ids, began)

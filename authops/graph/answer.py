@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -54,12 +54,12 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """Graph's answer to one request; status 0 means there was none."""
+    """Graph's answer to one request; status 0 means there was none. What it holds is never shown by accident."""
 
     request: Request
     status: int
     headers: Mapping[str, str]
-    body: dict[str, Any]
+    body: dict[str, Any] = field(repr=False)
     error: GraphError | None
 
     @property

@@ -110,6 +110,16 @@ def user(name: str) -> Request:
     return Request("GET", _for_user(_user_path(), name))
 
 
+def sessions(user_id: str) -> Request:
+    """Since when a user's sessions count (Graph: get user; only where it is selected)."""
+    return Request("GET", _for_user(_sessions_path(), user_id))
+
+
+def revoking(user_id: str) -> str:
+    """The path that ends all sessions of a user (Graph: user, revokeSignInSessions)."""
+    return _for_user(_revoking_path(), user_id)
+
+
 def manager(user_id: str) -> Request:
     """A user's manager (Graph: list manager)."""
     return Request("GET", _for_user(_manager_path(), user_id))
@@ -305,6 +315,19 @@ def _user_path() -> str:
 
     query = Builder.UserItemRequestBuilderGetQueryParameters(select=_USER_FIELDS)
     return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _sessions_path() -> str:
+    from msgraph.generated.users.item.user_item_request_builder import UserItemRequestBuilder as Builder
+
+    query = Builder.UserItemRequestBuilderGetQueryParameters(select=["id", "signInSessionsValidFromDateTime"])
+    return _path(_api().users.by_user_id(_STAND_IN).to_get_request_information(_with(query)))
+
+
+@cache
+def _revoking_path() -> str:
+    return _path(_api().users.by_user_id(_STAND_IN).revoke_sign_in_sessions.to_post_request_information())
 
 
 @cache

@@ -115,7 +115,8 @@ class HandOver(ABC):
 
         try:
             await self._give(letters, lasts)
-            return receipts
+            order = [letter.change_id for letter in letters]
+            return sorted(receipts, key=lambda receipt: order.index(receipt.change_id))
         except HandOverError as error:
             problem = type(error)(error.message, remedy=error.remedy)
         except asyncio.CancelledError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -11,6 +13,7 @@ from authops.handover.handover import HandOver
 from authops.words.errors import HandOverError, ParameterError
 
 KINDS: Final = ("files", "workbook", "webhook", "screen")
+_PR_SET_DUMPABLE: Final = 4
 
 
 def utc_now() -> datetime:
@@ -46,6 +49,11 @@ def open(
         )
     if kind not in KINDS:
         raise ParameterError(f"{kind!r} is no hand-over", remedy=f"there is {', '.join(KINDS)}")
+    if os.environ.get("SSLKEYLOGFILE"):
+        raise HandOverError(
+            "SSLKEYLOGFILE is set, so whoever has that file could read the codes that travel",
+            remedy="take it out of the environment and run again; no pass was made",
+        )
     no_cores()
     if kind == "webhook":
         from authops.handover.webhook import Webhook
@@ -87,10 +95,16 @@ def _screen(minutes: str, seconds: str, copy: str, interactive: bool, now: Calla
 def no_cores() -> None:
     """A process that holds codes leaves no picture of its memory when it dies; Windows keeps none by itself.
 
-    One byte, and not none: a handler that the kernel pipes cores to is then left out as well (core(5)).
+    One byte, and not none: a handler that the kernel pipes cores to is then left out as well (core(5)). On Linux nobody
+    else of the same account may look into it either (prctl(2), PR_SET_DUMPABLE).
     """
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
         resource.setrlimit(resource.RLIMIT_CORE, (1 if hard != 0 else 0, hard))
+    if sys.platform == "linux":
+        with suppress(ImportError, OSError, AttributeError):
+            import ctypes
+
+            ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -8,4 +8,5 @@ from authops.methods.devices import device
 
 KIND: Final = device(
     "hardwareOath", "hardware token", "hardwareOathMethods", "HardwareOATH", factor=True, version="beta",
+    preferred="oath",
 )  # fmt: skip

@@ -59,6 +59,7 @@ class Kind:
     `beside`: the kind it lives only beside. `twin`: a kind that should not hold the same number.
     `policies`: of which one has to allow it.
     `report`: its name in the registration report, `defaults`: the report's names of it as default method.
+    `preferred`: beta's word for a device of it as default method.
     `factor`: satisfies MFA. `retires`: Microsoft stops delivering it (message centre MC1426371). `resists`: phishing.
     `signs_in`: the policy may make it a first factor, and then it must be nobody else's.
     `family`: one of FAMILIES. `undone`: what is taken away can be put back exactly. `secret`: a code that Graph tells
@@ -94,6 +95,7 @@ class Kind:
     twin: str = ""
     report: str = ""
     defaults: tuple[str, ...] = ()
+    preferred: str = ""
     factor: bool = False
     retires: bool = False
     resists: bool = False

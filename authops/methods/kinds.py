@@ -69,6 +69,14 @@ def default_names() -> dict[str, str]:
     return {name: kind.name for kind in KINDS.values() for name in kind.defaults}
 
 
+def behind(default: str) -> set[str]:
+    """The kinds of which one is a person's default method, as beta's word tells."""
+    phones = default_names()
+    return (
+        {phones[default]} if default in phones else {n for n, kind in KINDS.items() if kind.preferred == default != ""}
+    )
+
+
 def markdown() -> str:
     """The kinds as the documentation shows them."""
     said = ("satisfies MFA", "Microsoft stops delivering it", "undone exactly", "secret")

@@ -8,5 +8,5 @@ from authops.methods.devices import device
 
 KIND: Final = device(
     "microsoftAuthenticator", "Authenticator app", "microsoftAuthenticatorMethods", "MicrosoftAuthApp", factor=True,
-    shown=("displayName", "deviceTag", "phoneAppVersion"),
+    preferred="push", shown=("displayName", "deviceTag", "phoneAppVersion"),
 )  # fmt: skip

@@ -6,4 +6,6 @@ from typing import Final
 
 from authops.methods.devices import device
 
-KIND: Final = device("softwareOath", "app for codes", "softwareOathMethods", "SoftwareOATH", factor=True)
+KIND: Final = device(
+    "softwareOath", "app for codes", "softwareOathMethods", "SoftwareOATH", factor=True, preferred="oath",
+)  # fmt: skip

@@ -17,20 +17,33 @@ from authops.methods.reported import Meaning, meanings, of_type
 # What a row may ask to hold right before its write, as well as its value being what the plan saw.
 SURVIVOR: Final = "survivor"
 SURVIVORS: Final = "survivors:"
+WAY_IN: Final = "survivor_or_pass"
+COVERED: Final = "covered"
 DISABLED: Final = "disabled"
+DISABLED_ACCOUNT: Final = "disabled_account"
 LAST: Final = "last_survivor"
 FEW: Final = "too_few_survivors"
 UNREAD: Final = "methods_unread"
+NO_WAY_IN: Final = "no_pass"
 _PASS: Final = temporary_access_pass.NAME
+
+
+def excused(condition: str, reason: str) -> bool:
+    """Whether a guard's reason does not hold a row: one that is about disabled accounts only, and so asked."""
+    return reason == DISABLED_ACCOUNT and DISABLED in condition.split()
 
 
 @dataclass(frozen=True)
 class Held:
-    """One method of a person: Graph's id, the report's name, and what it is good for; None: not understood."""
+    """One method of a person: Graph's id, the report's name, and what it is good for; None: not understood.
+
+    `opens`: it is a pass that can be used now.
+    """
 
     id: str
     name: str
     meaning: Meaning | None
+    opens: bool = False
 
     @property
     def stands(self) -> bool:
@@ -46,8 +59,12 @@ class Held:
 def read(items: Iterable[Mapping[str, Any]]) -> list[Held]:
     """Items of `/authentication/methods` → what a person holds, without the password."""
     known = meanings()
-    named = [(str(item.get("id") or "").casefold(), of_type(item)) for item in items]
-    return [Held(key, name, known.get(name) if key else None) for key, name in named if name]
+    named = [(str(i.get("id") or "").casefold(), of_type(i), temporary_access_pass.valid(_shown(i))) for i in items]
+    return [Held(key, name, known.get(name) if key else None, opens) for key, name, opens in named if name]
+
+
+def _shown(item: Mapping[str, Any]) -> str:
+    return temporary_access_pass.shown(item) if temporary_access_pass.KIND.is_in(item) else ""
 
 
 def understood(held: Iterable[Held]) -> bool:
@@ -61,7 +78,9 @@ def graph_id(method: str, method_id: str, value: str) -> str:
 
 
 def refused(held: Sequence[Held], going: Collection[str], condition: str) -> str:
-    """Why none of `going` (Graph's ids) may go under a row's condition: one of LAST, FEW, UNREAD; "" when it may.
+    """Why none of `going` (Graph's ids) may go under a row's condition: one of LAST, FEW, NO_WAY_IN, UNREAD; "" when it
+
+    may.
 
     What goes later is no survivor now, so that nothing depends on the order or on how soon a removal shows.
     """
@@ -74,4 +93,8 @@ def refused(held: Sequence[Held], going: Collection[str], condition: str) -> str
     wanted = max((int(code.removeprefix(SURVIVORS)) for code in asked if code.startswith(SURVIVORS)), default=0)
     if sum(one.lasts for one in left) < wanted:
         return FEW
-    return LAST if any(one.stands for one in held) and not any(one.stands for one in left) else ""
+    if not any(one.stands for one in held) or any(one.stands for one in left):
+        return ""
+    if WAY_IN in asked:
+        return "" if any(one.opens for one in left) else NO_WAY_IN
+    return LAST

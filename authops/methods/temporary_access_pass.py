@@ -121,6 +121,12 @@ def over(value: str) -> bool:
     return found is not None and found.state in _OVER
 
 
+def valid(value: str) -> bool:
+    """Whether a pass can be used now."""
+    found = read(value)
+    return found is not None and found.state == STATES["EnabledByPolicy"]
+
+
 def _key(value: str) -> str:
     found = read(value)
     return found.id if found else ""

@@ -17,7 +17,7 @@ from authops.plan.plan import Plan
 from authops.plan.selection import Decision
 from authops.words.frames import WRITES
 
-_SLOT: Final = ["user_id", "method", "after"]
+_SLOT: Final = ["user_id", "method", "method_id", "after"]
 
 
 def recall(plan: Plan, folder: Path) -> tuple[list[Decision], str]:

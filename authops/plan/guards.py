@@ -6,7 +6,8 @@ written null means no limit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol, cast
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from authops.methods import temporary_access_pass
 from authops.methods.kinds import KINDS
+from authops.methods.survivors import excused
 from authops.phone.number import fold
 from authops.plan.notes import SHARED_UNSEEN, SIGN_IN
 from authops.plan.notes import add as add_note
@@ -108,15 +110,20 @@ def _with_mobiles(changes: pd.DataFrame, held: pd.Series[bool]) -> pd.DataFrame:
 
 def _reasons(changes: pd.DataFrame, held: pd.DataFrame) -> pd.Series[str]:
     """Per change the reason that holds it, or "". A method's own reason never holds its removal."""
-    partly = held[held["method"] != ""]
-    by_method = dict(zip(zip(partly["user_id"], partly["method"], strict=True), partly["reason"], strict=True))
-    wholly = {u: r for u, r, m in zip(held["user_id"], held["reason"], held["method"], strict=True) if not m}
-    rows = zip(changes["user_id"], changes["method"], changes["action"], strict=True)
+    by_slot: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for user, method, reason in zip(held["user_id"], held["method"], held["reason"], strict=True):
+        by_slot[user, method].append(reason)
+    rows = zip(changes["user_id"], changes["method"], changes["action"], changes["condition"], strict=True)
     found = [
-        wholly.get(user) or ("" if action == "remove" else by_method.get((user, method), ""))
-        for user, method, action in rows
+        _last(by_slot.get((user, ""), ()), condition)
+        or ("" if action == "remove" else _last(by_slot.get((user, method), ()), condition))
+        for user, method, action, condition in rows
     ]
     return pd.Series(found, index=changes.index, dtype="str")
+
+
+def _last(reasons: Sequence[str], condition: str) -> str:
+    return next((reason for reason in reversed(reasons) if not excused(condition, reason)), "")
 
 
 def sign_in(

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from authops.methods.kinds import KINDS, addresses
+from authops.methods.kinds import KINDS, addresses, numbers
 from authops.phone.number import same
 from authops.phone.numbering import calling_code
 
@@ -32,7 +32,8 @@ def noted(changes: pd.DataFrame, current: pd.DataFrame, countries: Any) -> pd.Da
     """
     written = changes["action"].isin(("add", "update"))
     email = changes["method"].isin(addresses())
-    add(changes, _abroad(changes["after"], written & ~email, countries), ABROAD)
+    phones = changes["method"].isin(numbers())
+    add(changes, _abroad(changes["after"], written & phones, countries), ABROAD)
     for pair in ((kind.twin, kind.name) for kind in KINDS.values() if kind.twin):
         add(changes, written & changes["method"].isin(pair) & _twice(changes, current, pair), TWICE)
     own, ours = _within(changes, np.flatnonzero(written & email))

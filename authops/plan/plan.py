@@ -65,6 +65,8 @@ REASONS: Final = {
     "listed": "the list asks for it",
     "register_again": "this person is to register again",
     "last_survivor": "it is the last method that satisfies multifactor sign-in",
+    "no_pass": "nothing else would satisfy multifactor sign-in, and no pass is valid: hand one over first (8_passes)",
+    "not_covered": "no Conditional Access policy is seen to ask this person everywhere, so per-user MFA stays",
     "too_few_survivors": "fewer methods would be left than the rule asks for",
     "irreversible": "nobody can give it back; the person can register again",
     "not_as_written": "the present value is not what the run wrote that is to be undone",

@@ -219,8 +219,15 @@ def seal(plan: Plan) -> dict[str, str]:
         "plan": str(header["digest"])[:16],
         "made": f"{header['made_at']} by {header.get('author', 'unknown')}",
         "valid until": str(header["expires_at"]),
-        "from": f"{source.get('path', 'unknown')} ({str(source.get('digest', ''))[:12]})",
+        "from": _origin(source),
     }
+
+
+def _origin(source: Mapping[str, Any]) -> str:
+    """The file with its digest, or what else a plan was made from, such as the run that it undoes."""
+    if "path" in source:
+        return f"{source['path']} ({str(source.get('digest', ''))[:12]})"
+    return next((f"{name} {value}" for name, value in source.items()), "unknown")
 
 
 def approved(
@@ -259,6 +266,11 @@ def approved(
         _two_people(plan.header, approval, folder)
     writes = plan.writes
     return writes[writes["change_id"].isin(set(approval["change_ids"])) & writes["action"].isin(WRITES)]
+
+
+def still(rows: pd.DataFrame, plan: Plan, folder: Path, **how: Any) -> pd.DataFrame:
+    """Of approved writes that were looked at since, those that are approved now as well; raises as `approved` does."""
+    return rows[rows["change_id"].isin(approved(plan, folder, **how)["change_id"])]
 
 
 def _names_admins(plan: Plan) -> bool:

@@ -19,6 +19,7 @@ _NEXT: Final = {
     "verify": "nothing, if all is as recorded; else 5_undo takes back what it may",
     "undo": "approve in the grid, then 3_apply; headless: authops run apply verify --run-dir {folder} -p mode apply",
     "passes": "approve in the grid, then 3_apply with a hand_over; headless: authops run apply --run-dir {folder} …",
+    "cleanup": "approve in the grid, then 3_apply; headless: authops run apply verify --run-dir {folder} -p mode apply",
     "campaign": "1_audit again in some weeks; authops run campaign -p restore {name} takes it back",
     "retirement": "2_preview takes register.csv and phones-that-may-go.csv; look again next week",
 }

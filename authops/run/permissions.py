@@ -129,12 +129,54 @@ HOLDERS: Final = Need(
     ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
     "everybody is held, unless on_registered: allow",
 )
+HELD: Final = Need(
+    "read all that a person holds, with its default method",
+    ("UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"),
+)
+SEEN: Final = Need(
+    "see when somebody signed in last",
+    (REPORT.ask,),
+    "nobody is known to have left: leavers_after takes nothing",
+    rarely=True,
+)
+COVERED: Final = Need(
+    "see whom Conditional Access asks, and per-user MFA (beta)",
+    ("Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"),
+    "per_user_mfa_off takes nothing",
+    rarely=True,
+)
+COVERED_NOW: Final = replace(COVERED, without="per-user MFA is not switched off, since nobody is seen to be asked")
+REMOVE: Final = Need(
+    "remove methods of every kind",
+    ("UserAuthenticationMethod.ReadWrite.All",),
+    "a clean-up can take phones and addresses only; the narrower permission of each kind opens it too",
+    rarely=True,
+)
+SET_MFA: Final = Need(
+    "switch per-user MFA off (beta)", KINDS["perUserMfaState"].writes, "Graph refuses those changes", rarely=True
+)
+REVOKE: Final = Need(
+    "revoke sessions", KINDS["signInSessions"].writes, "Graph refuses it, person by person", rarely=True
+)
 _JUDGE: Final = (PEOPLE, *READS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "tour": (),
     "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
-    "apply": (PEOPLE, *WRITES, WRITE_PASSES, ADMINS, POLICY, GROUPS, DEFAULTS, MADE),
+    "apply": (
+        PEOPLE,
+        *WRITES,
+        WRITE_PASSES,
+        REMOVE,
+        SET_MFA,
+        REVOKE,
+        COVERED_NOW,
+        ADMINS,
+        POLICY,
+        GROUPS,
+        DEFAULTS,
+        MADE,
+    ),
     "verify": (*READS, WITNESS),
     "undo": _JUDGE,
     "campaign": (CAMPAIGN, PEOPLE, REPORT, CAMPAIGN_GROUPS, WRITE_CAMPAIGN),
@@ -148,6 +190,7 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
         SHOW_LICENCES,
     ),
     "passes": (PEOPLE, READ_PASSES, replace(POLICY, without=""), HOLDERS, ADMINS, GROUPS, RISK, LICENCES),
+    "cleanup": (PEOPLE, HELD, ADMINS, GROUPS, SEEN, COVERED, LICENCES),
 }
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {
@@ -162,6 +205,8 @@ ROLE_IDS: Final = {
     "IdentityRiskyUser.Read.All": "dc5007c0-2d7d-4c42-879c-2dab87571379",
     "UserAuthMethod-TAP.Read.All": "bf82209c-b22b-4747-ac88-a68be99032cf",
     "UserAuthMethod-TAP.ReadWrite.All": "627169a8-8c15-451c-861a-5b80e383de5c",
+    "User.RevokeSessions.All": "77f3a031-c388-4f99-b373-dc68676a979e",
+    "Policy.Read.All": "246dd0d5-5bd0-4def-940b-0421030a5b68",
     "Organization.Read.All": "498476ce-e0fe-48b0-b801-37ba7e2685c6",
 }
 

@@ -31,6 +31,7 @@ RUNBOOKS: Final = {
     "campaign": "6_campaign.ipynb",
     "retirement": "7_retirement.ipynb",
     "passes": "8_passes.ipynb",
+    "cleanup": "9_cleanup.ipynb",
 }
 WHOLE_JOB: Final = ("audit", "preview", "apply", "verify")
 _SET_BY_RUNNER: Final = ("run_dir",)
@@ -87,13 +88,13 @@ def _declared(cells: list[dict[str, Any]]) -> dict[str, Parameter]:
     source = next("".join(c["source"]) for c in cells if "parameters" in c["metadata"].get("tags", []))
     lines = source.splitlines()
     found = [n for n in ast.parse(source).body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)]
-    return {p.name: p for p in (_parameter(node, lines[node.lineno - 1]) for node in found)}
+    return {p.name: p for p in (_parameter(node, lines[node.lineno - 1 : node.end_lineno]) for node in found)}
 
 
-def _parameter(node: ast.AnnAssign, line: str) -> Parameter:
+def _parameter(node: ast.AnnAssign, lines: Sequence[str]) -> Parameter:
     assert isinstance(node.target, ast.Name)
     assert node.value is not None
-    comment = line.partition("  # ")[2].strip()
+    comment = next((line.partition("  # ")[2].strip() for line in lines if "  # " in line), "")
     words = [word.strip() for word in comment.rpartition(": ")[2].split(" | ")]
     choices = tuple(words) if len(words) > 1 and all(re.fullmatch(r"[\w-]+", w) for w in words) else ()
     kind = ast.unparse(node.annotation).strip("'\"")

@@ -44,10 +44,14 @@ class Earlier:
 
     @property
     def rules(self) -> dict[str, Any]:
-        """The protection it was planned under; careful defaults when its plan is gone."""
+        """The protection it was planned under; careful defaults when its plan is gone. What was taken of leavers may be
+        given back to disabled accounts.
+        """
         path = self.folder / "plan.json"
         header = json.loads(path.read_text("utf-8")) if path.exists() else {}
-        return dict(header.get("rules", {}).get("protect", {}))
+        told = header.get("rules", {})
+        of_leavers = bool(told.get("rows", {}).get("leavers_after"))
+        return dict(told.get("protect", {})) | ({"allow_disabled": True} if of_leavers else {})
 
 
 def earlier(folder: Path) -> Earlier:

@@ -16,7 +16,7 @@ from authops.words.figures import number
 _LONG, _RIGHT, _ROW = 420, 80, 28
 _WIDE, _HIGH, _BASE = 500, 200, 30
 # Small letters that a label has room for, and pixels of each.
-_LETTERS, _LETTER = 38.0, 7.1
+_LETTERS, _LETTER = 38.0, 8
 # Pixels that a share with its letter, or the letter alone, needs inside its part.
 _ROOM, _ROOM_OF_A_LETTER = 44, 13
 _APART = 84  # pixels between two labels of the axis
@@ -45,7 +45,7 @@ def legend(colours: Mapping[str, str]) -> str:
 def stacked(rows: Sequence[tuple[str, Mapping[str, int]]], colours: Mapping[str, str], *, title: str) -> str:
     """One bar of full length per (label, name → count), divided by share; how many there are stands at the right."""
     height = _ROW * len(rows) + 6
-    left = round(10 + _LETTER * min(max((sum(map(_width, label)) for label, _ in rows), default=0), _LETTERS))
+    left = round(16 + _LETTER * min(max((sum(map(_width, label)) for label, _ in rows), default=0), _LETTERS))
     drawn = "".join(_stack(left, _ROW * i + 4, label, parts, colours) for i, (label, parts) in enumerate(rows))
     told = "; ".join(f"{label}: {_told(parts)}" for label, parts in rows)
     return _svg(drawn, left + _LONG + _RIGHT, height, title, told)

@@ -160,10 +160,14 @@ def exposed_people(exposed: pd.DataFrame, *, limit: int = 60) -> View:
     kinds = [COLOURS[row["status"]] for row in rows]
     told = [row | {"admin": role(row), "status": f"{row['status']} {row['blocked_from']}".strip()} for row in rows]
     lines = [[str(row[key]) for key in _COLUMNS] for row in told]
-    cells = [(kind, [text(c) for c in line]) for kind, line in zip(kinds, lines, strict=True)]
+    cells = [(kind, [_status(row), *map(text, line[1:])]) for kind, row, line in zip(kinds, rows, lines, strict=True)]
     said = f"{number(len(rows))} of {number(len(exposed))} shown; who needs something stands in action-list.csv"
     heads = list(_COLUMNS.values())
     return View(table(heads, cells) + note(said), f"{plain_table(heads, lines)}\n{said}")
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    return text(row["status"]) + (f" <br>{text(row['blocked_from'])}" if row["blocked_from"] else "")
 
 
 def exposed_administrators(exposed: pd.DataFrame, *, limit: int = 60) -> View:

@@ -29,7 +29,7 @@ from authops.show.views import (
 )
 from authops.words.figures import number, percent
 from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
-from authops.words.redaction import mask, mask_numbers, mask_pair
+from authops.words.redaction import mask_numbers, mask_pair, mask_value
 
 __all__ = [
     "SIGNS", "Progress", "View", "breaches", "change_cells", "changes", "counts", "coverage_chart",
@@ -244,9 +244,16 @@ def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
         text(row["method"]),
         _action(row["action"]),
         _before_after(row, reveal),
-        '<span class="dim">as planned</span>' if row["found"] == row["after"] else _value(row["found"], reveal),
+        _found(row, reveal),
         text(_detail(row, reveal)) + _ticket(row) + _request(row),
     ]
+
+
+def _found(row: Mapping[str, Any], reveal: bool) -> str:
+    for name, words in (("after", "as planned"), ("before", "as before")):
+        if row["found"] == row[name]:
+            return f'<span class="dim">{words}</span>'
+    return _value(row["found"], reveal)
 
 
 def _request(row: Mapping[str, Any]) -> str:
@@ -261,7 +268,7 @@ def _detail(row: Mapping[str, Any], reveal: bool) -> str:
     if reveal:
         return said
     for value in filter(None, (row["before"], row["after"], row["found"])):
-        said = said.replace(value, mask(value))
+        said = said.replace(value, mask_value(value))
     return mask_numbers(said)
 
 
@@ -331,11 +338,11 @@ def _outcome(name: str) -> str:
 
 def _person(row: Mapping[str, Any]) -> str:
     name = row.get("display_name", "")
-    return text(row["user_principal_name"]) + (f'<br><span class="dim">{text(name)}</span>' if name else "")
+    return text(row["user_principal_name"]) + (f' <br><span class="dim">{text(name)}</span>' if name else "")
 
 
 def _shown(value: str, reveal: bool) -> str:
-    return (value if reveal else mask(value)) or "none"
+    return (value if reveal else mask_value(value)) or "none"
 
 
 def _pair(row: Mapping[str, Any], reveal: bool) -> tuple[str, str]:

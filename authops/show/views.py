@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import logging
 import math
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,8 +49,8 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!
 .ao thead th{color:var(--dim);font-weight:600;border-bottom-width:2px!important;overflow-wrap:normal}
 .ao tbody th{font-weight:600;overflow-wrap:normal}.ao tbody tr{background:none;break-inside:avoid}
 .ao td.n,.ao th.n{text-align:right!important;font-variant-numeric:tabular-nums;overflow-wrap:normal}
-.ao td.long,.ao tbody th+td{overflow-wrap:anywhere}.ao td.long{min-width:15em}
-.ao td.who{min-width:20em;overflow-wrap:anywhere}
+.ao td.long,.ao tbody th+td{overflow-wrap:anywhere}.ao td.long{min-width:13em}
+.ao td.who{overflow-wrap:anywhere}
 .ao tbody tr[class]>:first-child,.ao tbody th{white-space:nowrap!important}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
@@ -71,7 +72,7 @@ text-align:left!important;overflow-wrap:anywhere}
 .ao .folds td:empty{display:none}.ao .folds td.long{flex-basis:100%}.ao .folds td::before{content:attr(data-head)" ";
 color:var(--dim);font-size:12px}.ao .folds td:first-child::before,.ao .folds td.who::before{content:none}
 .ao .folds td:first-child,.ao .folds td.who{font-weight:600}.ao .folds tr[class]{box-shadow:inset 4px 0 0 var(--c)}
-.ao .folds tr[class]>:first-child{box-shadow:none}}}
+.ao .folds tr[class]>:first-child{box-shadow:none}.ao .folds br{display:none}}}
 </style>"""
 )
 
@@ -79,6 +80,8 @@ _WORD: Final = 24
 # Columns of sentences, which are given room before names and words.
 _LONG_TEXTS: Final = ("message", "detail", "reason", "meaning", "what")
 _MANY: Final = 5
+_NAME: Final = 40
+_TAG: Final = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,7 +134,7 @@ def table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], *, ri
     """
     right = set(right)
     css = [_column(head, right) for head in heads]
-    fold = len(heads) > _MANY + ("long" not in css) and not {"long", "who"}.isdisjoint(css)
+    fold = len(heads) > _MANY and not {"long", "who"}.isdisjoint(css)
     marks = [f' data-head="{text(h)}"' if fold else "" for h in heads]
     head = "".join(f"<th{_class(c)}>{text(h)}</th>" for h, c in zip(heads, css, strict=True))
     body = "".join(_row(kind, cells, css, marks) for kind, cells in rows)
@@ -148,9 +151,16 @@ def _class(name: str) -> str:
     return f' class="{name}"' if name else ""
 
 
-def _row(kind: str, cells: Sequence[str], css: Sequence[str], marks: Sequence[str]) -> str:
-    inner = "".join(f"<td{_class(c)}{mark}>{cell}</td>" for cell, c, mark in zip(cells, css, marks, strict=True))
-    return f"<tr{_class(kind)}>{inner}</tr>"
+def _row(row: str, cells: Sequence[str], css: Sequence[str], marks: Sequence[str]) -> str:
+    kinds = (_kept(cell) if kind == "who" else kind for kind, cell in zip(css, cells, strict=True))
+    inner = "".join(f"<td{_class(k)}{m}>{cell}</td>" for k, m, cell in zip(kinds, marks, cells, strict=True))
+    return f"<tr{_class(row)}>{inner}</tr>"
+
+
+def _kept(cell: str) -> str:
+    """The class of a person's cell: a name that is not very long is not broken."""
+    longest = max(len(html.unescape(_TAG.sub("", line))) for line in cell.split("<br>"))
+    return "who tight" if longest <= _NAME else "who"
 
 
 def pairs(mapping: Mapping[str, str]) -> str:

@@ -112,6 +112,19 @@ async def people(
     return list(found.values()), said | empty
 
 
+async def ids(
+    graph: Graph, names: Sequence[str] = (), *, now: datetime, **scope: Any
+) -> tuple[set[str] | None, dict[str, Any]]:
+    """(object ids of everybody in scope (see `people`), or, without a scope, of who is named; None for everybody; the
+    scope, for people).
+    """
+    if not any(scope.values()):
+        users = await directory.find_users(graph, names) if names else None
+        return (None if users is None else set(users["user_id"])), {}
+    found, said = await people(graph, now=now, **scope)
+    return {directory.object_id(user.get("id")) for user in found}, said
+
+
 def properties() -> dict[str, list[str]]:
     """Property of a directory profile → the methods it may feed."""
     names = dict.fromkeys(name for kind in KINDS.values() for name in kind.profile)

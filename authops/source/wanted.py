@@ -52,6 +52,8 @@ RULES: Final = {
     "ambiguous_user": "more than one person has this address",
     "methods_unread": "not all of the person could be read or is understood, so no rule takes anything of them",
     "last_sign_in_unknown": "when somebody signed in last with a disabled account is not known",
+    "sessions_elsewhere": "the person signs in through another organisation, which alone can revoke sessions",
+    "sessions_unknown": "since when a person's sessions count is not known, so they are not revoked",
     "coverage_unknown": "whether a Conditional Access policy asks the person for multifactor sign-in is not known",
     "user_unreadable": "the user could not be read, so nothing is known of them",
 }

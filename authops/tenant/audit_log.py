@@ -167,9 +167,10 @@ def _explains(record: Mapping[str, Any], change: Mapping[Any, Any], ours: str) -
 
 def tells_of(record: Mapping[Any, Any], change: Mapping[Any, Any]) -> bool:
     """Whether a record (one of AUDITS, of that user) may be about this change (CHANGES, OUTCOME_ROWS), by whomever."""
-    same_method = record["method"] in ("", change["method"]) and _same_one(record, change)
+    within = KINDS[change["method"]].within  # what is a property of another method is told as a change of that one
+    same_method = record["method"] in ("", within or change["method"]) and _same_one(record, change)
     same_kind = _VERBS[str(change["action"])] in record["activity"]
     told = record["after"] if change["action"] != "remove" else record["before"]
     meant = change["after"] if change["action"] != "remove" else change["before"]
-    same_value = not told or KINDS[change["method"]].same(str(told), str(meant))
+    same_value = bool(within) or not told or KINDS[change["method"]].same(str(told), str(meant))
     return same_method and same_kind and same_value

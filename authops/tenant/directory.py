@@ -135,9 +135,9 @@ def _people(tick: Tick, requests_each: int) -> Tick:
 
 
 def _whose(request: Request, kinds: Mapping[tuple[str, str], list[Kind]]) -> tuple[str, list[Kind]]:
-    """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`."""
+    """The user a request is about, and the kinds it reads: `/users/ID/authentication/COLLECTION`, or the user."""
     version = "beta" if request.beta else "v1.0"
-    return values.user_of(request), kinds[version, request.path.split("/", 4)[4]]
+    return values.user_of(request), kinds[version, request.path.partition("/authentication/")[2]]
 
 
 def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from authops.methods.reported import of_type
 from authops.tenant import directory, values
 from authops.tenant.directory import Tick, answers
 from authops.words.errors import GraphError
-from authops.words.frames import CURRENT, HOLDINGS, Gathered, empty
+from authops.words.frames import CURRENT, HOLDINGS, Gathered, empty, frame
 
 _ATTESTED: Final = {"attested": "yes", "notAttested": "no"}
 _BOUND: Final = {"synced": "yes", "deviceBound": "no"}
@@ -56,6 +56,17 @@ async def read(graph: Graph, ids: Sequence[str], *, states: Iterable[str] = (), 
     wanted = list(states)
     more = await directory.current(graph, ids, methods=wanted) if wanted else empty(CURRENT)
     return Holdings(rows.frame(), pd.concat([current.frame(), more], ignore_index=True), beta)
+
+
+async def known(graph: Graph, ids: Sequence[str]) -> pd.DataFrame:
+    """What these people hold (HOLDINGS); not known of all of them where it may not be read."""
+    try:
+        return (await read(graph, ids, tick=directory.nothing)).held
+    except GraphError as error:
+        if error.status not in directory.NOT_FOR_US:
+            raise
+        unread = _NOTHING | {"known": False, "error": str(error).splitlines()[0]}
+        return frame(HOLDINGS, [{"user_id": user} | unread for user in ids])
 
 
 async def _beta(graph: Graph, user: str) -> bool:

@@ -19,6 +19,7 @@ from authops.words.frames import SUBJECTS, Gathered, check
 _SEEN: Final = "signInActivity"
 _SIGN_INS: Final = ("lastSuccessfulSignInDateTime", "lastSignInDateTime", "lastNonInteractiveSignInDateTime")
 _PAGE: Final = 500
+_STATES: Final = {"default": "defaultMethod", "per_user_mfa": "perUserMfaState", "sessions_from": "signInSessions"}
 
 
 async def people(graph: Graph, *, last_seen: bool, only: Collection[str] | None = None, tick: Tick) -> pd.DataFrame:
@@ -31,7 +32,7 @@ async def people(graph: Graph, *, last_seen: bool, only: Collection[str] | None 
     async for user in graph.pages(requests.holders(told, _PAGE if told else 999)):
         row = directory.user_row(user)
         if only is None or row["user_id"] in only:
-            unknown = {"per_user_mfa": "unknown", "covered": "unknown", "default": "unknown"}
+            unknown = dict.fromkeys(("covered", *_STATES), "unknown")
             rows.add(row | {"last_sign_in": _latest(user.get(_SEEN))} | unknown)
         tick(len(rows))
     return rows.frame().drop_duplicates("user_id", ignore_index=True)
@@ -53,14 +54,29 @@ def _latest(activity: Any) -> str:
 
 
 def with_states(subjects: pd.DataFrame, holdings: Holdings) -> pd.DataFrame:
-    """SUBJECTS with the states that were read of each: the default method, per-user MFA."""
+    """SUBJECTS with the states that were read of each."""
     data = check(subjects, SUBJECTS).copy()
-    for column, method in (("default", "defaultMethod"), ("per_user_mfa", "perUserMfaState")):
+    for column, method in _STATES.items():
         mine = holdings.current[holdings.current["method"] == method]
         mine = mine[mine["known"]]
         known = dict(zip(mine["user_id"], mine["value"], strict=True))
         data[column] = pd.Series([known.get(user, "unknown") for user in data["user_id"]], data.index, dtype="str")
     return data
+
+
+async def standing(
+    graph: Graph, subjects: pd.DataFrame, holdings: Holdings, *, coverage: bool
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """(SUBJECTS with what they hold by way of states, and, where that is asked, whom Conditional Access asks; what of
+    it could not be had, for people).
+    """
+    data, why = with_states(subjects, holdings), ""
+    if coverage:
+        data, why = await with_coverage(graph, data)
+    unread = data["user_id"].isin(holdings.held.loc[~holdings.held["known"], "user_id"]).sum()
+    said = {"people read": f"{len(data):,}", "not wholly known": f"{int(unread):,}"}
+    said |= {} if holdings.beta else {"beta": "cannot be asked: last uses and hardware tokens are not known"}
+    return data, said | ({"Conditional Access": f"could not be read: {why}"} if why else {})
 
 
 async def with_coverage(graph: Graph, subjects: pd.DataFrame) -> tuple[pd.DataFrame, str]:

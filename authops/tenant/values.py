@@ -22,7 +22,7 @@ Slot = tuple[str, str]
 
 def user_of(request: Request) -> str:
     """The user a request is about: `/users/ID/…`."""
-    return unquote(request.path.split("/", 3)[2])
+    return unquote(request.path.split("/", 3)[2].partition("?")[0])
 
 
 async def told(graph: Graph, answer: Answer, kinds: Sequence[Kind]) -> tuple[dict[Slot, str], str]:

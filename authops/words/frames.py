@@ -268,6 +268,7 @@ SUBJECTS: Final = _shape(
     per_user_mfa=("text", "disabled, enabled, enforced or unknown"),
     covered=("text", "yes, no or unknown: a Conditional Access policy asks them for multifactor sign-in"),
     default=("text", "the default method as beta tells it, empty = none, `unknown` = not told"),
+    sessions_from=("text", "since when sessions count, as Graph spells it, `unknown` = not told"),
 )
 USED: Final = _shape(
     user_id=("text", "object id"),

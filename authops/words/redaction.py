@@ -39,6 +39,9 @@ _RUN: Final = re.compile(r"(?<!\*)\d(?:[ \u00a0().\-/]{0,2}\d){6,}")
 # A user's name or object id: digits in it are its own.
 _A_NAME: Final = re.compile(r"[^\s@,;|]+@[\w.-]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _OPEN: Final = ("pass from ",)
+# A word of Graph's, or since when sessions count; and what says which of many it is, with Graph's id.
+_STATE: Final = re.compile(r"[A-Za-z]+|(revoked after )?(always|\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d))")
+_DEVICE: Final = re.compile(r".* #[^\s#]+")
 _LONGEST: Final = 120
 _SHOWN: Final = 3
 _DIFFERING: Final = 2
@@ -93,12 +96,19 @@ def mask(value: str) -> str:
     return code + space + "*" * (len(rest) - keep) + (rest[-keep:] if keep else "")
 
 
+def mask_value(value: str) -> str:
+    """A value as plan and journal hold it: numbers and addresses masked, open what says which device or state it is."""
+    if value.startswith(_OPEN) or _STATE.fullmatch(value):
+        return value
+    return mask_numbers(value) if _DEVICE.fullmatch(value) else mask(value)
+
+
 def mask_pair(before: str, after: str) -> tuple[str, str]:
     """Two values masked. Where the masks are alike and the values are not, the first characters that differ are shown.
 
     `+33 612345810`, `+33 698345810` → `+33 *12***810`, `+33 *98***810`.
     """
-    masked = mask(before), mask(after)
+    masked = mask_value(before), mask_value(after)
     if before == after or masked[0] != masked[1] or {len(before), len(after)} != {len(masked[0])}:
         return masked
     shown = [at for at, (a, b) in enumerate(zip(before, after, strict=True)) if a != b][:_DIFFERING]

@@ -13,7 +13,7 @@ from authops.apply.journal import Journal
 from authops.demo.world.people import _OTHER, _blank, _give_phone, _profile
 from authops.demo.world.tenant import EMAIL, Method, User
 from authops.graph.client import Graph
-from authops.plan import cleanup
+from authops.plan import cleanup, removals
 from authops.plan.plan import Plan
 from authops.tenant import holdings, subjects
 from tests.apply.conftest import IDS, Stage, user_id
@@ -53,21 +53,21 @@ def key(name: str, what: str) -> str:
     return user_id(f"{name}/{what}")
 
 
-async def read(graph: Graph, rules: cleanup.Rules) -> tuple[list[cleanup.Person], holdings.Holdings, pd.DataFrame]:
+async def read(graph: Graph, rules: cleanup.Rules) -> tuple[list[removals.Person], holdings.Holdings, pd.DataFrame]:
     """What a runbook reads."""
     who = await subjects.people(graph, last_seen=bool(rules.leavers_after), tick=lambda _: None)
     held = await holdings.read(graph, list(who["user_id"]), states=rules.states, tick=lambda _: None)
     who = subjects.with_states(who, held)
     if rules.per_user_mfa:
         who, _ = await subjects.with_coverage(graph, who)
-    return cleanup.people(who, held.held), held, who
+    return removals.people(who, held.held), held, who
 
 
 async def made(graph: Graph, rules: cleanup.Rules) -> Plan:
     everybody, held, who = await read(graph, rules)
     found = cleanup.asked(everybody, rules, NOW)
     users = who.assign(asked=who["user_id"], error="")
-    return cleanup.make(found, everybody, held.current, users, {"tenant_id": "t"})
+    return removals.make(found, everybody, held.current, users, {"tenant_id": "t"})
 
 
 def planned(stage: Stage, rules: cleanup.Rules) -> Plan:
@@ -98,7 +98,8 @@ def writes(stage: Stage) -> dict[str, list[str]]:
         parts = row["path"].strip("/").split("/")
         if row["method"] in ("POST", "PATCH", "DELETE") and "$batch" not in row["path"]:
             user = parts[parts.index("users") + 1]
-            found.setdefault(user, []).append(f"{row['method']} {'/'.join(parts[parts.index('users') + 3 :])}")
+            rest = [part for part in parts[parts.index("users") + 2 :] if part != "authentication"]
+            found.setdefault(user, []).append(f"{row['method']} {'/'.join(rest)}")
     return found
 
 

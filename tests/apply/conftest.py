@@ -61,6 +61,7 @@ class Stage:
         self.folder = folder
         self.world: World = build(furnished(folder / "home"), (ROOT,), users=10)
         self.connection = Connection("t", "custom", "t", "c", "certificate", ROOT, ROOT)
+        self.transport: httpx.AsyncBaseTransport | None = None
         self.sleeps: list[float] = []
         self.time = self._passed = 0.0
         self.world.tenant.now = self.clock
@@ -106,7 +107,7 @@ class Stage:
         token = Token(self.world.login.issue_token())
         return Graph.connect(
             self.connection,
-            transport=httpx.ASGITransport(self.world.app),
+            transport=self.transport or httpx.ASGITransport(self.world.app),
             tokens=token,
             sleep=self.pause,
             clock=self.clock,

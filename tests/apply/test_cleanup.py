@@ -36,6 +36,12 @@ PEOPLE: dict[str, tuple[Sequence[str], str, dict[str, Any]]] = {
         "voiceAlternateMobile",
         {"enabled": False, "sms_sign_in": True},
     ),
+    "gone": (["mobile", "microsoftAuthenticator", "softwareOath"], "push", {"enabled": False}),
+    "went": (
+        ["mobile", "microsoftAuthenticator", "microsoftAuthenticator.2"],
+        "push",
+        {"enabled": False},
+    ),
     "legacy": (["mobile", "external"], "sms", {"mfa": "enforced"}),
     "none": ([], "", {}),
 }
@@ -67,6 +73,8 @@ WHOLE = [
     OFF,
     *gone("fido2", "microsoftAuthenticator", "alternateMobile", "email", "temporaryAccessPass", "mobile"),
 ]
+GONE = gone("softwareOath", "mobile", "microsoftAuthenticator")
+WENT = [MOVE, *gone("microsoftAuthenticator", "microsoftAuthenticator.2", "mobile")]
 # Rules → person → the writes that the tenant saw, in order. Who is not named had none.
 EXPECTED: dict[str, dict[str, list[str]]] = {
     "one": {
@@ -77,10 +85,18 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "ready": [OFF, *gone("mobile")],
         "token": [MOVE, *gone("office")],
         "left": LEFT,
+        "gone": gone("mobile"),
+        "went": gone("mobile"),
     },
-    "two": {"apps": [MOVE, *gone("alternateMobile", "mobile")], "keys": gone("mobile"), "left": LEFT},
+    "two": {
+        "apps": [MOVE, *gone("alternateMobile", "mobile")],
+        "keys": gone("mobile"),
+        "left": LEFT,
+        "gone": gone("mobile"),
+        "went": gone("mobile"),
+    },
     "sms": {"ready": [OFF], "left": [OFF]},
-    "leavers": {"left": WHOLE},
+    "leavers": {"left": WHOLE, "gone": GONE, "went": WENT},
     "model": {
         "key": gone("fido2"), "keys": gone("fido2", "fido2.2"), "poorer": gone("fido2"), "left": gone("fido2"),
     },
@@ -98,6 +114,8 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "token": [MOVE, *gone("office")],
         "pass": gone("temporaryAccessPass"),
         "left": WHOLE,
+        "gone": GONE,
+        "went": WENT,
         "legacy": [MFA],
     },
 }  # fmt: skip
@@ -263,9 +281,13 @@ def stood(stage: Stage, name: str) -> dict[str, str]:
 
 
 def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
-    stage.world.tenant.populate([person("keys", *PEOPLE["keys"][:2], **PEOPLE["keys"][2])])
-    outcomes = cleaned.applied(stage, cleaned.planned(stage, Rules(models=[KEY])).writes)
-    assert len(outcomes) == 2
+    """Every kind of device, two of one, phones, an address, and signing in by SMS beside its mobile."""
+    devices = ["fido2", "fido2.2", "microsoftAuthenticator", "softwareOath", "hardwareOath", "windowsHelloForBusiness",
+               "platformCredential", "external", "qrCodePin", "temporaryAccessPass"]  # fmt: skip
+    has = ["mobile", "alternateMobile", "office", "email", *devices]
+    stage.world.tenant.populate([person("all", has, "push", enabled=False, sms_sign_in=True)])
+    outcomes = cleaned.applied(stage, cleaned.planned(stage, Rules(leavers_after=90)).writes)
+    assert len(outcomes) == len(has) + 1
 
     async def done() -> Any:
         async with stage.graph() as graph:
@@ -276,5 +298,6 @@ def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
 
     verified, witness = stage.run(done())
     assert verified["as_recorded"].all()
-    assert witness.changes["audit_id"].nunique() == 2
+    assert witness.changes["audit_id"].is_unique
     assert "" not in set(witness.changes["audit_id"])
+    assert witness.others.empty

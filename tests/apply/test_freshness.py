@@ -23,6 +23,7 @@ from authops.apply.freshness import BOUND, Clocks, Moment
 from authops.apply.journal import Journal
 from authops.demo.world.tenant import MOBILE
 from authops.graph.client import Graph
+from authops.words.errors import JournalError
 from tests.apply.conftest import Stage, Token, user_id
 from tests.virtual_time import clock
 from tests.virtual_time import run as in_virtual_time
@@ -103,7 +104,7 @@ def applied(stage: Stage, weather: Weather, changes: pd.DataFrame, **more: Any) 
         how = {"sleep": asyncio.sleep, "clock": clock, "dice": lambda: 1.0}
         async with Graph.connect(stage.connection, transport=weather, tokens=tokens, **how) as graph:
             try:
-                return await Applier(graph, journal, wall, mode="apply", **more).apply(changes)
+                return await Applier(graph, journal, more.pop("now", wall), mode="apply", **more).apply(changes)
             finally:
                 journal.close()
 
@@ -301,3 +302,36 @@ def test_after_a_conflict_it_waits_for_what_may_still_come_to_show(stage: Stage,
     outcomes = applied(stage, Conflicting(stage, stores=stores), changes)
     assert list(outcomes["outcome"]) == [expected]
     assert "phoneNumberNotUnique" in outcomes["detail"].iloc[0]
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_an_approval(stage: Stage) -> None:
+    changes = planned(stage, [f"user{n}" for n in range(80)])
+    back = [0.0]
+    weather = Weather(stage, delays=[2.0], at=[(5.0, lambda: back.append(3600.0))])
+
+    def set_back() -> datetime:
+        return BEGAN + timedelta(seconds=clock() - back[-1])
+
+    outcomes = applied(stage, weather, changes, until=BEGAN + timedelta(seconds=8), now=set_back)
+    left = outcomes[outcomes["outcome"] == "skipped"]
+    assert 0 < len(left) < len(changes)
+    assert left["detail"].str.contains("the approval has expired").all()
+
+
+def test_a_journal_that_is_moved_away_meanwhile_ends_the_writes(stage: Stage) -> None:
+    changes = planned(stage, [f"user{n}" for n in range(60)])
+    stage.clear_log()
+    journal = stage.folder / "journal.sqlite"
+
+    def moves() -> None:
+        journal.rename(stage.folder / "moved.sqlite")
+
+    weather = Weather(stage, delays=[0.5], at=[(2.0, moves)])
+    with pytest.raises(JournalError, match="moved or removed while it was in use"):
+        applied(stage, weather, changes)
+    (stage.folder / "moved.sqlite").rename(journal)
+    back = Journal(journal)
+    known = set(back.recorded()["user_id"])
+    back.close()
+    assert 0 < len(stage.writes()) < len(changes)
+    assert set(stage.writes()) <= known

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bench.chaos import chaos, take_back, touched
+from bench.chaos import chaos, left, take_back, touched
 from bench.stand import sins, tenant
 
 
@@ -22,9 +22,10 @@ def test_killed_resumed_right_in_the_end_and_taken_back(seed: int) -> None:
         assert set(got.outcomes) <= {"applied", "applied_with_note"}
         assert sum(got.outcomes.values()) == 80
         theirs = touched(stand, 5)
-        left = asyncio.run(take_back(stand))
+        stayed = left(*asyncio.run(take_back(stand)))
         after = stand.phones()
-        assert {user for user, why in left.items() if why == "not_as_written"} == set(theirs)
-        assert set(left.values()) <= {"not_as_written", "default_method", "rejected"}
-        assert {u: p for u, p in after.items() if u not in left} == {u: p for u, p in before.items() if u not in left}
+        assert {user for user, why in stayed.items() if why == "not_as_written"} == set(theirs)
+        assert set(stayed.values()) <= {"not_as_written", "default_method", "rejected"}
+        whole = {user: phones for user, phones in before.items() if user not in stayed}
+        assert {user: after[user] for user in whole} == whole
         assert {user: after[user]["mobile"] for user in theirs} == theirs

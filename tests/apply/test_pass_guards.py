@@ -5,23 +5,31 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
+from authops.demo.world.groups import Group
 from authops.demo.world.tenant import Method
 from authops.plan import plan_file
 from authops.plan.guards import breaches
 from authops.source.passes import Rules
 from authops.tenant.protection import Rules as Protect
 from authops.words.errors import GuardStop, ParameterError, PlanError
+from tests.apply.altered import Altered, refused, without
 from tests.apply.conftest import Stage, user_id
 from tests.apply.passing import Kept, give, held, planned, works
 
 ANNA = "anna@contoso.example"
+GROUP = "cccccccc-0000-4000-8000-000000000003"
 NOW = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)  # a Friday
 
 
 def anna(stage: Stage) -> Any:
     return stage.world.tenant.users[user_id("anna")]
+
+
+def nothing(_: Stage) -> None:
+    """All is as usual."""
 
 
 def admin(stage: Stage) -> None:
@@ -79,6 +87,63 @@ def test_who_must_not_be_given_a_pass_is_held(stage: Stage, reason: str) -> None
     assert set(held(stage)) == {"bert@contoso.example"}
 
 
+def grouped(stage: Stage) -> None:
+    stage.world.app.state.wire.groups.of(stage.world.tenant)[GROUP] = Group(GROUP, "Glass", "", [user_id("anna")])
+
+
+def aimed_at_a_group(stage: Stage) -> None:
+    """The policy leaves a group out, whoever that is."""
+    grouped(stage)
+    policy(excludeTargets=[{"id": GROUP, "targetType": "group"}])(stage)
+
+
+def of_anna(path: str) -> bool:
+    return path.startswith((f"/users/{user_id('anna')}?", f"/users/{ANNA}?"))
+
+
+# Reason → what the tenant holds, by which rules, which answers go wrong, and how; who is held.
+BOTH, ONLY_ANNA = {ANNA, "bert@contoso.example"}, {ANNA}
+UNKNOWN: dict[str, tuple[Any, Protect, Any, Any, set[str]]] = {
+    "guest_unknown": (nothing, Protect(), of_anna, without("userType"), ONLY_ANNA),
+    "account_unknown": (nothing, Protect(), of_anna, without("accountEnabled"), ONLY_ANNA),
+    "policy_unknown": (aimed_at_a_group, Protect(), lambda path: f"/groups/{GROUP}" in path, refused(403), BOTH),
+    "methods_unread": (
+        nothing,
+        Protect(),
+        lambda path: path.startswith(f"/users/{user_id('anna')}/authentication/methods"),
+        refused(500),
+        ONLY_ANNA,
+    ),
+    "protected_group": (grouped, Protect(protect_groups=[GROUP]), lambda _: False, refused(500), ONLY_ANNA),
+}
+
+
+@pytest.mark.parametrize("reason", UNKNOWN)
+def test_what_is_not_known_of_somebody_or_protects_them_holds_them_and_no_pass_is_made(
+    stage: Stage, reason: str
+) -> None:
+    setting, rules, which, fault, who = UNKNOWN[reason]
+    stage.people(anna={}, bert={})
+    setting(stage)
+    stage.transport = altered = Altered(httpx.ASGITransport(stage.world.app), which, fault)
+    made = planned(stage, f"{ANNA},,60,TRUE,\nbert@contoso.example,,60,TRUE,\n", protect=rules)
+    assert altered.altered or reason == "protected_group"
+    assert dict(zip(made.held["user_principal_name"], made.held["reason"], strict=True)) == dict.fromkeys(who, reason)
+    give(stage, made.writes, Kept())
+    assert set(held(stage)) == BOTH - who
+    asked = {row["user"] for row in stage.log() if row["method"] == "POST" and row["user"]}
+    assert asked == {user_id(name.partition("@")[0]) for name in BOTH - who}
+
+
+def test_who_cannot_be_read_when_it_is_planned_is_a_row_with_a_problem_and_no_pass(stage: Stage) -> None:
+    stage.people(anna={}, bert={})
+    stage.transport = Altered(httpx.ASGITransport(stage.world.app), of_anna, refused(500))
+    made = planned(stage, f"{ANNA},,60,TRUE,\nbert@contoso.example,,60,TRUE,\n")
+    assert list(made.problems["rule"]) == ["user_unreadable"]
+    give(stage, made.writes, Kept())
+    assert set(held(stage)) == {"bert@contoso.example"}
+
+
 def test_where_risk_cannot_be_read_it_is_said_and_holds_nobody(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     stage.people(anna={})
     risky(stage)
@@ -88,12 +153,20 @@ def test_where_risk_cannot_be_read_it_is_said_and_holds_nobody(stage: Stage, cap
     assert "who is at risk cannot be read" in caplog.text
 
 
-def test_who_became_an_administrator_since_the_plan_is_not_given_one(stage: Stage) -> None:
+def unreadable(stage: Stage) -> None:
+    stage.transport = Altered(httpx.ASGITransport(stage.world.app), of_anna, refused(500))
+
+
+SINCE = {"administrator": admin, "person_unread": unreadable, "guest": profile(userType="Guest")}
+
+
+@pytest.mark.parametrize("reason", SINCE)
+def test_who_must_not_be_given_one_since_the_plan_is_not(stage: Stage, reason: str) -> None:
     from authops.apply.watch import Watch
 
     stage.people(anna={}, bert={})
     made = planned(stage, f"{ANNA},,60,TRUE,\nbert@contoso.example,,60,TRUE,\n").writes
-    admin(stage)
+    SINCE[reason](stage)
     hand = Kept()
     graph_users = made["user_id"]
 
@@ -105,7 +178,7 @@ def test_who_became_an_administrator_since_the_plan_is_not_given_one(stage: Stag
 
     outcomes, _ = give(stage, made, hand, watch=late)
     assert set(held(stage)) == set(hand.codes) == {"bert@contoso.example"}
-    assert "administrator" in outcomes.set_index("user_principal_name").loc[ANNA, "detail"]
+    assert f"held since the plan was made: {reason}" in outcomes.set_index("user_principal_name").loc[ANNA, "detail"]
 
 
 def test_an_administrator_named_in_words_needs_a_second_person(stage: Stage) -> None:

@@ -121,6 +121,25 @@ def test_a_one_time_pass_serves_once_and_what_it_registered_stays(door) -> None:
     assert "fido2AuthenticationMethod" in methods(door, "Ada Empty")
 
 
+def test_people_use_their_pass_and_register_in_their_own_name(door) -> None:
+    ada = door.user("Ada Empty")
+    passes = f"/users/{ada}/authentication/temporaryAccessPassMethods"
+    body = {"pass": [{"user": ada, "kind": "fido2", "displayName": "Blue key"}]}
+    assert door.call("POST", "/_demo/staff", json=body).status_code == 400  # nobody gave her one
+    door.call("POST", passes, json={"isUsableOnce": True})
+    assert door.call("POST", "/_demo/staff", json=body).status_code == 200
+    assert door.call("GET", passes).json()["value"][0]["methodUsabilityReason"] == "OneTimeUsed"
+    (key,) = door.call("GET", f"/users/{ada}/authentication/fido2Methods").json()["value"]
+    assert (key["displayName"], bool(key["aaGuid"])) == ("Blue key", True)
+    again = door.call("POST", "/_demo/staff", json=body)
+    assert (again.status_code, "OneTimeUsed" in again.text) == (400, True)
+    own = [r for r in door.call("GET", "/auditLogs/directoryAudits").json()["value"] if r["operationType"] == "Add"]
+    found = [(r["activityDisplayName"], (r["initiatedBy"]["user"] or {}).get("userPrincipalName")) for r in own]
+    assert found == [
+        ("User registered security info", "ada.empty@contoso.example"), ("Admin registered security info", None),
+    ]  # fmt: skip
+
+
 def test_whom_the_pass_policy_leaves_out_cannot_use_a_pass(door) -> None:
     passes = f"/users/{door.user('Ada Empty')}/authentication/temporaryAccessPassMethods"
     pass_policy(door, excludeTargets=[{"id": door.user("Ada Empty"), "targetType": "user"}])

@@ -26,7 +26,7 @@ from authops.methods import kinds
 from authops.methods.kind import FAMILIES
 from authops.plan import guards, plan
 from authops.run import notify, outcome, runbook
-from authops.source import passes, wanted
+from authops.source import method_list, passes, wanted
 from authops.words import frames
 from authops.words.retirement import COHORTS
 
@@ -69,6 +69,7 @@ def table(heading: str) -> set[str]:
         ("Guards", set(guards.GUARDS)),
         ("Problem rules", set(wanted.RULES)),
         ("Problem rules of passes", set(passes.RULES)),
+        ("Problem rules of a clean-up's list", set(method_list.RULES)),
         ("Standings", set(coverage.STANDINGS)),
         ("Who a campaign asks", set(rules.REASONS)),
         ("Statuses of the retirement", set(retirement.STATUSES)),

@@ -7,10 +7,14 @@ import copy
 import dataclasses
 import json
 import logging
+import os
 import pickle
 import pprint
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -21,6 +25,7 @@ from authops.handover.handover import Code, HandOver, Letter, Receipt
 from authops.handover.opening import open as hand_over
 from authops.words.errors import HandOverError, ParameterError, exit_code_of
 from tests.handover.conftest import SECRET, letter
+from tests.project import ROOT
 
 SHOWN: list[Callable[[Letter], object]] = [
     repr,
@@ -119,3 +124,39 @@ def test_without_a_hand_over_there_is_none() -> None:
     with pytest.raises(ParameterError, match="'post' is no hand-over"):
         hand_over("post")
     assert exit_code_of("HandOverError") == 4
+
+
+ABORTS = """
+import os, resource, sys
+sys.path.insert(0, {root!r})
+resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
+if sys.argv[1:]:
+    from authops.handover.opening import no_cores
+    no_cores()
+held = {secret!r}
+os.abort()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "WCOREDUMP"), reason="no cores here")
+def test_a_process_that_held_codes_and_aborts_leaves_no_core(tmp_path: Path) -> None:
+    def dumped(*words: str) -> bool:
+        code = ABORTS.format(root=str(ROOT), secret=SECRET)
+        child = subprocess.Popen([sys.executable, "-c", code, *words], cwd=tmp_path, stderr=subprocess.DEVNULL)
+        _, status = os.waitpid(child.pid, 0)
+        child.returncode = 0
+        assert os.WIFSIGNALED(status), status
+        return os.WCOREDUMP(status)
+
+    if not dumped():
+        pytest.skip("this machine keeps no cores anyhow")
+    before = sorted(tmp_path.iterdir())
+    assert not dumped("careful")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
+def test_nobody_of_the_same_account_may_look_into_a_process_that_holds_codes() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from authops.handover.opening import no_cores; no_cores()"
+    code += "; import ctypes; print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "0\n"

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from authops.handover.board import Board
 from authops.handover.handover import NotGivenError, Receipt
 from authops.handover.opening import open as hand_over
 from authops.handover.screen import STOPPED, Screen
@@ -154,3 +155,32 @@ def test_a_headless_run_has_no_screen() -> None:
     for wrong in ({"screen_minutes": "soon"}, {"screen_seconds": "0"}, {"screen_copy": "perhaps"}):
         with pytest.raises(ParameterError):
             hand_over("screen", interactive=True, **wrong)  # type: ignore[arg-type]
+
+
+def test_the_widget_has_no_state_that_a_notebook_could_save() -> None:
+    board = Board()
+    before = board.get_state()
+    hand = screen(Page(), minutes=1)
+    hand._board, board.heard = board, hand._heard
+
+    async def shown() -> str:
+        told = letter()
+        giving = asyncio.ensure_future(hand.give([told]))
+        while hand._letter is None:
+            await asyncio.sleep(0)
+        key = private_key("rsa").public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        for do in ("show", "seen"):
+            board._handle_custom_msg(
+                {"do": do, "turn": hand._turn, "view": "a", "key": base64.b64encode(key).decode()}, []
+            )
+        while not hand._seen:
+            await asyncio.sleep(0)
+        kept = json.dumps([board.get_state(), board.get_manager_state()], default=str)
+        board._handle_custom_msg({"do": "given", "turn": hand._turn, "view": "a"}, [])
+        await giving
+        return kept
+
+    kept = asyncio.run(shown()).encode()
+    assert [one for one in (*spellings(SECRET), b"user1@contoso") if one in kept] == []
+    assert board.get_state() == before
+    board.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from authops.handover.handover import HandOver
+from authops.handover.handover import HandOver, Receipt
 from authops.handover.opening import open as hand_over
 from authops.handover.webhook import Webhook
 from authops.words.errors import HandOverError
@@ -131,10 +131,14 @@ def test_an_answer_without_a_receipt_hands_nothing_over(webhook: HandOver, liste
     assert "Zq7xW4kP" not in str(failed.value)
 
 
-def test_one_of_many_that_failed_is_counted(webhook: HandOver, listener: Listener) -> None:
+def test_one_of_many_that_failed_is_counted_and_the_others_have_their_receipts(
+    webhook: HandOver, listener: Listener
+) -> None:
     listener.answers = [(200, {}), (500, {})]
+    done: list[Receipt] = []
     with pytest.raises(HandOverError, match="1 of 3 codes were not handed over: the webhook answered HTTP 500"):
-        asyncio.run(webhook.give([letter(1), letter(2), letter(3)]))
+        asyncio.run(webhook.give([letter(1), letter(2), letter(3)], done.append))
+    assert len({one.change_id for one in done}) == 2
 
 
 def test_a_slow_webhook_is_not_waited_for_for_ever(listener: Listener, tls: tuple[Path, Path]) -> None:

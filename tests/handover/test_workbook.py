@@ -16,7 +16,7 @@ import msoffcrypto
 import openpyxl
 import pytest
 
-from authops.handover.handover import HandOver
+from authops.handover.handover import HandOver, Receipt
 from authops.handover.opening import open as hand_over
 from authops.words.errors import HandOverError
 from tests.handover.conftest import SECRET, holding, letter
@@ -115,6 +115,16 @@ def test_a_workbook_that_is_there_and_does_not_open_is_found_before_the_first_pa
     Path(receipt.where).write_bytes(Path(receipt.where).read_bytes()[:3000])
     with pytest.raises(HandOverError, match="cannot be opened"):
         asyncio.run(desk().ready(["desk"]))
+
+
+def test_a_workbook_that_cannot_be_added_to_keeps_no_other_from_its_receipts(desk: Desk, tmp_path: Path) -> None:
+    asyncio.run(desk().give([letter(1, "desk"), letter(2, "night desk")]))
+    (tmp_path / "out" / "night desk.xlsx").write_bytes(b"none of ours")
+    done: list[Receipt] = []
+    with pytest.raises(HandOverError, match=r"night desk\.xlsx.* cannot be opened"):
+        asyncio.run(desk().give([letter(3, "desk"), letter(4, "night desk"), letter(5, "desk")], done.append))
+    assert [one.change_id for one in done] == [letter(3).change_id, letter(5).change_id]
+    assert len(rows(tmp_path / "out" / "desk.xlsx")) == 3
 
 
 WATCHED = """

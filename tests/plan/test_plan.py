@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -377,3 +378,23 @@ def test_a_ticket_stands_in_the_plan(tmp_path: Path) -> None:
     wants = [want | {"ticket": "CHG0001"} for want in row("u", mobile=A)]
     save(made(wants, has("u")), tmp_path, now=utc_now())
     assert list(load(tmp_path).changes["ticket"]) == ["CHG0001"]
+
+
+def test_what_is_no_number_is_of_no_other_country() -> None:
+    written = {"change_id": "1", "user_id": "u", "user_principal_name": "u@x.org", "action": "add", "after": "x"}
+    kinds = ("temporaryAccessPass", "defaultMethod", "perUserMfaState")
+    changes = frame(CHANGES, [{"line": 1, "step": 1, **written, "method": kind} for kind in kinds])
+    assert set(notes.noted(changes, empty(CURRENT), ["NL"] * 3)["note"]) == {""}
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"path": "a.csv", "digest": "0123456789abcdef"}, "a.csv (0123456789ab)"),
+        ({"undo of": "20261127-preview"}, "undo of 20261127-preview"),
+    ],
+)
+def test_a_plan_says_what_it_was_made_from(tmp_path: Path, source: dict[str, str], said: str) -> None:
+    planned = replace(made(row("u", mobile=A), has("u")), header={"source": source})
+    sealed = save(planned, tmp_path, now=utc_now())
+    assert plan_file.seal(sealed)["from"] == said

@@ -368,3 +368,14 @@ def wrote(folder: Path, *, finished: bool = False) -> None:
     if finished:
         journal.note(finished_at="2026-01-01T01:00:00+00:00")
     journal.close()
+
+
+def test_what_is_not_approved_any_more_when_the_writes_begin_is_left_out_and_nothing_comes_in(folder: Path) -> None:
+    made, how = plan_file.load(folder), {"tenant_id": TENANT, "now": plan_file.utc_now()}
+    looked_at = plan_file.approved(made, folder, **how)
+    (folder / "approval.json").unlink()
+    plan_file.approve(made, folder, ["c2", "c3"], by="b", now=plan_file.utc_now())
+    assert list(plan_file.still(looked_at, made, folder, **how)["change_id"]) == ["c2"]
+    (folder / "approval.json").unlink()
+    with pytest.raises(PlanError):
+        plan_file.still(looked_at, made, folder, **how)

@@ -237,3 +237,9 @@ def test_what_a_person_wrote_into_the_cell_of_parameters_is_looked_at_before_any
 def test_the_cells_as_they_are_committed_and_another_notebooks_are_fine(name: str) -> None:
     runbook.refuse_wrong(name, of_cell(name))
     runbook.refuse_wrong(name, {"run": object(), "users": 7})
+
+
+@pytest.mark.parametrize("name", runbook.RUNBOOKS)
+def test_the_help_says_what_every_parameter_means(name: str) -> None:
+    told = dict(runbook.explained(name))
+    assert [parameter for parameter, words in told.items() if not words.partition("  [")[0]] == []

@@ -13,6 +13,7 @@ DEFAULT = (
     "Policy.ReadWrite.AuthenticationMethod",
     "Policy.Read.ConditionalAccess",
     "IdentityRiskyUser.Read.All",
+    "User.RevokeSessions.All",
 )
 
 _METHOD_WRITE = frozenset({"UserAuthenticationMethod.ReadWrite.All"})

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from authops.demo.methods.base import entity, sent
 from authops.demo.odata.calls import Answer
 from authops.demo.world import passes
-from authops.demo.world.tenant import Method, Refusal, Tenant, User, new_id
+from authops.demo.world.tenant import Method, Refusal, User, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from authops.demo.methods.policy import Policies
     from authops.demo.odata.calls import Call
+    from authops.demo.world.staff import Staff
 
 _FIELDS = frozenset({"startDateTime", "lifetimeInMinutes", "isUsableOnce", "@odata.type"})
 _T_GUEST = "Temporary Access Pass cannot be added to an external guest user."
@@ -93,21 +94,17 @@ def adder(policies: Policies) -> Callable[..., Answer]:
     return partial(add_pass, policies)
 
 
-def sign_in(tenant: Tenant, policies: Policies, body: Mapping[str, Any]) -> dict[str, Any]:
+def sign_in(staff: Staff, policies: Policies, body: Mapping[str, Any]) -> dict[str, Any]:
     """Let somebody (`user`: object id) sign in with a `code`, and register what is named (`register`: a kind).
 
     Tells whether it was accepted, and why not. A one-time pass is used up by it.
     """
-    user = tenant.users[str(body["user"])]
+    user = staff.tenant.users[str(body["user"])]
     held = next((m for m in user.methods.values() if m.kind == passes.NAME), None)
     length = policies.current["configurations"][passes.POLICY]["defaultLength"]
     if held is None or code(held, length) != body.get("code"):
         return {"accepted": False, "reason": "WrongCode"}
-    seen = passes.usability(held.fields, tenant.stamp(), allowed=policies.pass_for(user))
-    if not seen["isUsable"]:
-        return {"accepted": False, "reason": seen["methodUsabilityReason"]}
-    if held.fields["isUsableOnce"]:
-        tenant.put_pass(user, held.id, {**held.fields, "methodUsabilityReason": "OneTimeUsed"})
-    if kind := str(body.get("register") or ""):
-        tenant.put_other(user, new_id(user.id, f"{kind}/{tenant.version}"), kind, {"displayName": "Registered"})
-    return {"accepted": True, "reason": seen["methodUsabilityReason"]}
+    reason = staff.enter(user)
+    if reason == "EnabledByPolicy" and (kind := str(body.get("register") or "")):
+        staff.turn({"register": [{"user": user.id, "kind": kind}]})
+    return {"accepted": reason == "EnabledByPolicy", "reason": reason}

@@ -41,7 +41,6 @@ _RULES = odata.Rules(
 )
 _KINDS = {"phone": "phone", "email": "email", "temporaryAccessPass": "temporary access pass"}
 _DELETED = "Admin deleted phone method for user"
-_VERBS = {"registered": "Admin registered", "updated": "Admin updated", "deleted": "Admin deleted"}
 
 
 class Audits:
@@ -61,7 +60,8 @@ class Audits:
         for key in before.keys() | after.keys():
             old, new = before.get(key), after.get(key)
             if old != new and (old or new):
-                self._write(self._worded(_own(user, old, new)))
+                by = "User" if self.actor.is_(user) else "Admin"
+                self._write(self._worded(_own(by, user, old, new)))
                 self._write(_core(user, old, new))
 
     def _worded(self, record: dict[str, Any]) -> dict[str, Any]:
@@ -173,12 +173,13 @@ def _value(method: Method | None) -> str | None:
     return method.fields.get("phoneNumber") or method.fields.get("emailAddress")
 
 
-def _own(user: User, old: Method | None, new: Method | None) -> dict[str, Any]:
-    """Return the record of the Authentication Methods service."""
+def _own(by: str, user: User, old: Method | None, new: Method | None) -> dict[str, Any]:
+    """Return the record of the Authentication Methods service: of an admin's change, or of the person's own."""
     method = new or old
     assert method is not None
     verb = "registered" if old is None else "deleted" if new is None else "updated"
     said = {"registered": "registered", "updated": "changed", "deleted": "deleted"}[verb]
+    whose = " for user" if by == "Admin" else ""
     name = f"{method.fields['phoneType']} phone" if method.kind == "phone" else method.kind
     values: list[dict[str, Any]] = [
         {"displayName": "AuthenticationMethodId", "oldValue": None, "newValue": method.id},
@@ -188,10 +189,10 @@ def _own(user: User, old: Method | None, new: Method | None) -> dict[str, Any]:
         values.append({"displayName": "PhoneNumber", "oldValue": _value(old), "newValue": _value(new)})
     return {
         "category": "UserManagement",
-        "activityDisplayName": f"{_VERBS[verb]} security info",
+        "activityDisplayName": f"{by} {verb} security info",
         "operationType": {"registered": "Add", "updated": "Update", "deleted": "Delete"}[verb],
         "loggedByService": "Authentication Methods",
-        "resultReason": f"Admin {said} {_KINDS.get(method.kind, method.kind)} method for user",
+        "resultReason": f"{by} {said} {_KINDS.get(method.kind, method.kind)} method{whose}",
         "targetResources": _target(user, values),
     }
 

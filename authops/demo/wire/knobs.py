@@ -31,6 +31,10 @@ class Knobs:
         """Turn the knobs of `wire` and `login`."""
         self.wire, self.login, self._reset, self._stop = wire, login, reset, stop
 
+    @property
+    def _staff(self) -> Staff:
+        return Staff(self.wire.tenant, self.wire.audits)
+
     def routes(self) -> list[Route]:
         """Return the table of knobs."""
         table: list[tuple[str, Callable[[Request], Awaitable[Any]], list[str]]] = [
@@ -43,7 +47,7 @@ class Knobs:
             ("sign-in", self.sign_in, ["GET", "PUT"]),
             ("revoke", self.revoke, ["POST"]),
             ("staff", self.staff, ["POST"]),
-            ("pass", self.sign_in_by_pass, ["POST"]),
+            ("pass", self.passes, ["GET", "POST"]),
             ("state", self.state, ["GET"]),
             ("stop", self.stop, ["POST"]),
         ]
@@ -115,15 +119,20 @@ class Knobs:
         return {"assumptions": self.wire.tenant.assume.listing()}
 
     async def staff(self, request: Request) -> dict[str, Any]:
-        """Let people join, leave or move, or somebody else change a phone; see `Staff.turn`."""
+        """Let people join, leave, move or register, or somebody else change a phone; see `Staff.turn`."""
         try:
-            return Staff(self.wire.tenant, self.wire.audits).turn(await request.json())
+            return self._staff.turn(await request.json())
         except Refusal as no:
             raise ValueError(no.message) from no
 
-    async def sign_in_by_pass(self, request: Request) -> dict[str, Any]:
-        """Let a `user` (object id) sign in with a `code`, and `register` a kind of method; tells whether it served."""
-        return temporary_access_pass.sign_in(self.wire.tenant, self.wire.policies, await request.json())
+    async def passes(self, request: Request) -> dict[str, Any]:
+        """Tell the ids of all passes that were ever given; POST lets a `user` (object id) sign in with a `code`.
+
+        And `register` a kind of method; it tells whether the code served.
+        """
+        if request.method == "GET":
+            return {"given": self.wire.tenant.passes_given}
+        return temporary_access_pass.sign_in(self._staff, self.wire.policies, await request.json())
 
     async def state(self, _request: Request) -> dict[str, Any]:
         """Return every user's methods as they truly are."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from authops.demo.world.tenant import new_id
+
+if TYPE_CHECKING:
+    from authops.demo.world.tenant import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,10 @@ class Actor:
     correlation_id: str
     app_id: str = ""
     person: str = ""
+
+    def is_(self, user: User) -> bool:
+        """Return whether it is that person."""
+        return self.person.casefold() == str(user.profile["userPrincipalName"]).casefold()
 
     def initiated_by(self, space: str) -> dict[str, Any]:
         """Return the record's `initiatedBy`."""

@@ -1,20 +1,24 @@
-"""What happens to people while time goes by: they join, leave, move, and somebody else changes their phone."""
+"""What happens to people while time goes by: they join, leave, move, register; somebody else changes their phone."""
 
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from authops.demo.world import people
+from authops.demo.world import passes, people
 from authops.demo.world.actor import Actor
 from authops.demo.world.roles import ROLES
 from authops.demo.world.tenant import PHONE_IDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from authops.demo.world.actor import Witness
     from authops.demo.world.tenant import Tenant, User
 
-_VERBS = ("hire", "leave", "change", "phone", "appoint", "risk", "register")
+_SERVES = "EnabledByPolicy"
+_VERBS = ("hire", "leave", "change", "phone", "appoint", "risk", "register", "pass")
 
 
 class Staff:
@@ -30,7 +34,8 @@ class Staff:
         `hire`: profiles with at least a displayName; `leave`: UPNs; `change`: UPN → profile properties;
         `appoint`: UPN → names of directory roles; `risk`: UPN → riskState;
         `phone`: {user, phoneType, phoneNumber or null, by} as another administrator would change it;
-        `register`: {user, kind, properties that differ} as the person would register it.
+        `register`: {user, kind, properties that differ} as the person would register it;
+        `pass`: the same, of people who sign in with the pass they were given, and register it then.
         """
         unknown = set(body) - set(_VERBS)
         if unknown:
@@ -48,6 +53,10 @@ class Staff:
             self._phone(**change)
         for method in body.get("register", []):
             self._register(**method)
+        for method in body.get("pass", []):
+            if (why := self.enter(self._user(method["user"]))) != _SERVES:
+                raise ValueError(f"the pass of {method['user']} does not serve: {why}")
+            self._register(**method)
         return {"hired": [{"id": u.id, "userPrincipalName": u.profile["userPrincipalName"]} for u in hired]}
 
     def _user(self, key: str) -> User:
@@ -63,22 +72,39 @@ class Staff:
         self.tenant.join(user)
         return user
 
+    def enter(self, user: User) -> str:
+        """Let somebody sign in with their pass: `EnabledByPolicy`, or why it does not serve."""
+        held = next((m for m in user.methods.values() if m.kind == passes.NAME), None)
+        if held is None:
+            return "WrongCode"
+        seen = passes.usability(held.fields, self.tenant.stamp(), allowed=self.tenant.passes_allowed(user))
+        if seen["isUsable"] and held.fields["isUsableOnce"]:
+            self.tenant.use_up(user, held)
+        return str(seen["methodUsabilityReason"])
+
     def _register(self, user: str, kind: str, **fields: Any) -> None:
         whose = self._user(user)
-        people.register(self.tenant, whose, kind, fields)
+        with self._as(whose.profile["userPrincipalName"]):
+            people.register(self.tenant, whose, kind, fields)
+
+    @contextmanager
+    def _as(self, person: str) -> Iterator[None]:
+        """Who does it, for the audit log."""
+        earlier, self.audits.actor = self.audits.actor, Actor(str(uuid.uuid4()), person=person)
+        try:
+            yield
+        finally:
+            self.audits.actor = earlier
 
     def _phone(self, user: str, phoneType: str, phoneNumber: str | None, by: str = "admin@contoso.example") -> None:  # noqa: N803
         whose, method_id = self._user(user), PHONE_IDS[phoneType]
-        earlier, self.audits.actor = self.audits.actor, Actor(str(uuid.uuid4()), person=by)
-        try:
+        with self._as(by):
             if phoneNumber is None:
                 self.tenant.delete_phone(whose, method_id)
             elif method_id in whose.methods:
                 self.tenant.change_phone(whose, method_id, None, phoneNumber)
             else:
                 self.tenant.add_phone(whose, phoneType, phoneNumber)
-        finally:
-            self.audits.actor = earlier
 
 
 def _roles(names: list[str]) -> list[str]:

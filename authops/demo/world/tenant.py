@@ -126,6 +126,8 @@ class Tenant:
         self.passes_allowed: Callable[[User], bool] = lambda _: True
         # Told of every change of a user's methods: the audit log.
         self.observe: Callable[[User, dict[str, Method], dict[str, Method]], None] = lambda *_: None
+        # The ids of all passes that were ever given, also of those that are gone.
+        self.passes_given: list[str] = []
         # Counts changes of anything, so that what was derived from the world can be kept until the next.
         self.version = 0
         # Counts changes of who is there and of their profiles.
@@ -267,8 +269,15 @@ class Tenant:
         """Give a temporary access pass in place of any earlier one."""
         kind = "temporaryAccessPass"
         method = Method(method_id, kind, fields, self.stamp())
+        self.passes_given.append(method_id)
         self._replace(user, {k: m for k, m in user.methods.items() if m.kind != kind} | {method_id: method})
         return method
+
+    def use_up(self, user: User, held: Method) -> None:
+        """Use up a pass that serves once. Entra writes it down as a sign-in, not as a change."""
+        held.fields["methodUsabilityReason"] = "OneTimeUsed"
+        self.version += 1
+        self.store.save(user.document())
 
     def put_other(self, user: User, method_id: str, kind: str, fields: dict[str, Any]) -> Method:
         """Register a method of a kind that has no rules of its own."""
