@@ -29,7 +29,7 @@ from authops.phone.number import fold
 from authops.plan import undo
 from authops.plan.plan import Plan
 from authops.tenant import directory
-from bench.lives import Endured, endure, lives
+from bench.lives import Endured, Lives, endure, lives
 from bench.stand import Stand, sins, tenant
 
 
@@ -56,7 +56,7 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     changes.to_parquet(stand.folder / "changes.parquet")
     journal = stand.folder / "journal.sqlite"
     words = [str(stand.folder / "demo" / "connection.yaml"), str(stand.folder / "changes.parquet"), str(journal)]
-    endured = endure(stand, journal, "bench.killed", words, lives(seed, kills), seed)
+    endured = endure(stand, journal, Lives("bench.killed", words), lives(seed, kills), seed)
     log, phones = stand.log(), stand.phones()
     wrong = [c.user_id for c in changes.itertuples() if fold(phones[c.user_id].get("mobile", "")) != fold(c.after)]
     return Result(**vars(endured), wrong=wrong, unattributed=unattributed(journal, log), sins=sins(log))

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.stand import Stand
@@ -26,6 +26,18 @@ FAULTS = [
 ]
 POINTS = [f"{what}-{when}" for what in ("intend", "settle") for when in ("before", "within", "after")]
 End = tuple[str, str] | float
+
+
+@dataclass(frozen=True)
+class Lives:
+    """What is run again and again (module, words), and around it: environment, what precedes it, its last words."""
+
+    module: str
+    words: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: Path = Path(__file__).parents[1]
+    begin: Callable[[], None] | None = None
+    said: Path | None = None
 
 
 @dataclass
@@ -51,11 +63,12 @@ def lives(seed: int, kills: int) -> list[End]:
     return found
 
 
-def one_life(module: str, words: Sequence[str], end: End, tmp: Path | None = None) -> bool:
-    """Whether it was killed before it had finished. Raises RuntimeError when it ended otherwise."""
+def one_life(of: Lives, end: End, by: signal.Signals = signal.SIGKILL) -> bool:
+    """Whether it was ended by that signal before it had finished. Raises RuntimeError when it ended otherwise."""
     more = list(end) if isinstance(end, tuple) else []
-    how = {"cwd": Path(__file__).parents[1], "env": os.environ | ({"TMPDIR": str(tmp)} if tmp else {})}
-    command = [sys.executable, "-m", module, *words, *more]
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "DIES_BY": str(int(by))} | of.env
+    how = {"cwd": of.cwd, "env": env, "preexec_fn": of.begin}
+    command = [sys.executable, "-m", of.module, *of.words, *more]
     life = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how)
     assert life.stdout
     with life.stdout:
@@ -65,25 +78,29 @@ def one_life(module: str, words: Sequence[str], end: End, tmp: Path | None = Non
             try:
                 life.wait(end)
             except subprocess.TimeoutExpired:
-                os.kill(life.pid, signal.SIGKILL)
+                os.kill(life.pid, by)
         rest, code = life.stdout.read(), life.wait()
-    if code not in (0, -signal.SIGKILL):
+    if of.said:
+        with of.said.open("ab") as file:
+            file.write(rest)
+    if code not in (0, -by):
         raise RuntimeError(rest.decode()[-2000:])
-    return code == -signal.SIGKILL
+    return code == -by
 
 
 def endure(
-    stand: Stand, journal: Path, module: str, words: Sequence[str], planned: Sequence[End], seed: int,
-    tmp: Path | None = None,
+    stand: Stand, journal: Path, of: Lives, planned: Sequence[End], seed: int,
+    signals: Sequence[signal.Signals] = (signal.SIGKILL,), after: Callable[[int], None] = lambda _: None,
 ) -> Endured:  # fmt: skip
-    """Through a storm in so many lives, until it is done."""
+    """Through a storm in so many lives, ended by these signals in turn, until it is done; `after` each that was."""
     stand.knob("log", method="DELETE")
     stand.knob("weather", {"fault_rate": 0.1, "faults": FAULTS, "lag": 0.2, "seed": seed, "latency": 0.02})
     begun, killed = time.perf_counter(), Counter[str]()
-    for end in planned:
-        if one_life(module, words, end, tmp):
+    for number, end in enumerate(planned):
+        if one_life(of, end, signals[number % len(signals)]):
             killed[end[0] if isinstance(end, tuple) else "from outside"] += 1
-    while one_life(module, words, 3600.0, tmp):
+            after(number)
+    while one_life(of, 3600.0):
         pass
     seconds = time.perf_counter() - begun
     stand.knob("weather", {"fault_rate": 0.0, "lag": 0.0})

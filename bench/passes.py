@@ -18,26 +18,24 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import random
 import re
 import resource
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
 import zipfile
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +49,7 @@ from authops.demo.methods.temporary_access_pass import code
 from authops.demo.world.tenant import Method
 from authops.graph.client import Graph
 from authops.words.frames import CHANGES, USERS, frame
-from bench.lives import FAULTS, POINTS, End
+from bench.lives import End, Endured, Lives, ends, endure
 from bench.passing import files
 from bench.stand import Line, Stand, tenant
 
@@ -66,16 +64,13 @@ PACKED: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x78": zlib.decompress,
 }
 # A signal after which the kernel would leave a core, in place of every so manieth SIGKILL.
-CORES = {0: signal.SIGKILL, 1: signal.SIGABRT, 2: signal.SIGKILL}
+CORES = (signal.SIGKILL, signal.SIGABRT, signal.SIGKILL)
 
 
 @dataclass
-class Result:
+class Result(Endured):
     """What was left: everything in `bad` should be empty. `searched`: how many codes were searched for."""
 
-    killed: Counter[str]
-    seconds: float
-    outcomes: dict[str, int]
     searched: int
     bad: dict[str, list[str]]
 
@@ -125,14 +120,13 @@ def _value(method: dict[str, object]) -> str:
     return shown(method)
 
 
-def lives(seed: int, kills: int) -> list[End]:
+def planned_ends(seed: int, kills: int) -> list[End]:
     """How each life ends: in the journal's writes, in the hand-over, or by somebody else after some seconds."""
     dice = random.Random(seed)
-    ends: list[End] = [(dice.choice(GIVING), str(dice.randint(1, 4))) for _ in range(kills // 3)]
-    ends += [(dice.choice(POINTS), str(dice.randint(1, 4))) for _ in range(kills // 3)]
-    ends += [dice.uniform(0.05, 4.0) for _ in range(kills - len(ends))]
-    dice.shuffle(ends)
-    return ends
+    found = ends(dice, kills // 3, GIVING, 4) + ends(dice, kills // 3, nth=4)
+    found += [dice.uniform(0.05, 4.0) for _ in range(kills - len(found))]
+    dice.shuffle(found)
+    return found
 
 
 def cores() -> None:
@@ -140,31 +134,12 @@ def cores() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
 
 
-def one_life(words: list[str], end: End, root: Path, by: signal.Signals = signal.SIGKILL) -> bool:
-    """Whether it was killed before it had finished."""
-    more = list(end) if isinstance(end, tuple) else []
-    here = str(Path(__file__).parents[1])
-    env = os.environ | {"TMPDIR": str(root / "tmp"), "HOME": str(root / "home"), "AUTHOPS_STATE": str(root / "state")}
-    env |= {"PYTHONPATH": here, "PYTHONFAULTHANDLER": "1", "DIES_BY": str(int(by))}
-    how: dict[str, Any] = {"cwd": root / "run", "env": env, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    how |= {"preexec_fn": cores}
-    life = subprocess.Popen([sys.executable, "-m", "bench.passing", *words, *more], **how)
-    assert life.stdout
-    with life.stdout:
-        if (said := life.stdout.readline()) != b"begun\n":
-            raise RuntimeError((said + life.stdout.read()).decode())
-        if isinstance(end, float):
-            try:
-                life.wait(end)
-            except subprocess.TimeoutExpired:
-                os.kill(life.pid, by)
-        rest = life.stdout.read()
-        code_ = life.wait()
-        with (root / "run" / "said.txt").open("ab") as said_by_it:
-            said_by_it.write(rest)
-        if code_ not in (0, -by):
-            raise RuntimeError(rest.decode()[-2000:])
-        return code_ == -by
+def lives(root: Path, words: Sequence[str]) -> Lives:
+    """Each has this bench's temporary, home and state folder, and says its last words into the run folder."""
+    env = {"TMPDIR": str(root / "tmp"), "HOME": str(root / "home"), "AUTHOPS_STATE": str(root / "state")}
+    env |= {"PYTHONFAULTHANDLER": "1"}
+    run = root / "run"
+    return Lives("bench.passing", words, env=env, cwd=run, begin=cores, said=run / "said.txt")
 
 
 def kept_pages(root: Path, number: int) -> None:
@@ -223,33 +198,23 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> Result:
     places = Places.made(stand.folder / "bench")
     changes = planned(stand, count)
     strangers = _passes(stand) - set(changes["user_id"])
-    stand.knob("log", method="DELETE")
-    stand.knob("weather", {"fault_rate": 0.1, "faults": FAULTS, "lag": 0.2, "seed": seed, "latency": 0.02})
     run = places.root / "run"
     changes.to_parquet(run / "changes.parquet")
     words = [str(stand.folder / "demo" / "connection.yaml"), str(run / "changes.parquet"), str(run / "journal.sqlite")]
     words += [str(places.root / name) for name in ("keys", "letters")] + [str(run / "log.txt")]
-    begun, killed = time.perf_counter(), Counter[str]()
-    for number, end in enumerate(lives(seed, kills)):
-        if one_life(words, end, places.root, CORES[number % len(CORES)]):
-            killed[end[0] if isinstance(end, tuple) else "from outside"] += 1
-            kept_pages(places.root, number)
-    while one_life(words, 3600.0, places.root):
-        pass
-    seconds = time.perf_counter() - begun
-    stand.knob("weather", {"fault_rate": 0.0, "lag": 0.0})
+    kept = partial(kept_pages, places.root)
+    storm = (planned_ends(seed, kills), seed, CORES, kept)
+    endured = endure(stand, run / "journal.sqlite", lives(places.root, words), *storm)
     letters = places.opened()
     ever = {code(Method(name, KIND, {}, ""), LENGTH) for name in stand.knob("pass")["given"]}
     assert ever >= {c for told in letters.values() for c in told}
     held, left = holding(places.root, ever), [str(path) for path in places.root.rglob("core*")]
-    with sqlite3.connect(run / "journal.sqlite") as db:
-        outcomes = dict(db.execute("select outcome, count(*) from outcomes group by outcome"))
     names = dict(zip(changes["user_id"], changes["user_principal_name"], strict=True))
     wrong = [user for user, name in names.items() if len(letters.get(name, [])) != 1]
     refused = [user for user, name in names.items() if name in letters and not _lets_in(stand, user, letters[name][0])]
     others = _passes(stand) - set(names) - strangers
     bad = {"not one letter": wrong, "does not work": refused, "others": sorted(others), "files with a code": held}
-    return Result(killed, seconds, outcomes, len(ever), bad | {"cores": left})
+    return Result(**vars(endured), searched=len(ever), bad=bad | {"cores": left})
 
 
 def _passes(stand: Stand) -> set[str]:

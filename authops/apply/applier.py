@@ -109,9 +109,8 @@ class Applier:
         self._conditions = Conditions(self.graph, changes, self._reader.clocks, self.already.made)
         self._interrupted = set(self._tried) - settled
         self._uncertain |= self._interrupted
-        await self._settle_by_reading(
-            self._sent_and_no_more_approved(changes), "its answer never came, and it is not approved any more"
-        )
+        sent = self._sent_and_no_more_approved(changes)
+        await self._settle_by_reading(sent, "its answer never came, and it is not approved any more")
         left = [c for c in changes if c.change_id not in settled]
         size, self._lanes = await begun(self.handing, left, self.mode, self._may_write) or (GROUP, _GROUPS)
         groups = in_groups(left, size)
@@ -134,10 +133,8 @@ class Applier:
             return
         now = await self._reader.until_shown(sent, await self._reader.now(sent), self._may_still_show)
         said = f"{why}; seen by reading"
-        shown = [(c, found) for c in sent if (found := now[c.slot]) is not None]
-        self._settle(
-            [(c, "applied_with_note" if c.done_by(found) else "unknown", said, found, None) for c, found in shown]
-        )
+        told = [(c, seen) for c in sent if (seen := now[c.slot]) is not None]
+        self._settle([(c, "applied_with_note" if c.done_by(seen) else "unknown", said, seen, None) for c, seen in told])
 
     async def _ever_more(self, groups: Iterator[list[list[Change]]]) -> None:
         """One group first, then twice as many each time: what goes wrong goes wrong for a few.

@@ -40,9 +40,9 @@ def _whose(changes: Iterable[Change], code: str) -> set[str]:
 
 
 class Conditions:
-    """Judges changes by what their person has at this moment. `planned`: all changes that are approved; `never`: change
+    """Judges changes by what their person has at this moment.
 
-    id → why it must not be written at all.
+    `planned`: all changes that are approved. `never`: change id → why it must not be written at all.
     """
 
     def __init__(self, graph: Graph, planned: Iterable[Change], clocks: Clocks, never: Mapping[str, str]) -> None:

@@ -67,7 +67,8 @@ class Kind:
     `key`: a value → Graph's id of it, for a kind whose `method_id` is "". `equal`: whether two values are one;
     `spent`: whether a value serves nobody any more, so that another may take its place.
     `many`: a person may have several, told apart by Graph's id (`key`). `entity`: it is read as one entity, not as an
-    item of a list. `within`: the kind whose property it is. `version`: beta where v1.0 does not have it.
+    item of a list. `within`: the kind whose property it is. `settable`: words that a list may set, each with Graph's.
+    `version`: beta where v1.0 does not have it.
     `address`: an e-mail address, else a phone number; `landline`: that is as good for it as a mobile.
     `reads`, `writes`: application permissions of which any one opens it, least first.
     """
@@ -110,6 +111,7 @@ class Kind:
     many: bool = False
     entity: bool = False
     within: str = ""
+    settable: tuple[tuple[str, str], ...] = ()
 
     def loses(self, action: str, before: str) -> bool:
         """Whether a write takes away what nobody can give back; what is over serves nobody, so nothing is lost."""

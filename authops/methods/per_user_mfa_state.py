@@ -12,4 +12,5 @@ KIND: Final = state(
     version="beta", entity=True,
     reads=("Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"),
     writes=("Policy.ReadWrite.AuthenticationMethod",),
+    settable=(("disabled", "disabled"), ("enabled", "enabled"), ("enforced", "enforced")),
 )  # fmt: skip

@@ -33,5 +33,5 @@ def _alike(one: str, other: str) -> bool:
 KIND: Final = state(
     "smsSignIn", "signing in by SMS", "phoneMethods", "smsSignInState", Order(add=30, update=30, remove=30),
     make=SmsSignIn, within="mobile", method_id=mobile.KIND.method_id, sort="phones", equal=_alike,
-    reads=phones.READS, writes=phones.WRITES,
+    reads=phones.READS, writes=phones.WRITES, settable=(("off", OFF), (OFF, OFF)),
 )  # fmt: skip

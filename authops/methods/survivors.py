@@ -78,11 +78,10 @@ def graph_id(method: str, method_id: str, value: str) -> str:
 
 
 def refused(held: Sequence[Held], going: Collection[str], condition: str) -> str:
-    """Why none of `going` (Graph's ids) may go under a row's condition: one of LAST, FEW, NO_WAY_IN, UNREAD; "" when it
+    """Why none of `going` (Graph's ids) may go under a row's condition; "" when it may.
 
-    may.
-
-    What goes later is no survivor now, so that nothing depends on the order or on how soon a removal shows.
+    One of LAST, FEW, NO_WAY_IN, UNREAD. What goes later is no survivor now, so that nothing depends on the order or
+    on how soon a removal shows.
     """
     asked = [code for code in condition.split() if code.startswith(SURVIVOR)]
     if not asked:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,6 +102,26 @@ def mapped(table: Table, export: Export, path: Path) -> tuple[Rows, int]:
     places = {f: export.positions(table.header, column) for f, column in found.items()}
     seen = _seen(table, places)
     return Rows(lines, cells, found, frozenset(table.beyond), _quoted(table), **seen), chosen.count(False)
+
+
+def meant(
+    header: Sequence[str], means: Mapping[str, Sequence[str]], path: Path, *, first: Sequence[str] = ()
+) -> dict[str, int]:
+    """Field → its one column, by what its columns are called (`means`, folded). Of several that mean a field in `first`
+    the first is it; of others `SourceError` is raised.
+    """
+    found: dict[str, int] = {}
+    for at, called in means.items():
+        places = [n for n, name in enumerate(header) if folded(name) in called]
+        if len(places) > 1 and at not in first:
+            raise SourceError(f"{path} has two columns that mean {at}", remedy="rename or delete one")
+        found |= {at: places[0]} if places else {}
+    return found
+
+
+def recognised(header: Sequence[str], means: Mapping[str, Sequence[str]]) -> int:
+    """How many columns of a header mean a field."""
+    return sum(folded(name) in called for name in header for called in means.values())
 
 
 def bare(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -50,13 +51,6 @@ _COLUMNS: Final = {
     "ticket": ("ticket", "ticketnumber", "changenumber"),
 }
 _NEEDED: Final = ("user", "method", "action")
-# What a list may set, and what it is to Graph.
-_WORDS: Final = {
-    "defaultMethod": {w.casefold(): w for w in ("push", "oath", "voiceMobile", "voiceAlternateMobile", "voiceOffice",
-                                                "sms")},
-    "perUserMfaState": {w: w for w in ("disabled", "enabled", "enforced")},
-    "smsSignIn": {"off": "notEnabled", "notenabled": "notEnabled"},
-}  # fmt: skip
 _METHODS: Final = {folded(word): name for name, kind in KINDS.items() for word in (name, kind.label, kind.report)}
 _UNREAD: Final = "not all methods of this person could be read or are understood, so nothing of them is taken"
 
@@ -64,7 +58,9 @@ _UNREAD: Final = "not all methods of this person could be read or are understood
 def read(path: str | Path, *, encoding: str = "auto", delimiter: str = "auto", sheet: str = "") -> Source:
     """Read a CSV file, a workbook or JSON records. Raises `SourceError` when it cannot be used."""
     path = Path(path)
-    table = table_file.read(path, _recognised, encoding=encoding, delimiter=delimiter, sheet=sheet)
+    table = table_file.read(
+        path, partial(columns.recognised, means=_COLUMNS), encoding=encoding, delimiter=delimiter, sheet=sheet
+    )
     columns.refuse_data(table, path)
     places = _places(table.header, path)
     texts = {at: list(map(columns.bare, table.columns[n])) for at, n in places.items()}
@@ -74,18 +70,8 @@ def read(path: str | Path, *, encoding: str = "auto", delimiter: str = "auto", s
     return _source(rows, facts, frozenset(table.beyond))
 
 
-def _recognised(header: Sequence[str]) -> int:
-    known = {name for aliases in _COLUMNS.values() for name in aliases}
-    return sum(folded(name) in known for name in header)
-
-
 def _places(header: Sequence[str], path: Path) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for at, aliases in _COLUMNS.items():
-        meant = [n for n, name in enumerate(header) if folded(name) in aliases]
-        if len(meant) > 1:
-            raise SourceError(f"{path} has two columns that mean {at}", remedy="rename or delete one")
-        found |= {at: meant[0]} if meant else {}
+    found = columns.meant(header, _COLUMNS, path)
     if lacking := [at for at in _NEEDED if at not in found]:
         said = f"{path} has no column for {' and '.join(lacking)}; its columns are: {names(header)}"
         raise SourceError(said, remedy="name them UPN, Method, Id, Action")
@@ -150,11 +136,11 @@ def _asked(method: str, action: str) -> tuple[str, str, tuple[str, str] | None]:
         return "remove", "", None
     if verb == "revoke" and not word and method == sign_in_sessions.NAME:
         return "set", "", None
-    words = _WORDS.get(method, {})
+    words = {said.casefold(): meant for said, meant in kind.settable}
     if verb == "set" and word and words:
         if word.casefold() in words:
             return "set", words[word.casefold()], None
-        return "", "", ("unknown_word", f"a {kind.label} cannot be set to that; there is {', '.join(words)}")
+        return "", "", ("unknown_word", f"a {kind.label} cannot be set to that; there is {', '.join(said for said, _ in kind.settable)}")
     does = "revoke" if method == sign_in_sessions.NAME else f"set {next(iter(words))}" if words else "remove"
     return "", "", ("unknown_action", f"no action for a {kind.label}; write {does}")
 
@@ -166,9 +152,9 @@ def states(source: Source) -> list[str]:
 
 
 def asked(source: Source, users: pd.DataFrame, people: Sequence[Person], *, allow_last: bool = False) -> Asked:
-    """What the rows ask for, of the people they mean (USERS plus `asked`); second factors only where a way in is left,
+    """What the rows ask for, of the people they mean (USERS plus `asked`).
 
-    unless `allow_last`.
+    Second factors go only where a way in is left, unless `allow_last`.
     """
     found = Asked()
     ids, by_id = dict(zip(users["asked"].str.casefold(), users["user_id"], strict=True)), _by_id(people)

@@ -7,9 +7,10 @@ parameters' or the policy's own. All of it is checked against the tenant's polic
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 from zoneinfo import ZoneInfo
@@ -19,7 +20,6 @@ import pandas as pd
 from authops.graph.client import Graph
 from authops.methods.temporary_access_pass import NAME, NOW, Pass
 from authops.source import columns, profile, starts, table_file, wanted_file
-from authops.source.mapping import folded
 from authops.source.starts import StartProblem
 from authops.source.table import names
 from authops.source.wanted import Source
@@ -119,9 +119,11 @@ def read(path: str | Path, *, encoding: str = "auto", delimiter: str = "auto", s
     if not str(path):
         raise SourceError("no source named", remedy="name the file in parameter `source`, or a scope")
     path = Path(path)
-    table = table_file.read(path, _recognised, encoding=encoding, delimiter=delimiter, sheet=sheet)
+    table = table_file.read(
+        path, partial(columns.recognised, means=_COLUMNS), encoding=encoding, delimiter=delimiter, sheet=sheet
+    )
     columns.refuse_data(table, path)
-    places = _places(table.header, path)
+    places = columns.meant(table.header, _COLUMNS, path, first=("user",))
     if "user" not in places:
         raise SourceError(f"{path} has no user column; its columns are: {names(table.header)}", remedy="name it UPN")
     texts = {at: list(map(columns.bare, table.columns[n])) for at, n in places.items()}
@@ -141,21 +143,6 @@ async def in_scope(graph: Graph, *, now: datetime, tick: Tick = profile.nothing,
     return replace(
         _asked(rows, facts | more | {"users in scope": len(people)}, frozenset()), users=profile.users(people)
     )
-
-
-def _recognised(header: Sequence[str]) -> int:
-    known = {name for aliases in _COLUMNS.values() for name in aliases}
-    return sum(folded(name) in known for name in header)
-
-
-def _places(header: Sequence[str], path: Path) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for at, aliases in _COLUMNS.items():
-        meant = [n for n, name in enumerate(header) if folded(name) in aliases]
-        if len(meant) > 1 and at != "user":
-            raise SourceError(f"{path} has two columns that mean {at}", remedy="rename or delete one")
-        found |= {at: meant[0]} if meant else {}
-    return found
 
 
 def _asked(rows: Mapping[int, Mapping[str, str]], facts: dict[str, Any], ragged: frozenset[int]) -> Asked:

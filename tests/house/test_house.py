@@ -76,7 +76,7 @@ def test_the_demo_tenant_shares_no_code_with_the_client() -> None:
 def test_a_module_has_one_job_and_few_lines() -> None:
     assert [path for path in EVERYTHING if path.stem in ("utils", "helpers", "common", "misc")] == []
     lines = {path: len(path.read_text("utf-8").splitlines()) for path in EVERYTHING}
-    assert {path: n for path, n in lines.items() if n > 430} == {}
+    assert {path: n for path, n in lines.items() if n > 400} == {}
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -267,17 +267,15 @@ class Tenant:
 
     def put_pass(self, user: User, method_id: str, fields: dict[str, Any]) -> Method:
         """Give a temporary access pass in place of any earlier one."""
-        kind = "temporaryAccessPass"
-        method = Method(method_id, kind, fields, self.stamp())
+        method = Method(method_id, "temporaryAccessPass", fields, self.stamp())
         self.passes_given.append(method_id)
-        self._replace(user, {k: m for k, m in user.methods.items() if m.kind != kind} | {method_id: method})
+        self._replace(user, {k: m for k, m in user.methods.items() if m.kind != method.kind} | {method_id: method})
         return method
 
     def use_up(self, user: User, held: Method) -> None:
         """Use up a pass that serves once. Entra writes it down as a sign-in, not as a change."""
         held.fields["methodUsabilityReason"] = "OneTimeUsed"
-        self.version += 1
-        self.store.save(user.document())
+        self.settle(user)
 
     def put_other(self, user: User, method_id: str, kind: str, fields: dict[str, Any]) -> Method:
         """Register a method of a kind that has no rules of its own."""
@@ -285,12 +283,10 @@ class Tenant:
 
     def prefer(self, user: User, method_id: str, *, voice: bool) -> None:
         """Make a registered method the default; `voice`: by call rather than text."""
-        user.default, user.voice = method_id, voice
-        self.version += 1
-        self.store.save(user.document())
+        self.settle(user, default=method_id, voice=voice)
 
     def settle(self, user: User, **preferences: Any) -> None:
-        """Keep what a user's sign-in preferences or requirements are set to."""
+        """Keep what a user is set to, such as sign-in preferences or requirements."""
         for name, value in preferences.items():
             setattr(user, name, value)
         self.version += 1
@@ -298,10 +294,8 @@ class Tenant:
 
     def appoint(self, user: User, roles: list[str]) -> None:
         """Give somebody these directory roles and no others."""
-        user.appointed, user.admin = list(roles), bool(roles)
-        self.version += 1
         self.staff_version += 1
-        self.store.save(user.document())
+        self.settle(user, appointed=list(roles), admin=bool(roles))
 
     def sign_out(self, user: User) -> None:
         """Revoke all of somebody's sessions."""
@@ -398,8 +392,7 @@ class Tenant:
         user.past = [p for p in user.past if p[0] > now - lag] + ([(now, user.methods)] if lag else [])
         before, user.methods = user.methods, methods
         self.observe(user, before, methods)
-        self.version += 1
-        self.store.save(user.document())
+        self.settle(user)
 
 
 def new_id(space: str, name: str) -> str:
