@@ -140,7 +140,8 @@ def _asked(method: str, action: str) -> tuple[str, str, tuple[str, str] | None]:
     if verb == "set" and word and words:
         if word.casefold() in words:
             return "set", words[word.casefold()], None
-        return "", "", ("unknown_word", f"a {kind.label} cannot be set to that; there is {', '.join(said for said, _ in kind.settable)}")
+        there = ", ".join(said for said, _ in kind.settable)
+        return "", "", ("unknown_word", f"a {kind.label} cannot be set to that; there is {there}")
     does = "revoke" if method == sign_in_sessions.NAME else f"set {next(iter(words))}" if words else "remove"
     return "", "", ("unknown_action", f"no action for a {kind.label}; write {does}")
 
