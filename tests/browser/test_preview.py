@@ -15,6 +15,7 @@ from tests.browser.axe import serious
 from tests.browser.lab import Watched
 from tests.running import FULL_NUMBER, ROOT
 
+ALL = re.compile(r" · ([\d,]+) of \1 rows match")
 HOSTILE = "<img src=x onerror=document.title='owned'>@contoso.example"
 
 
@@ -82,6 +83,7 @@ def test_filter_exclude_three_approve_the_rest_and_save(watched: Watched, source
 
     grid.get_by_role("button", name="Clear filters").click()
     expect(grid.get_by_label("department")).to_have_value("\u0000")
+    expect(grid.locator(".status")).to_contain_text(ALL)
     grid.get_by_role("button", name="Approve").first.click()
     expect(grid.locator(".saved")).to_contain_text("not saved yet")
     grid.get_by_label("note of the approval").fill("CHG-4711")
@@ -277,6 +279,7 @@ def test_no_key_in_the_grid_reaches_the_notebook_and_a_grid_without_a_kernel_say
             page.keyboard.press(key)
     assert kinds(page) == before
     grid.get_by_role("button", name="Clear filters").click()
+    expect(grid.locator(".status")).to_contain_text(ALL)
     grid.get_by_role("button", name="Approve all that match").click()
     expect(grid.locator(".sealing")).to_contain_text("Saving seals")
     watched.menu("Kernel", "Shut Down Kernel")
