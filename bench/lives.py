@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +105,6 @@ def endure(
         pass
     seconds = time.perf_counter() - begun
     stand.knob("weather", {"fault_rate": 0.0, "lag": 0.0})
-    with sqlite3.connect(journal) as db:
+    with closing(sqlite3.connect(journal)) as db:
         outcomes = dict(db.execute("select outcome, count(*) from outcomes group by outcome"))
     return Endured(killed, seconds, outcomes)
