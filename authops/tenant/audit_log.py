@@ -157,8 +157,11 @@ def _written(change: Mapping[Any, Any]) -> bool:
 
 def _same_one(record: Mapping[Any, Any], change: Mapping[Any, Any]) -> bool:
     """Whether a record may be about that one of many, or about the one that there is."""
-    told, meant = record["method_id"], str(change["method_id"]).casefold()
-    return told in ("", meant) if meant else not told or KINDS[change["method"]].method_id in ("", told)
+    kind, told = KINDS[change["method"]], record["method_id"]
+    meant = str(change["method_id"]) or kind.method_id
+    # What is gone says in its value which one it was, such as a pass.
+    meant = meant or (kind.key(str(change["before"])) if change["action"] == "remove" else "")
+    return not told or not meant or told == meant.casefold()
 
 
 def _explains(record: Mapping[str, Any], change: Mapping[Any, Any], ours: str) -> bool:

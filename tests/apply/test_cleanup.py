@@ -12,7 +12,7 @@ import pytest
 from authops.apply import verification
 from authops.plan import cleanup, undo
 from authops.plan.cleanup import Rules
-from authops.tenant import directory
+from authops.tenant import audit_log, directory
 from tests.apply import cleaned
 from tests.apply.cleaned import KEY, person
 from tests.apply.conftest import IDS, Stage, user_id
@@ -288,16 +288,19 @@ def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
     stage.world.tenant.populate([person("all", has, "push", enabled=False, sms_sign_in=True)])
     outcomes = cleaned.applied(stage, cleaned.planned(stage, Rules(leavers_after=90)).writes)
     assert len(outcomes) == len(has) + 1
+    since, ours = cleaned.NOW.replace(year=2020), str(stage.world.tenant.meta["client_id"])
 
     async def done() -> Any:
         async with stage.graph() as graph:
             verified = await verification.verify(graph, outcomes)
-            return verified, await verification.witnessed(
-                graph, verified, cleaned.NOW.replace(year=2020), str(stage.world.tenant.meta["client_id"])
-            )
+            witness = await verification.witnessed(graph, verified, since, ours)
+            return verified, witness, await audit_log.records(graph, since, outcomes["user_id"])
 
-    verified, witness = stage.run(done())
+    verified, witness, recorded = stage.run(done())
     assert verified["as_recorded"].all()
     assert witness.changes["audit_id"].is_unique
     assert "" not in set(witness.changes["audit_id"])
     assert witness.others.empty
+    # all within one second: whichever record stands first, each explains the one that it names
+    again, _ = audit_log.tie(outcomes, recorded.iloc[::-1].reset_index(drop=True), ours)
+    assert again.tolist() == witness.changes["audit_id"].tolist()
