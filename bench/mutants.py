@@ -20,6 +20,7 @@ import gc
 import hashlib
 import importlib
 import importlib.util
+import json
 import os
 import random
 import signal
@@ -31,7 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final
@@ -114,13 +115,21 @@ def tool() -> Path:
     return place
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Every swap that changes anything in what runs."""
+def mutants(module: str) -> list[Mutant]:
+    """Every swap that changes anything in what runs; made once for what a module says."""
+    code = (ROOT / "authops" / f"{module}.py").read_text("utf-8")
+    digest = hashlib.sha256(f"{module} {code} {Path(__file__).read_text('utf-8')}".encode()).hexdigest()[:24]
+    kept = tool() / f"{digest}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps([asdict(one) for one in _made(module, code)]))
+    return [Mutant(**one | {"lines": tuple(one["lines"])}) for one in json.loads(kept.read_text())]
+
+
+def _made(module: str, code: str) -> Iterator[Mutant]:
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
-    code = (ROOT / "authops" / f"{module}.py").read_text("utf-8")
     tree = get_ast(code)
     for name in (n for n in operator_names() if any(swap in n for swap in _SWAPS) and not n.endswith(_SAME)):
         operator: Any = get_operator(name)()
