@@ -76,8 +76,9 @@ def _everywhere(conditions: Mapping[str, Any]) -> bool:
 def _texts(item: Mapping[str, Any], name: str) -> list[str] | None:
     """A list of texts, in small letters; None for one that is left out, null or anything else, and so not known."""
     told = item.get(name)
-    known = isinstance(told, list) and all(isinstance(one, str) for one in told)
-    return [one.casefold() for one in told] if known else None
+    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+        return None
+    return [one.casefold() for one in told]
 
 
 async def _reach(graph: Graph, users: Any) -> Reach:
