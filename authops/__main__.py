@@ -57,7 +57,10 @@ def run(
     grace: str,
     notify: str | None,
 ) -> None:
-    """Run RUNBOOKS (tour audit preview apply verify undo campaign retirement passes cleanup) in order, one folder."""
+    """Run RUNBOOKS in order, in one folder.
+
+    They are: tour story audit preview apply verify undo campaign retirement passes cleanup.
+    """
     given = [*pairs, ("connection", named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
     if tenants and (connection or run_dir or resume):

@@ -9,6 +9,7 @@ __getattr__ = offered(
     __name__,
     {
         "run": "open_run",
+        "story": "open_story",
         "written": "earlier",
     },
 )
