@@ -76,9 +76,18 @@ class Story:
 
     async def passes(self, looked: Ran) -> Ran:
         """A pass for everybody who needs one, sealed for the service desk."""
-        sealed = {"hand_over": "files", "hand_over_folder": self._desk.letters, "recipient_keys": self._desk.keys}
-        whom = {"source": looked.folder / "passes.csv", "recipient": "desk", "approve": "all", "mode": "apply"}
-        return await self.run("passes", "apply", "verify", **(whom | sealed))
+        sealed: dict[str, Any] = {
+            "hand_over": "files",
+            "hand_over_folder": self._desk.letters,
+            "recipient_keys": self._desk.keys,
+        }
+        whom: dict[str, Any] = {
+            "source": looked.folder / "passes.csv",
+            "recipient": "desk",
+            "approve": "all",
+            "mode": "apply",
+        }
+        return await self.run("passes", "apply", "verify", **whom, **sealed)
 
     def people_register(self, exposed: pd.DataFrame, *, absent: int) -> dict[str, str]:
         """The desk opens its letters and people use their pass; others do what the campaign asks. Some do not come."""
@@ -99,7 +108,8 @@ class Story:
         """Approve a plan, with the number of what cannot be taken back, as a person types it."""
         words = ["approve", str(planned.folder), "--yes", "--irreversible", str(irreversible)]
         said = await self._called(words, planned.folder)
-        return Ran(_typed(words), planned.folder, {"approve": said.strip().splitlines()[-1]})
+        told = said.strip().splitlines()[-1].partition(": ")[0]
+        return Ran(self._typed(words), planned.folder, {"approve": f"{told}, {irreversible:,} of them for good"})
 
     async def run(self, *runbooks: str, folder: Path | None = None, **parameters: Any) -> Ran:
         """`authops run` with these parameters, in a folder of an earlier run or a new one. Raises `AuthopsError`."""
@@ -109,7 +119,11 @@ class Story:
         where = ["--connection", str(self.profile), *([] if folder else ["--run-dir", str(place)])]
         await self._called([*words, *where], place)
         ended = outcome.read(place)["runbooks"]
-        return Ran(_typed(words), place, {name: ended[name]["headline"] for name in runbooks})
+        return Ran(self._typed(words), place, {name: ended[name]["headline"] for name in runbooks})
+
+    def _typed(self, words: Sequence[str]) -> str:
+        """The command as somebody types it who stands in the run folder."""
+        return " ".join(["authops", *words]).replace(f"{self._runs}{os.sep}", "")
 
     async def _called(self, words: Sequence[str], folder: Path) -> str:
         env = {**os.environ, "AUTHOPS_RUNS": str(self._runs), "AUTHOPS_STATE": str(self._state)}
@@ -129,7 +143,7 @@ class Story:
         if process.returncode:
             last = "; ".join(entry["headline"] for entry in outcome.read(folder)["runbooks"].values()) or said[-500:]
             raise AuthopsError(
-                f"{_typed(words[:2])} … ended with exit code {process.returncode}: {last}",
+                f"authops {words[0]} {words[1]} … ended with exit code {process.returncode}: {last}",
                 remedy=f"its pages are in {folder}",
             )
         return said
@@ -176,7 +190,3 @@ def _waiting(exposed: pd.DataFrame) -> int:
 
 def _said(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _typed(words: Sequence[str]) -> str:
-    return " ".join(["authops", *words])

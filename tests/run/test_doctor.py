@@ -78,7 +78,14 @@ def test_missing_permissions_are_named_for_each_runbook(tenant: Tenant, tmp_path
     tenant.knob("sign-in", "PUT", {"granted": ["User.Read.All", "UserAuthMethod-Phone.Read.All", "AuditLog.Read.All"]})
     seen = examined(tenant, tmp_path)
     looked = {"audit": LOOK, "preview": LOOK, "apply": BAD, "verify": LOOK, "undo": LOOK}
-    assert abilities(seen) == looked | {"tour": OK, "campaign": BAD, "retirement": LOOK, "passes": BAD, "cleanup": BAD}
+    assert abilities(seen) == looked | {
+        "tour": OK,
+        "story": OK,
+        "campaign": BAD,
+        "retirement": LOOK,
+        "passes": BAD,
+        "cleanup": BAD,
+    }
     assert seen.exit_code == 1
     page = doctor.screen(seen)
     assert "✗ apply         does not work: cannot write phones" in page
