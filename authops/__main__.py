@@ -170,13 +170,14 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
     """Say what will work with a connection, for RUNBOOKS or all of them, and what to ask the administrator for."""
     from authops.graph import connection as connections
     from authops.run import doctor as examining
+    from authops.run import permissions
 
     for name in runbooks:
         runbook.notebook(name)
     folders = {"runs folder": runs_folder(), "state folder": state_folder()}
     try:
         profile = connections.load(named(connection))
-        seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+        seen = examining.examine(profile, runbooks or permissions.ASKING, folders, now=examining.now())
     except AuthopsError:
         raise
     except Exception as error:

@@ -54,6 +54,7 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!
 .ao tbody tr[class]>:first-child,.ao tbody th{white-space:nowrap!important}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
+.ao .v.wraps{white-space:normal;overflow-wrap:anywhere}
 .ao .none,.ao .dim,.ao .was{color:var(--dim)}.ao .none{font-style:italic}
 .ao .gone{text-decoration:line-through}
 .ao .sign{display:inline-block;width:1.2em;font-weight:700;font-family:ui-monospace,Consolas,monospace}
