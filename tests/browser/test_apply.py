@@ -19,6 +19,30 @@ def settled(run: Path) -> int:
         return int(journal.execute("select count(*) from outcomes").fetchone()[0])
 
 
+def found_by_another_kernel(watched: Watched, run: Path) -> None:
+    """Another notebook finds the apply that goes on in the first, and stops it."""
+    tenant = watched.lab.tenant
+    tenant.knob("weather", "PUT", {"latency": 12.0})
+    other = Watched(watched.page.context.new_page(), watched.lab)
+    other.open(watched.lab.notebook("3_apply"))
+    other.run_all()
+    head = other.page.locator(".head")
+    head.locator(".note", has_text=re.compile(r"\d+ of 118 changes")).wait_for()
+    expect(head).to_contain_text("ann@contoso.example (process ")
+    expect(head).to_contain_text(f"run {run}")
+    other.page.locator(".ao-stop").click()
+    expect(head).to_contain_text("stopping: what is in flight is settled first, there")
+    tenant.knob("weather", "PUT", {"latency": 0.9})
+    for one in (other, watched):
+        one.done()
+        expect(one.page.locator(".head")).to_contain_text("stopped (asked to stop)")
+        expect(one.page.locator(".head")).not_to_contain_text("stopping")
+        assert one.page.locator(".ao-stop:visible").count() == 0
+    expect(head).to_contain_text("118 changes, by ")
+    assert (other.left, other.errors) == ([], [])
+    other.page.close()
+
+
 def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path) -> None:
     tenant = watched.lab.tenant
     words = ("-f", str(ROOT / "parameters" / "onboarding.yaml"), "-p", "approve", "all", "-p", "allow_last", "true")
@@ -60,7 +84,14 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     head.locator(".note", has_text=MOVING).wait_for()
     watched.reach(f"text=/{first:,} changes settled/")
     watched.restart_and_run_all()
+    head.locator(".note", has_text=MOVING).wait_for()
+
+    found_by_another_kernel(watched, run)
+    assert first < settled(run) < 118
+    assert len(tenant.writes()) == settled(run)
+
     tenant.knob("weather", "PUT", {"latency": 0.0})
+    watched.restart_and_run_all()
     watched.done()
     expect(head).to_contain_text(re.compile(r"1\d\d applied"))
     assert settled(run) == 118
