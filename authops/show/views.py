@@ -316,8 +316,10 @@ class Progress:
 
     def view(self, now: float) -> View:
         """The state as a picture."""
-        moved = {"started": self._started, "now": now, "already": self._already}
-        return progress(self._done, self.total, self._counts, label=self.label, ended=self._ended, **moved)
+        moved = {"started": self._started, "now": now}
+        return progress(
+            self._done, self.total, self._counts, label=self.label, ended=self._ended, already=self._already, **moved
+        )
 
     def _draw(self, now: float) -> None:
         self._drawn = now

@@ -227,7 +227,8 @@ def test_an_apply_is_found_from_elsewhere_with_its_stop(
     assert life.returncode == 3, said
     wrote = len(tenant.writes())
     assert 0 < wrote < len(names)
-    assert all(word in seen[0] for word in ("is applying to tenant", run.name, f"of {len(names)} changes"))
+    for word in ("is applying to this tenant", run.name, f"of {len(names)} changes"):
+        assert word in seen[0]
     assert "stopping: what is in flight is settled first" in seen[-1]
     assert ended.value.view.plain.startswith(f"stopped (asked to stop): {wrote} applied")
     assert not shown.stop
@@ -239,7 +240,7 @@ def test_an_apply_is_found_from_elsewhere_with_its_stop(
     kernel = applying(tenant.runs / "state" / "locks", {tenant.content["tenant_id"]})
     assert kernel
     os.kill(kernel.pid, signal.SIGKILL)
-    with pytest.raises(Ended, match=r"the apply ended without a word: .* applied"):
+    with pytest.raises(Ended, match=r"^the (kernel died|apply ended without a word: .* applied)"):
         asyncio.run(follow(here))
     assert life.wait(120) == 1
 
