@@ -11,6 +11,10 @@ from typing import Any, Final
 
 from authops.show.views import View, box, facts_of
 
+# Status → the colour of its box.
+KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
+    ("broke", "wrong use", "stopped", "unfinished"), "remove"
+)
 _NEXT: Final = {
     "tour": "1_audit, with your own hands",
     "story": "7_retirement on your own tenant",
