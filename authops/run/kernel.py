@@ -16,11 +16,19 @@ from contextlib import suppress
 from typing import Any
 
 from authops.show import head
-from authops.show.views import View, failure, notebook_shell, show
+from authops.show.views import View, failure, note, notebook_shell, show
 from authops.words.errors import AuthopsError
 from authops.words.redaction import Scanner
 
 _log = logging.getLogger(__name__)
+
+
+class Ended(AuthopsError):
+    """This notebook goes no further, and nothing broke: `view` says why, at its head."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view.plain)
+        self.view = view
 
 
 def on_sigterm(tell: Callable[[], None]) -> None:
@@ -72,6 +80,9 @@ def errors_in_boxes() -> None:
 
 
 def _in_boxes(_shell: Any, kind: type[BaseException], error: BaseException, trace: Any, **_: Any) -> None:
+    if isinstance(error, Ended):
+        show(View(note("The notebook goes no further; why stands at its head."), error.view.plain))
+        return
     said = Scanner().text(str(error))
     if logging.getLogger("authops").handlers:  # else there is no run yet, and its log would be this page
         _log.error("%s", "".join(traceback.format_exception(kind, error, trace)))
@@ -81,6 +92,8 @@ def _in_boxes(_shell: Any, kind: type[BaseException], error: BaseException, trac
 def _at_the_head(result: Any) -> None:
     """Whatever a cell broke of is said where people look first; of a stop by hand they know."""
     error = result.error_in_exec or result.error_before_exec
-    if error is not None and not isinstance(error, KeyboardInterrupt):
+    if isinstance(error, Ended):
+        head.over(error.view)
+    elif error is not None and not isinstance(error, KeyboardInterrupt):
         said = Scanner().text(str(error))
         head.over(View(failure(type(error).__name__, said), said))

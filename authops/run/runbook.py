@@ -23,6 +23,7 @@ from authops.words.redaction import VARIABLE, mask_numbers, secret
 
 RUNBOOKS: Final = {
     "tour": "0_tour.ipynb",
+    "story": "0_story.ipynb",
     "audit": "1_audit.ipynb",
     "preview": "2_preview.ipynb",
     "apply": "3_apply.ipynb",
