@@ -17,6 +17,7 @@ from authops.words.errors import FrameError
 type_of: Final = {"text": "str", "flag": "bool", "maybe": "boolean", "count": "int64", "time": "str"}
 Shape = Mapping[str, tuple[str, str]]
 _PACK: Final = 20_000
+_TYPES: Final[dict[str, Any]] = {k: pd.api.types.pandas_dtype(n) for k, n in type_of.items() if n != "str"}
 # From so many rows on pandas is the faster one.
 _FEW: Final = 200
 
@@ -316,7 +317,8 @@ def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _of_few(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The same in a tenth of the time: pandas takes milliseconds for types that it has to find out of a few rows."""
-    types: dict[str, Any] = {kind: pd.api.types.pandas_dtype(name) for kind, name in type_of.items()}
+    # How pandas keeps texts is an option, so it is asked each time.
+    types = _TYPES | {"text": (text := pd.api.types.pandas_dtype("str")), "time": text}
     made: dict[str, Any] = {}
     for name, (kind, _) in shape.items():
         if type_of[kind] == "str":

@@ -11,18 +11,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pandas as pd
-
-from tests.worlds import road
+from tests.worlds import road, swift
 from tests.worlds.judge import Violation, judge
 from tests.worlds.road import Play
 from tests.worlds.sky import Sky
 from tests.worlds.world import World
 
 _COLLECT_EVERY = 25
-# Every so manieth world keeps its texts as pandas does by default; the others as Python's own, which is the same, and
-# for frames of a few rows a third faster.
-_ARROW = 16
 
 
 @dataclass
@@ -53,7 +48,7 @@ def _sky() -> tuple[Sky, Path]:
 def tried(world: World) -> Judged:
     """Let a world happen, and judge it."""
     sky, home = _sky()
-    pd.options.mode.string_storage = "auto" if world.seed % _ARROW == 0 else "python"
+    swift.begin(world.seed)
     play = road.played(world, sky, home / "world")
     return Judged(world, play, judge(play))
 
