@@ -570,25 +570,39 @@ class _Points(sqlite3.Connection):
             raise sqlite3.OperationalError("database or disk is full") from None
 
 
-def _pointed(name: Callable[[Path], str], write: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that writes a file, with the moments around it."""
+def _pointed(write: Callable[..., Any], *, whole: bool) -> Callable[..., Any]:
+    """A function that begins a file, or writes the whole of it, with the moments around it."""
 
     def written(path: Path, *more: Any, **options: Any) -> Any:
-        life, step = LIFE.get(), name(path)
+        life, step = LIFE.get(), _named(path)
         if life is None or life.dead:
             return write(path, *more, **options)
         life.play.point(step, "before")
         done = write(path, *more, **options)
         life.play.point(step, "within")
-        life.play.point(step, "after")
+        if whole or path.suffix not in (".new", f".{os.getpid()}"):
+            life.play.point(step, "after")
         return done
 
     return written
 
 
+def _placed(path: Path, target: Path) -> Path:
+    """A file that was written under another name takes its place: there it is whole."""
+    done = _replace(path, target)
+    if (life := LIFE.get()) and not life.dead:
+        life.play.point(_named(target), "after")
+    return done
+
+
+_replace = Path.replace
+_FULL_NAMES = {"plan": "plan.json", "approval": "approval.json", "outcomes": "outcomes.parquet",
+               "verified": "verified.parquet"}  # fmt: skip
+
+
 def _named(path: Path) -> str:
-    parent = path.parent.name
-    return "claim" if parent == "applied" else path.name.split(".new")[0].removesuffix(f".{os.getpid()}")
+    name = path.name.split(".new")[0].removesuffix(f".{os.getpid()}")
+    return "claim" if path.parent.name == "applied" else _FULL_NAMES.get(name, name)
 
 
 class _Ears(logging.Handler):
@@ -607,8 +621,9 @@ def settle_in(sky: Sky) -> None:
     shim.__dict__.update({k: v for k, v in vars(sqlite3).items() if not k.startswith("__")})
     shim.connect = lambda path, **how: sqlite3.connect(path, factory=_Points, **how)  # type: ignore[attr-defined]
     journals.sqlite3 = shim  # type: ignore[attr-defined]
-    disk.fresh = _pointed(_named, disk.fresh)
-    plan_file._private = _pointed(_named, plan_file._private)
+    disk.fresh = _pointed(disk.fresh, whole=False)
+    plan_file._private = _pointed(plan_file._private, whole=True)
+    Path.replace = _placed  # type: ignore[method-assign,assignment]
     runs.state_folder = _state  # type: ignore[attr-defined]
     kernel.on_sigterm = lambda *_: None
     log = logging.getLogger("authops")
