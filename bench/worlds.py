@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from tests.running import ROOT
@@ -34,8 +35,9 @@ _PROCESSES = int(os.environ.get("AUTHOPS_WORLDS_PROCESSES", "2"))
 _KEPT = Path(os.environ.get("AUTHOPS_WORLDS", tempfile.gettempdir())) / "worlds.jsonl"
 
 
+@cache
 def commit() -> str:
-    """The package and the worlds as they are: what a figure is true of."""
+    """The package and the worlds as they were when this began: what a figure is true of."""
     asked = ["git", "log", "-1", "--format=%h", "--", "authops", "notebooks", "tests/worlds"]
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 

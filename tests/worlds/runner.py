@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 from tests.worlds import road, swift
 from tests.worlds.judge import Violation, judge
@@ -73,8 +74,8 @@ def digest(play: Play) -> str:
     told = hashlib.sha256()
     for exchange in play.exchanges:
         for part in exchange.parts:
-            said = (exchange.life.name, part.step, part.method, part.url, part.value, part.left, part.status, part.said)
-            told.update(repr((*said, exchange.back)).encode())
+            asked = exchange.life.name, part.step, part.method, unquote(part.url), part.value
+            told.update(repr((*asked, part.left, part.status, part.said, exchange.back)).encode())
     for effect in play.sky.effects:
         told.update(repr(effect).encode())
     for at, what in play.story:

@@ -7,6 +7,7 @@ without pandas' general way, and a request goes to the line past httpx's layers.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,7 @@ def begin(seed: int) -> None:
 
 
 def is_whole(seed: int) -> bool:
-    return seed % _WHOLE == 0
+    return seed % _WHOLE == 0 or "WORLDS_WHOLE" in os.environ
 
 
 def settle_in() -> None:
