@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.plan import guards
 from authops.plan.plan import NEVER, irreversible, undo
 from authops.show.views import (
     Progress,
@@ -165,8 +166,9 @@ def breaches(breaches: pd.DataFrame) -> View:
     rows = [[_fact(r[h]) for h in heads] for r in _records(breaches)]
     said = f"Stopped: {len(rows)} {'guard says' if len(rows) == 1 else 'guards say'} no. Nothing was written."
     cells = [("remove", [text(c) for c in row]) for row in rows]
-    html = box(said, "remove") + table(heads, cells, right=["limit", "selected", "population"])
-    return View(html, f"{said}\n{plain_table(heads, rows)}")
+    more = guards.remedy(breaches).capitalize()
+    html = box(said, "remove") + table(heads, cells, right=["limit", "selected", "population"]) + box(more, "info")
+    return View(html, f"{said}\n{plain_table(heads, rows)}\n{more}")
 
 
 def holds(counts: Mapping[str, int], *, reasons: Mapping[str, str]) -> View:

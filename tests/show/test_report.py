@@ -137,6 +137,7 @@ def test_a_breach_is_stated_with_its_figures() -> None:
         [{"guard": "max_removals", "limit": 0, "selected": 7, "population": 5000, "message": "7 removals"}]
     )
     assert "max_removals" in str(report.breaches(data)) and "5,000" in html(report.breaches(data))
+    assert "raise the limit in words: -p max_removals 7" in html(report.breaches(data))
     assert "Within every limit" in str(report.breaches(data.iloc[:0]))
 
 
