@@ -23,7 +23,7 @@ from authops.apply.already import Already
 from authops.apply.breaker import Breaker
 from authops.apply.change import GROUP, Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
 from authops.apply.conditions import Conditions
-from authops.apply.ends import REHEARSED, Report, silent
+from authops.apply.ends import Report, silent
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.hearing import SETTLING, T, to_the_end, unless
 from authops.apply.journal import Journal
@@ -35,7 +35,7 @@ from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.graph.pace import retry_after
 from authops.words.errors import GraphError
-from authops.words.frames import OUTCOME_ROWS, frame
+from authops.words.frames import OUTCOME_ROWS, REHEARSED, frame
 
 MODES: Final = ("dry-run", "apply")
 _GROUPS: Final = 48
