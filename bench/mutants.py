@@ -49,8 +49,9 @@ TOOLS: Final = ("cosmic-ray==8.7.0",)
 # Module → why nobody can tell them from what stands there → swaps.
 EQUIVALENT: Final = Path(__file__).with_name("equivalent.yaml")
 MODULES: Final = (
-    *("apply/applier", "apply/breaker", "apply/change", "apply/ends", "apply/freshness", "apply/journal"),
-    *("apply/lock", "apply/reading", "apply/resume", "apply/verification", "apply/watch"),
+    *("apply/already", "apply/applier", "apply/breaker", "apply/change", "apply/conditions", "apply/ends"),
+    *("apply/freshness", "apply/hearing", "apply/journal", "apply/lock", "apply/making", "apply/passes"),
+    *("apply/reading", "apply/resume", "apply/settled", "apply/verification", "apply/watch"),
     *("plan/guards", "plan/judge", "plan/undo"),
     *("tenant/policy", "tenant/protection", "tenant/roles", "tenant/sign_in", "tenant/unknown"),
 )

@@ -69,6 +69,7 @@ def test_what_is_there_decides_whether_it_may_be_written(
         (204, B, False, "applied", ""),
         (500, B, False, NOTE, "HTTP 500"),
         (409, B, False, NOTE, "HTTP 409"),
+        (424, B, False, NOTE, "HTTP 424"),
         (400, B, True, NOTE, "HTTP 400"),
         (400, C, False, DRIFTED, "nothing was written. PATCH /users/a: HTTP 400"),
         (424, C, False, DRIFTED, "nothing was written. PATCH /users/a: HTTP 424"),
@@ -110,7 +111,12 @@ def test_being_throttled_is_tried_more_often_than_failing() -> None:
 
 
 def test_what_is_told_once_is_a_secret_and_its_removal_is_none() -> None:
-    assert (PASS.secret, GONE.secret, change().secret) == (True, False, False)
+    again = change("temporaryAccessPass", "update", OURS, WANTED)
+    assert (PASS.secret, again.secret, GONE.secret, change().secret) == (True, True, False, False)
+
+
+def test_a_write_was_not_sent_before_unless_that_is_said() -> None:
+    assert became(change(), answered(400), C)[0] == DRIFTED
 
 
 def test_people_stand_in_groups_of_a_batch_at_most_each_in_the_order_of_the_plan() -> None:
