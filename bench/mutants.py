@@ -142,7 +142,8 @@ def tool() -> Path:
 def mutants(module: str) -> list[Mutant]:
     """Every swap that changes anything in what runs; made once for what a module says."""
     code = (ROOT / "authops" / f"{module}.py").read_text("utf-8")
-    digest = hashlib.sha256(f"{module} {code} {Path(__file__).read_text('utf-8')}".encode()).hexdigest()[:24]
+    how = (_SWAPS, _SAME, _TURNED, _OURS, _NOTHING)
+    digest = hashlib.sha256(f"{module} {code} {how}".encode()).hexdigest()[:24]
     kept = tool() / f"{digest}.json"
     if not kept.exists():
         kept.write_text(json.dumps([asdict(one) for one in _made(module, code)]))

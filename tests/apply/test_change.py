@@ -92,16 +92,9 @@ def test_what_became_of_a_write(status: int, found: str | None, sent: bool, outc
 
 @pytest.mark.parametrize(
     ("status", "tried", "perhaps"),
-    [
-        (204, 1, True),
-        (400, 1, False),
-        (400, 2, True),
-        (409, 1, True),
-        (410, 1, False),
-        (408, 1, False),
-        (500, 3, False),
-    ],
-)
+    [(204, 1, True), (400, 0, False), (400, 1, False), (400, 2, True), (424, 1, False), (424, 2, False),
+     (409, 1, True), (410, 1, False), (408, 1, False), (500, 3, False)],
+)  # fmt: skip
 def test_what_may_be_done_though_it_is_not_shown_yet(status: int, tried: int, perhaps: bool) -> None:
     assert perhaps_done(answered(status), tried) is perhaps
 
