@@ -12,9 +12,9 @@ from authops.apply.journal import far
 from authops.apply.lock import Holder, applying
 from authops.plan import plan_file
 from authops.run import answer, outcome
-from authops.run.kernel import Ended
 from authops.run.run import Run
 from authops.show import head
+from authops.show.failing import Ended
 from authops.show.views import View, box, note
 from authops.words.errors import UsageError
 from authops.words.places import state_folder

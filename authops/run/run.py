@@ -25,7 +25,7 @@ from authops.run.folder import find, new_folder
 from authops.run.runbook import refuse_wrong
 from authops.run.runlog import log_to
 from authops.run.written import Earlier, earlier, folders_that_wrote, holding, latest_of
-from authops.show import head
+from authops.show import failing, head
 from authops.show.views import View, box, note, passing, show
 from authops.source import wanted_file
 from authops.tenant import directory
@@ -364,7 +364,7 @@ class Run:
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
-    kernel.errors_in_boxes()
+    failing.in_boxes(head.over)
     refuse_wrong(runbook, kernel.names())
     seen.hear()
     profile = connections.load(connection)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
+from authops.show import failing
 from authops.show.views import Progress, View, box, notebook_shell, show
 
 HEAD: Final = "authops-head"
@@ -81,6 +82,7 @@ def head() -> None:
     """The head of this notebook, from now on; headless there is none: a page begins with how it ended."""
     if notebook_shell() is not None and not os.environ.get("AUTHOPS_HEADLESS"):
         _standing[:] = [Head()]
+        failing.in_boxes(over)
 
 
 def over(view: View) -> bool:

@@ -18,9 +18,9 @@ import pytest
 from authops.apply.lock import applying
 from authops.demo import ensure, stop
 from authops.run.following import follow
-from authops.run.kernel import Ended
 from authops.run.run import open_run
 from authops.show import head
+from authops.show.failing import Ended
 from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
