@@ -71,7 +71,7 @@ class Applier:
     now: Callable[[], datetime]
     mode: str = "dry-run"
     report: Report = silent
-    stop: Callable[[], bool] = lambda: False
+    stop: Callable[[], bool | str] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
     watch: Watch = _nobody
@@ -171,8 +171,8 @@ class Applier:
         return not (change.secret or change.done_by(found)) and self._reader.early(waited)
 
     def _may_write(self) -> bool:
-        if not self.stopped and self.stop():
-            self._end("asked to stop")
+        if not self.stopped and (why := self.stop()):
+            self._end(why if isinstance(why, str) else "asked to stop")
         if not self.stopped and self.until is not None and self._reader.clocks.since(self._began) >= self.until:
             self._end("the approval has expired")
         if not self.stopped and self.breaker.why:
