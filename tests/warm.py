@@ -14,15 +14,16 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -33,39 +34,82 @@ LIBRARIES: Final = (
     "jupyter_client.provisioning.local_provisioner", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipywidgets",
     "anywidget", "openpyxl", "babel.dates", "yaml", "jwt", "cryptography.x509", "click", "concurrent.futures.process",
 )  # fmt: skip
+_doors: list[socket.socket] = []
 
 
-def run(command: Mapping[str, Any], *, timeout: float) -> tuple[int, str]:
-    """What a command (as `subprocess` takes it: `python -m …`) exits with and says: on stdout first, then on stderr."""
-    program, dash_m, *args = command["args"]
-    assert (program, dash_m) == (sys.executable, "-m")
-    mine, theirs = socket.socketpair()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as nothing:
-        with mine, theirs, mine.makefile("rb") as told:
-            handed = array.array("i", [theirs.fileno(), nothing.fileno(), out.fileno(), err.fileno()])
-            _nursery().sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
-            theirs.close()
-            _tell(mine, {"args": args, "env": dict(command["env"]), "cwd": str(command["cwd"])})
-            pid = json.loads(told.readline())
-            mine.settimeout(timeout)
+class Life(subprocess.Popen[Any]):
+    """`subprocess.Popen` of a `python -m MODULE …`, but forked; whoever reaps it tells how it ended."""
+
+    def __init__(
+        self, args: Sequence[str], *, env: Mapping[str, str], cwd: Any = None, stdout: Any = None, stderr: Any = None,
+        text: bool = False, start_new_session: bool = False, stdin: Any = None,
+    ) -> None:  # fmt: skip
+        program, dash_m, *words = args
+        assert (program, dash_m) == (sys.executable, "-m")
+        self.args, self.returncode, self.text_mode, self.encoding, self.errors = args, None, text, None, None
+        self.stdin = open(os.devnull, "wb") if stdin == subprocess.PIPE else None
+        self._child_created, self._sigint_wait_secs, self._waitpid_lock = True, 0.25, threading.Lock()
+        self._input, self._communication_started = None, False
+        mine, theirs = socket.socketpair()
+        with theirs, open(os.devnull, "r+b", buffering=0) as nothing:
+            out, self.stdout = self._stream(stdout, 1, nothing)
+            err, self.stderr = (out, None) if stderr is subprocess.STDOUT else self._stream(stderr, 2, nothing)
+            door = _door()
+            handed = array.array("i", [theirs.fileno(), nothing.fileno(), out, err, door.fileno()])
+            door.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
+            for end, kept in ((out, self.stdout), (err, self.stderr)):
+                if kept:
+                    os.close(end)
+        what = {"args": words, "env": dict(env), "cwd": str(cwd or Path.cwd()), "group": start_new_session}
+        _tell(mine, what)
+        self._told = mine.makefile("rb", buffering=0)  # nothing is read ahead of what is asked for
+        self.pid = json.loads(self._told.readline())
+
+    def _stream(self, asked: Any, mine: int, nothing: Any) -> tuple[int, Any]:
+        """(what the program writes to, what is read from)."""
+        if asked is not subprocess.PIPE:
+            return {None: mine, subprocess.DEVNULL: nothing.fileno()}.get(asked) or asked.fileno(), None
+        read, write = os.pipe()
+        return write, open(read, "r" if self.text_mode else "rb")
+
+    def _internal_poll(self, _deadstate: Any = None) -> int | None:  # type: ignore[override]
+        with suppress(subprocess.TimeoutExpired):
+            self._wait(0)
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:  # type: ignore[override]
+        with self._waitpid_lock:
+            if self.returncode is None:
+                if not select.select([self._told], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0)
+                self.returncode = int(self._told.readline())
+        return self.returncode
+
+
+def run(command: Mapping[str, Any], *, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """A command (as `subprocess` takes it: `python -m …`), to its end; what it says goes into files."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with Life(**{**command, "stdout": out, "stderr": err}) as life:
             try:
-                code = int(json.loads(told.readline()))
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
+                code = life.wait(timeout)
+            except subprocess.TimeoutExpired:
+                life.kill()
                 raise
-        return code, "".join(os.pread(file.fileno(), 1 << 30, 0).decode() for file in (out, err))
+        said, complained = (os.pread(file.fileno(), 1 << 30, 0).decode() for file in (out, err))
+        return subprocess.CompletedProcess(command["args"], code, said, complained)
 
 
-@cache
-def _nursery() -> socket.socket:
-    """The way to the process that has loaded the libraries; it ends with this one."""
-    mine, theirs = socket.socketpair()
-    words = [sys.executable, __file__, str(theirs.fileno())]
-    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    process = subprocess.Popen(words, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)
-    theirs.close()
-    atexit.register(lambda: (mine.close(), process.wait(10)))
-    return mine
+def _door() -> socket.socket:
+    """The way to the process that has loaded the libraries; it ends when nobody is left who could ask it."""
+    if not _doors:
+        mine, theirs = socket.socketpair()
+        words = [sys.executable, __file__, str(theirs.fileno())]
+        env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        process = subprocess.Popen(words, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)
+        theirs.close()
+        atexit.register(lambda: (mine.close(), process.wait(10)))
+        _doors.append(mine)
+    return _doors[0]
 
 
 def _tell(to: socket.socket, what: Any) -> None:
@@ -82,7 +126,7 @@ def _serve(door: socket.socket) -> None:
     gc.freeze()  # what is loaded stays shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        word, files, _, _ = socket.recv_fds(door, 1, 4)
+        word, files, _, _ = socket.recv_fds(door, 1, 5)
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -101,14 +145,17 @@ def _mind(asked: socket.socket, files: Sequence[int]) -> None:
     what = json.loads(asked.makefile("rb").readline())
     if (pid := os.fork()) == 0:
         asked.close()
-        for number, file in enumerate(files):
+        *streams, door = files
+        for number, file in enumerate(streams):
             os.dup2(file, number)
             os.close(file)
-        _kernels(what["args"])
+        _kernels(what["args"], door)
         _become(what)
     for file in files:
         os.close(file)
     try:
+        if what["group"]:
+            os.setpgid(pid, pid)
         _tell(asked, pid)
         _tell(asked, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     finally:
@@ -134,18 +181,24 @@ class _Kernel(subprocess.Popen[bytes]):
     """A child that was forked before there were threads, and becomes a kernel when one is asked for."""
 
     def __init__(self, pid: int, words: Sequence[str]) -> None:
-        import threading
-
         self.pid, self.args, self.returncode = pid, words, None
         self._child_created, self._waitpid_lock = True, threading.Lock()
         self.stdin, self.stdout, self.stderr = Path(os.devnull).open("wb"), None, None  # noqa: SIM115
         self._input = self._communication_started = False  # type: ignore[assignment]
 
 
-def _kernels(words: Sequence[str]) -> None:
-    """Fork one for each runbook, and have `jupyter_client` take them as long as there are any."""
+def _kernels(words: Sequence[str], door: int) -> None:
+    """Have `jupyter_client` take warm ones: of JupyterLab, which starts as many as it likes, any number; else children.
+
+    Of these one is forked for each runbook before there are threads.
+    """
     from jupyter_client import launcher
 
+    if words[0] == "jupyterlab":
+        _doors.append(socket.socket(fileno=door))
+        launcher.Popen = Life  # type: ignore[assignment, misc]
+        return
+    os.close(door)
     spare: list[tuple[int, socket.socket]] = []
     for _ in takewhile(lambda word: not word.startswith("-"), words[2:]):
         mine, theirs = socket.socketpair()
