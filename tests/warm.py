@@ -47,7 +47,7 @@ class Life(subprocess.Popen[Any]):
         program, dash_m, *words = args
         assert (program, dash_m) == (sys.executable, "-m")
         self.args, self.returncode, self.text_mode, self.encoding, self.errors = args, None, text, None, None
-        self.stdin = open(os.devnull, "wb") if stdin == subprocess.PIPE else None
+        self.stdin = Path(os.devnull).open("wb") if stdin == subprocess.PIPE else None  # noqa: SIM115
         self._child_created, self._sigint_wait_secs, self._waitpid_lock = True, 0.25, threading.Lock()
         self._input, self._communication_started = None, False
         mine, theirs = socket.socketpair()
@@ -149,6 +149,7 @@ def _mind(asked: socket.socket, files: Sequence[int]) -> None:
         for number, file in enumerate(streams):
             os.dup2(file, number)
             os.close(file)
+        _console(what["env"].get("PYTHONIOENCODING", "utf-8"))
         _kernels(what["args"], door)
         _become(what)
     for file in files:
@@ -160,6 +161,12 @@ def _mind(asked: socket.socket, files: Sequence[int]) -> None:
         _tell(asked, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     finally:
         os._exit(0)
+
+
+def _console(encoding: str) -> None:
+    """What is printed goes to what was handed over; whether that is a file, a pipe or nothing is seen anew."""
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _become(what: Mapping[str, Any]) -> None:
