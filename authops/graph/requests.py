@@ -125,6 +125,7 @@ def manager(user_id: str) -> Request:
     return Request("GET", _for_user(_manager_path(), user_id))
 
 
+@cache
 def risky_users() -> Request:
     """Who is at risk, or confirmed compromised (Graph: list riskyUsers); IdentityRiskyUser.Read.All, P2."""
     from msgraph.generated.identity_protection.risky_users.risky_users_request_builder import (
@@ -152,6 +153,7 @@ def registrations(top: int | None = 999) -> Request:
     return Request("GET", _path(builder.to_get_request_information(_with(query))))
 
 
+@cache
 def user_count() -> Request:
     """How many users there are, beside one of them (Graph: advanced queries)."""
     from msgraph.generated.users.users_request_builder import UsersRequestBuilder as Builder
@@ -160,6 +162,7 @@ def user_count() -> Request:
     return Request("GET", _path(_api().users.to_get_request_information(_with(query))), advanced=True)
 
 
+@cache
 def role_assignments() -> Request:
     """Active directory roles with who holds them (Graph: list unifiedRoleAssignments)."""
     from msgraph.generated.role_management.directory.role_assignments import (
@@ -171,6 +174,7 @@ def role_assignments() -> Request:
     return Request("GET", _path(builder.to_get_request_information(_with(query))))
 
 
+@cache
 def role_eligibilities() -> Request:
     """Roles that somebody may activate (Graph: list roleEligibilityScheduleInstances)."""
     from msgraph.generated.role_management.directory.role_eligibility_schedule_instances import (
@@ -194,6 +198,7 @@ def role_definitions() -> Request:
     return Request("GET", _path(builder.to_get_request_information(_with(kind(select=["id", "displayName"])))))
 
 
+@cache
 def group_named(name: str) -> Request:
     """The groups of that name (Graph: list groups)."""
     from msgraph.generated.groups.groups_request_builder import GroupsRequestBuilder as Builder
@@ -205,6 +210,7 @@ def group_named(name: str) -> Request:
     return Request("GET", _path(_api().groups.to_get_request_information(_with(query))))
 
 
+@cache
 def group(group_id: str) -> Request:
     """A group's name (Graph: get group)."""
     from msgraph.generated.groups.item.group_item_request_builder import GroupItemRequestBuilder as Builder
@@ -213,6 +219,7 @@ def group(group_id: str) -> Request:
     return Request("GET", _path(_api().groups.by_group_id(group_id).to_get_request_information(_with(query))))
 
 
+@cache
 def group_members(group_id: str) -> Request:
     """Members of a group at any depth, of any kind (Graph: list transitiveMembers)."""
     from msgraph.generated.groups.item.transitive_members import transitive_members_request_builder as module
@@ -232,6 +239,7 @@ def one_registration() -> Request:
     return Request("GET", registrations().path.replace("999", "1"))
 
 
+@cache
 def methods_policy() -> Request:
     """What the tenant allows whom (Graph: get authenticationMethodsPolicy)."""
     return Request("GET", _path(_api().policies.authentication_methods_policy.to_get_request_information()))

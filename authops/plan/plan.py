@@ -194,11 +194,11 @@ def _why_not(users: pd.DataFrame, position: int, named: Mapping[str, list[str]])
 def irreversible(changes: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Per change (CHANGES) whether it takes away what nobody can give back, as its kind says."""
     found = np.zeros(len(changes), bool)
-    writes, methods = changes["action"].isin(WRITES).to_numpy(), changes["method"].to_numpy(dtype=object)
+    actions, methods, before = (changes[name].to_numpy(dtype=object) for name in ("action", "method", "before"))
+    writes = changes["action"].isin(WRITES).to_numpy()
     for name in [name for name, kind in KINDS.items() if not kind.undone or kind.family == "state"]:
         at = np.flatnonzero(writes & (methods == name))
-        rows = zip(*(changes[column].to_numpy(dtype=object)[at] for column in ("action", "before")), strict=True)
-        found[at] = [KINDS[name].loses(*row) for row in rows]
+        found[at] = [KINDS[name].loses(*row) for row in zip(actions[at], before[at], strict=True)]
     return found
 
 

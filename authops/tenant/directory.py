@@ -58,8 +58,7 @@ async def find_users(graph: Graph, names: Sequence[str], *, tick: Tick = nothing
     """
     asked = {requests.user(name): name for name in dict.fromkeys(names)}
     rows = [_asked_for(asked[a.request], a) async for a in answers(graph, asked, tick) if a.status != 404]
-    found = pd.DataFrame(rows, columns=[*USERS, "asked", "error"])
-    return found.astype({"account_enabled": "boolean"})
+    return frame({**USERS, "asked": ("text", "the name"), "error": ("text", "why nothing is known")}, rows)
 
 
 def _asked_for(name: str, answer: Answer) -> dict[str, Any]:
@@ -142,10 +141,12 @@ def _whose(request: Request, kinds: Mapping[tuple[str, str], list[Kind]]) -> tup
 
 def _in_order(current: pd.DataFrame, ids: Sequence[str], methods: Sequence[str]) -> pd.DataFrame:
     """Answers come in any order; rows stand as the users and methods were asked for."""
-    users = pd.Categorical(current["user_id"], categories=pd.Index(ids)).codes
-    kinds = pd.Categorical(current["method"], categories=pd.Index(list(methods))).codes
+    user, method = ({name: number for number, name in enumerate(names)} for names in (ids, methods))
+    users = [user.get(name, -1) for name in current["user_id"].tolist()]
+    kinds = [method.get(name, -1) for name in current["method"].tolist()]
     # lexsort is stable: of many, the row that stands for all of them comes first.
-    return current.iloc[np.lexsort((kinds, users))].reset_index(drop=True)
+    order = np.lexsort((kinds, users))
+    return current.take(order).reset_index(drop=True) if (np.diff(order) < 0).any() else current
 
 
 async def _others(graph: Graph, ids: Sequence[str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ lacks a column, and returns the declared columns first, in order. Text columns u
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from authops.words.errors import FrameError
 type_of: Final = {"text": "str", "flag": "bool", "maybe": "boolean", "count": "int64", "time": "str"}
 Shape = Mapping[str, tuple[str, str]]
 _PACK: Final = 20_000
+_types: Final[dict[str, Any]] = {k: pd.api.types.pandas_dtype(n) for k, n in type_of.items() if n != "str"}
 # From so many rows on pandas is the faster one.
 _FEW: Final = 200
 
@@ -316,7 +318,11 @@ def frame(shape: Shape, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _of_few(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The same in a tenth of the time: pandas takes milliseconds for types that it has to find out of a few rows."""
-    types: dict[str, Any] = {kind: pd.api.types.pandas_dtype(name) for kind, name in type_of.items()}
+    # How pandas keeps texts is an option, so it is asked each time.
+    text = pd.api.types.pandas_dtype("str")
+    if not rows:
+        return _of_none(tuple(shape.items()), text).copy(deep=False)
+    types = _types | {"text": text, "time": text}
     made: dict[str, Any] = {}
     for name, (kind, _) in shape.items():
         if type_of[kind] == "str":
@@ -326,6 +332,12 @@ def _of_few(shape: Shape, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         else:
             made[name] = pd.array([row.get(name) for row in rows], dtype=types[kind])
     return pd.DataFrame(made, copy=False)
+
+
+@cache
+def _of_none(shape: tuple[tuple[str, tuple[str, str]], ...], text: Any) -> pd.DataFrame:
+    types = _types | {"text": text, "time": text}
+    return pd.DataFrame({name: pd.array([], dtype=types[kind]) for name, (kind, _) in shape}, copy=False)
 
 
 def columns(shape: Shape, **arrays: Any) -> pd.DataFrame:

@@ -12,8 +12,8 @@ ASKED = ("find", "match", "read", "others", "report", "roles", "policy", "group"
          "audit")  # fmt: skip
 # Steps at which something is written on the disk.
 JOURNAL = ("intend", "settle", "note")
-FILES = ("plan.parquet", "problems.parquet", "plan.json", "approval.json", "outcome.json", "outcomes.parquet",
-         "failed.csv", "closed", "claim", "verified.parquet")  # fmt: skip
+FILES = ("parameters.json", "plan.parquet", "problems.parquet", "plan.json", "approval.json", "outcome.json",
+         "outcomes.parquet", "failed.csv", "closed", "claim", "verified.parquet")  # fmt: skip
 HAND_OVER = ("hand-over tried", "hand-over")
 
 STATUSES = (401, 403, 404, 424, 429, 500, 502, 503, 504)
@@ -42,17 +42,18 @@ RUNBOOKS = ("preview", "passes", "cleanup", "apply", "verify", "undo")
 _PLANNING = ("find", "match", "read", "others", "report", "roles", "policy", "group", "size")
 _REACHED = {
     "preview": _PLANNING,
-    "passes": ("find", "match", "read", "others", "roles", "policy", "group", "size", "risk"),
-    "cleanup": ("find", "match", "read", "others", "roles", "group", "size"),
-    "apply": ("find", "read", "read back", "others", "write", "roles", "policy", "group", "size", "audit"),
+    "passes": ("find", "read", "others", "roles", "policy", "group", "size", "risk"),
+    "cleanup": ("match", "read", "others", "roles", "policy", "group", "size"),
+    "apply": ("find", "read", "read back", "others", "write", "roles", "policy", "group", "size", "risk", "audit"),
     "undo": ("find", "read", "others", "report", "roles", "policy", "group", "size"),
-    "verify": ("read", "audit"),
+    "verify": ("read", "others", "audit"),
 }
 _PLAN = ("plan.parquet", "problems.parquet", "plan.json", "approval.json")
 _LEFT = {
     "preview": _PLAN, "passes": _PLAN, "cleanup": _PLAN, "undo": _PLAN, "verify": ("verified.parquet",),
     "apply": ("outcomes.parquet", "failed.csv", "closed", "claim"),
 }  # fmt: skip
+_ALWAYS = ("parameters.json", "outcome.json")
 _LISTS = ("match", "read", "read back", "others", "report", "roles", "group", "risk", "audit")
 
 
@@ -85,7 +86,7 @@ def cells() -> dict[tuple[str, str, str], str]:
     for book in RUNBOOKS:
         asked = dict.fromkeys((*OUTER, *INNER, *OF_WRITES, *ELSEWHERE, *PROCESS))
         found |= {(kind, book, step): why_not(kind, book, step) for step in _REACHED[book] for kind in asked}
-        found |= {(kind, book, step): "" for step in (*_LEFT[book], "outcome.json") for kind in DISK}
+        found |= {(kind, book, step): "" for step in (*_LEFT[book], *_ALWAYS) for kind in DISK}
     found |= {(kind, "apply", step): "" for step in JOURNAL for kind in AT_JOURNAL}
     found |= {(kind, "apply", step): "" for step in HAND_OVER for kind in AT_HAND_OVER}
     tried = ("half", "declined", "delivered, and refused", "no receipt", "killed within")
@@ -118,7 +119,7 @@ _TABLE = {runbook: possible(runbook) for runbook in RUNBOOKS}
 _GUARDS = ("find", "roles", "policy", "group", "size", "audit")
 _WRITING = ("read", "others", "write", "read back", "intend", "settle")
 _OF_PASSES = [pair for pair in _TABLE["apply"] if pair[1] in HAND_OVER]
-_OF_NUMBERS = [pair for pair in _TABLE["apply"] if pair[1] not in HAND_OVER]
+_OF_NUMBERS = [pair for pair in _TABLE["apply"] if pair[1] not in (*HAND_OVER, "risk")]
 # What a world's bad luck is about: (how often, what can strike in each runbook).
 _THEMES: dict[str, tuple[int, dict[str, list[tuple[str, str]]]]] = {
     "anything": (4, {"apply": _OF_NUMBERS}),
@@ -165,6 +166,11 @@ def _one(dice: random.Random, theme: Mapping[str, Sequence[tuple[str, str]]], pe
     return Luck(kind, runbook, step, nth, times, _what(kind, dice), dice.choice((HERE, dice.randrange(people))))
 
 
+def these(dice: random.Random, sought: Sequence[tuple[str, str, str]]) -> tuple[Luck, ...]:
+    """A script of just this bad luck: each (kind, runbook, step) the first time its step is reached."""
+    return tuple(Luck(kind, book, step, what=_what(kind, dice), who=HERE) for kind, book, step in sought)
+
+
 def _what(kind: str, dice: random.Random) -> str:
     if kind.endswith(("429", "503")):
         return dice.choice(WAITS)
@@ -201,3 +207,22 @@ class Script:
         ]
         self.struck.update((luck.kind, luck.runbook, luck.step) for luck in found)
         return found
+
+
+FAMILIES = {
+    "an answer that is lost or illegible": ("lost before", "lost after", "no answer", "garbage", "empty", "no list",
+                                            "twice"),
+    "a request that is refused as a whole": tuple(kind for kind in OUTER if kind.startswith("outer")),
+    "one of a batch that is refused": (*(k for k in INNER if k.startswith("inner")), *OF_WRITES, "left out"),
+    "an answer that says something else": ("somebody else's", "lagging", "flapping", "property missing", "masked",
+                                           "short page", "null"),
+    "somebody else changes something": ELSEWHERE,
+    "something happens to the process": PROCESS,
+    "a file or the journal": ("killed before", "killed within", "killed after", "disk full"),
+    "the hand-over": AT_HAND_OVER[:6],
+}  # fmt: skip
+
+
+def family(kind: str) -> str:
+    """What a kind of bad luck is one of, for a table that a person reads."""
+    return next(name for name, kinds in FAMILIES.items() if kind in kinds)

@@ -12,7 +12,6 @@ import os
 import random
 import shutil
 import sqlite3
-import ssl
 import sys
 import uuid
 import warnings
@@ -26,6 +25,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+import httpx
 import pyarrow.parquet as pq
 from azure.core.exceptions import ClientAuthenticationError
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
@@ -34,7 +34,6 @@ import authops as ao
 from authops.apply import journal as journals
 from authops.apply.lock import running
 from authops.apply.passes import Handing
-from authops.graph import client as clients
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
 from authops.plan import plan_file
@@ -42,7 +41,7 @@ from authops.run import kernel, outcome
 from authops.run import run as runs
 from authops.words import disk, errors
 from tests.running import ROOT as PROJECT
-from tests.worlds import times
+from tests.worlds import swift, times
 from tests.worlds.desk import Delivered, Desk
 from tests.worlds.line import Exchange, Line
 from tests.worlds.luck import AT_HAND_OVER, AT_JOURNAL, Luck, Script
@@ -54,8 +53,6 @@ _BOOKS = {"preview": "2_preview", "apply": "3_apply", "verify": "4_verify", "und
           "cleanup": "9_cleanup"}  # fmt: skip
 _TRIES = 3
 AT_DISK = frozenset((*AT_JOURNAL, *AT_HAND_OVER))
-# Every so manieth world asks through msgraph-sdk's whole adapter.
-_WHOLE = 16
 _GOOD = 4
 LIFE: ContextVar[Life | None] = ContextVar("life", default=None)
 PERMISSIONS = ("User.Read.All", "AuditLog.Read.All", "Policy.Read.AuthenticationMethod", "GroupMember.Read.All",
@@ -416,12 +413,9 @@ def _token(sky: Sky) -> str:
     return _TOKENS[key]
 
 
-_VERIFY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 class _Adapter:
     """What msgraph-sdk's adapter does on our path (a token, the headers, one more try at a challenge), without its
-    twelve layers: they are most of what a request costs. Every sixteenth world has the whole of it.
+    twelve layers: they are most of what a request costs. A whole world has all of it.
     """
 
     def __init__(self, client: Any, tokens: Tokens) -> None:
@@ -435,7 +429,7 @@ class _Adapter:
 
     async def _sent(self, info: Any, headers: dict[str, str], more: Any) -> Any:
         token = await self.tokens.get_authorization_token(info.url, more)
-        request = self.client.build_request(
+        request = httpx.Request(
             info.http_method.value,
             info.url,
             headers={**headers, "Authorization": f"Bearer {token}"},
@@ -456,11 +450,11 @@ class WorldRun(runs.Run):
             self.claims = {"tid": meta["tenant_id"], "appid": meta["client_id"]}
             how: dict[str, Any] = {"sleep": asyncio.sleep, "clock": NOW.steady, "dice": lambda: 1.0}
             line = Line(life)
-            if life.play.world.seed % _WHOLE:
-                client = clients._Client(base_url=f"{ROOT}/v1.0", timeout=100.0, transport=line, verify=_VERIFY)
-                self._graph = Graph(_Adapter(client, life.tokens), client, f"{ROOT}/v1.0", **how)
-            else:
+            if swift.is_whole(life.play.world.seed):
                 self._graph = Graph.connect(self.connection, transport=line, tokens=life.tokens, **how)
+            else:
+                client = swift.Client(line)
+                self._graph = Graph(_Adapter(client, life.tokens), client, f"{ROOT}/v1.0", **how)
         return self._graph
 
     @property
@@ -576,25 +570,39 @@ class _Points(sqlite3.Connection):
             raise sqlite3.OperationalError("database or disk is full") from None
 
 
-def _pointed(name: Callable[[Path], str], write: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that writes a file, with the moments around it."""
+def _pointed(write: Callable[..., Any], *, whole: bool) -> Callable[..., Any]:
+    """A function that begins a file, or writes the whole of it, with the moments around it."""
 
     def written(path: Path, *more: Any, **options: Any) -> Any:
-        life, step = LIFE.get(), name(path)
+        life, step = LIFE.get(), _named(path)
         if life is None or life.dead:
             return write(path, *more, **options)
         life.play.point(step, "before")
         done = write(path, *more, **options)
         life.play.point(step, "within")
-        life.play.point(step, "after")
+        if whole or path.suffix not in (".new", f".{os.getpid()}"):
+            life.play.point(step, "after")
         return done
 
     return written
 
 
+def _placed(path: Path, target: Path) -> Path:
+    """A file that was written under another name takes its place: there it is whole."""
+    done = _replace(path, target)
+    if (life := LIFE.get()) and not life.dead:
+        life.play.point(_named(target), "after")
+    return done
+
+
+_replace = Path.replace
+_FULL_NAMES = {"plan": "plan.json", "approval": "approval.json", "outcomes": "outcomes.parquet",
+               "verified": "verified.parquet"}  # fmt: skip
+
+
 def _named(path: Path) -> str:
-    parent = path.parent.name
-    return "claim" if parent == "applied" else path.name.split(".new")[0].removesuffix(f".{os.getpid()}")
+    name = path.name.split(".new")[0].removesuffix(f".{os.getpid()}")
+    return "claim" if path.parent.name == "applied" else _FULL_NAMES.get(name, name)
 
 
 class _Ears(logging.Handler):
@@ -607,13 +615,15 @@ def settle_in(sky: Sky) -> None:
     """Once in a process: give the rooms the world's time, disk and line."""
     global _PACKAGE  # noqa: PLW0603
     times.hand_in()
+    swift.settle_in()
     os.environ |= {"AUTHOPS_HEADLESS": "1", "AUTHOPS_AUTHOR": "worlds"}
     shim = ModuleType("sqlite3")
     shim.__dict__.update({k: v for k, v in vars(sqlite3).items() if not k.startswith("__")})
     shim.connect = lambda path, **how: sqlite3.connect(path, factory=_Points, **how)  # type: ignore[attr-defined]
     journals.sqlite3 = shim  # type: ignore[attr-defined]
-    disk.fresh = _pointed(_named, disk.fresh)
-    plan_file._private = _pointed(_named, plan_file._private)
+    disk.fresh = _pointed(disk.fresh, whole=False)
+    plan_file._private = _pointed(plan_file._private, whole=True)
+    Path.replace = _placed  # type: ignore[method-assign,assignment]
     runs.state_folder = _state  # type: ignore[attr-defined]
     kernel.on_sigterm = lambda *_: None
     log = logging.getLogger("authops")
