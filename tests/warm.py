@@ -24,6 +24,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +35,6 @@ LIBRARIES: Final = (
     "jupyter_client.provisioning.local_provisioner", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipywidgets",
     "anywidget", "openpyxl", "babel.dates", "yaml", "jwt", "cryptography.x509", "click", "concurrent.futures.process",
 )  # fmt: skip
-_doors: list[socket.socket] = []
 
 
 class Life(subprocess.Popen[Any]):
@@ -42,26 +42,24 @@ class Life(subprocess.Popen[Any]):
 
     def __init__(
         self, args: Sequence[str], *, env: Mapping[str, str], cwd: Any = None, stdout: Any = None, stderr: Any = None,
-        text: bool = False, start_new_session: bool = False, stdin: Any = None,
+        text: bool = False,
     ) -> None:  # fmt: skip
         program, dash_m, *words = args
         assert (program, dash_m) == (sys.executable, "-m")
         self.args, self.returncode, self.text_mode, self.encoding, self.errors = args, None, text, None, None
-        self.stdin = Path(os.devnull).open("wb") if stdin == subprocess.PIPE else None  # noqa: SIM115
+        self.stdin = None
         self._child_created, self._sigint_wait_secs, self._waitpid_lock = True, 0.25, threading.Lock()
         self._input, self._communication_started = None, False
         mine, theirs = socket.socketpair()
         with theirs, open(os.devnull, "r+b", buffering=0) as nothing:
             out, self.stdout = self._stream(stdout, 1, nothing)
             err, self.stderr = (out, None) if stderr is subprocess.STDOUT else self._stream(stderr, 2, nothing)
-            door = _door()
-            handed = array.array("i", [theirs.fileno(), nothing.fileno(), out, err, door.fileno()])
-            door.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
+            handed = array.array("i", [theirs.fileno(), nothing.fileno(), out, err])
+            _nursery().sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
             for end, kept in ((out, self.stdout), (err, self.stderr)):
                 if kept:
                     os.close(end)
-        what = {"args": words, "env": dict(env), "cwd": str(cwd or Path.cwd()), "group": start_new_session}
-        _tell(mine, what)
+        _tell(mine, {"args": words, "env": dict(env), "cwd": str(cwd or Path.cwd())})
         self._told = mine.makefile("rb", buffering=0)  # nothing is read ahead of what is asked for
         self.pid = json.loads(self._told.readline())
 
@@ -99,17 +97,16 @@ def run(command: Mapping[str, Any], *, timeout: float = 240) -> subprocess.Compl
         return subprocess.CompletedProcess(command["args"], code, said, complained)
 
 
-def _door() -> socket.socket:
-    """The way to the process that has loaded the libraries; it ends when nobody is left who could ask it."""
-    if not _doors:
-        mine, theirs = socket.socketpair()
-        words = [sys.executable, __file__, str(theirs.fileno())]
-        env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-        process = subprocess.Popen(words, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)
-        theirs.close()
-        atexit.register(lambda: (mine.close(), process.wait(10)))
-        _doors.append(mine)
-    return _doors[0]
+@cache
+def _nursery() -> socket.socket:
+    """The way to the process that has loaded the libraries; it ends with this one."""
+    mine, theirs = socket.socketpair()
+    words = [sys.executable, __file__, str(theirs.fileno())]
+    env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, pass_fds=[theirs.fileno()], env=env, stdin=subprocess.DEVNULL)
+    theirs.close()
+    atexit.register(lambda: (mine.close(), process.wait(10)))
+    return mine
 
 
 def _tell(to: socket.socket, what: Any) -> None:
@@ -126,7 +123,7 @@ def _serve(door: socket.socket) -> None:
     gc.freeze()  # what is loaded stays shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
-        word, files, _, _ = socket.recv_fds(door, 1, 5)
+        word, files, _, _ = socket.recv_fds(door, 1, 4)
         with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -145,18 +142,15 @@ def _mind(asked: socket.socket, files: Sequence[int]) -> None:
     what = json.loads(asked.makefile("rb").readline())
     if (pid := os.fork()) == 0:
         asked.close()
-        *streams, door = files
-        for number, file in enumerate(streams):
+        for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
-        _console(what["env"].get("PYTHONIOENCODING", "utf-8"))
-        _kernels(what["args"], door)
+        _console(what["env"].get("PYTHONIOENCODING", "").partition(":")[0] or "utf-8")
+        _kernels(what["args"])
         _become(what)
     for file in files:
         os.close(file)
     try:
-        if what["group"]:
-            os.setpgid(pid, pid)
         _tell(asked, pid)
         _tell(asked, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     finally:
@@ -194,18 +188,10 @@ class _Kernel(subprocess.Popen[bytes]):
         self._input = self._communication_started = False  # type: ignore[assignment]
 
 
-def _kernels(words: Sequence[str], door: int) -> None:
-    """Have `jupyter_client` take warm ones: of JupyterLab, which starts as many as it likes, any number; else children.
-
-    Of these one is forked for each runbook before there are threads.
-    """
+def _kernels(words: Sequence[str]) -> None:
+    """Fork one for each runbook, and have `jupyter_client` take them as long as there are any."""
     from jupyter_client import launcher
 
-    if words[0] == "jupyterlab":
-        _doors.append(socket.socket(fileno=door))
-        launcher.Popen = Life  # type: ignore[assignment, misc]
-        return
-    os.close(door)
     spare: list[tuple[int, socket.socket]] = []
     for _ in takewhile(lambda word: not word.startswith("-"), words[2:]):
         mine, theirs = socket.socketpair()

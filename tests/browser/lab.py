@@ -20,7 +20,6 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
-from tests import warm
 from tests.running import ROOT, Tenant
 
 SECONDS = 1000
@@ -101,12 +100,12 @@ def serving(folder: Path, tenant: Tenant) -> Iterator[Lab]:
         JUPYTERLAB_SETTINGS_DIR=str(folder / "settings"),
         IPYTHONDIR=str(folder / "ipython"),
     )
-    words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    words = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     words += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={notebooks}"]
     words += ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     words += ["--LabApp.extension_manager=readonly"]
     with (folder / "lab.log").open("wb") as log:
-        server = warm.Life(words, env=env, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(words, env=env, stdout=log, stderr=subprocess.STDOUT)
     try:
         url = f"http://127.0.0.1:{port}"
         _until_served(f"{url}/api/status?token={token}", server, folder / "lab.log")
