@@ -419,6 +419,25 @@ def test_a_protected_person_who_cannot_be_read_stops_the_plan(stage: Stage, faul
     assert list(road.preview()[1]["guard"]) == ["protect_users"]
 
 
+def test_a_protected_person_who_left_since_the_preview_stops_nothing(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    policy(stage)
+    road = Road(stage, Rules(protect_users=["eve@contoso.example", "bob@contoso.example"]))
+    made, broken = road.preview()
+    assert (broken.empty, list(made.writes["user_id"])) == (True, [ANN])
+    stage.world.tenant.leave(stage.world.tenant.users[EVE])
+    assert road.apply(made.writes).empty
+    assert road.written() == {ANN}
+
+
+def test_who_is_not_found_and_has_methods_all_the_same_is_not_known(judged: plan.Plan, stage: Stage) -> None:
+    road = built(stage, "account")
+    road.transport = Altered(httpx.ASGITransport(stage.world.app), of_ann, ALWAYS["404"])
+    (said,) = road.apply(judged.writes)["message"]
+    assert "ann@contoso.example (person_unread)" in said
+    assert road.written() == set()
+
+
 def test_a_tenant_without_a_licence_for_it_has_nobody_eligible(stage: Stage) -> None:
     stage.people(ann={}, bob={}, eve={})
     policy(stage)
