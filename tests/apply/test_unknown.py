@@ -430,9 +430,12 @@ def test_a_protected_person_who_left_since_the_preview_stops_nothing(stage: Stag
     assert road.written() == {ANN}
 
 
-def test_who_is_not_found_and_has_methods_all_the_same_is_not_known(judged: plan.Plan, stage: Stage) -> None:
+@pytest.mark.parametrize("fault", ["404", "500"])
+def test_who_is_not_found_and_has_methods_all_the_same_is_not_known(
+    judged: plan.Plan, stage: Stage, fault: str
+) -> None:
     road = built(stage, "account")
-    road.transport = Altered(httpx.ASGITransport(stage.world.app), of_ann, ALWAYS["404"])
+    road.transport = Altered(httpx.ASGITransport(stage.world.app), of_ann, ALWAYS[fault])
     (said,) = road.apply(judged.writes)["message"]
     assert "ann@contoso.example (person_unread)" in said
     assert road.written() == set()
