@@ -43,7 +43,6 @@ from typing import Any, Final
 import pytest
 import yaml
 from _pytest.runner import runtestprotocol
-from hypothesis import Phase, settings
 
 ROOT: Final = Path(__file__).parents[1]
 TOOLS: Final = ("cosmic-ray==8.7.0",)
@@ -267,6 +266,8 @@ class Trying:
     out: int = field(default_factory=lambda: os.dup(1))
 
     def pytest_sessionstart(self) -> None:
+        from hypothesis import Phase, settings  # only now: pytest wants to load it
+
         # That an example fails is enough; how small it can be is nobody's question.
         quick = {"phases": (Phase.explicit, Phase.generate), "database": None}
         settings.register_profile("mutants", settings.default, **quick)
