@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-# More than cores: a test often waits for a kernel, a browser or the other side. Neighbours share what a module set up.
-WORKERS := -n 4 --dist worksteal
+# More than cores: a test often waits for a kernel, a browser or the other side. A file stays with one worker, since its
+# tests share what it set up; the long ones come first.
+WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo lab test quick worlds check bench chromium images lock clean
+.PHONY: help setup demo story lab test quick worlds check bench chromium images lock clean
 help:
 	@echo "make demo   the whole job on a demo tenant, headless, with reports"
+	@echo "make story  the retirement of text messages from end to end, on a demo tenant of its own"
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make quick  the tests that start no kernel and no browser, while writing"
@@ -33,6 +35,8 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup
 	$(BIN)/authops demo
+story: setup
+	$(BIN)/authops run story
 lab: setup
 	$(BIN)/authops lab
 test: setup
