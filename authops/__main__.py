@@ -57,7 +57,10 @@ def run(
     grace: str,
     notify: str | None,
 ) -> None:
-    """Run RUNBOOKS (tour audit preview apply verify undo campaign retirement passes cleanup) in order, one folder."""
+    """Run RUNBOOKS in order, in one folder.
+
+    They are: tour story audit preview apply verify undo campaign retirement passes cleanup.
+    """
     given = [*pairs, ("connection", named(connection))] if connection else list(pairs)
     given += [("require_second_person", "true")] if require_second_person else []
     if tenants and (connection or run_dir or resume):
@@ -167,13 +170,14 @@ def doctor(runbooks: tuple[str, ...], connection: str, as_json: bool) -> None:
     """Say what will work with a connection, for RUNBOOKS or all of them, and what to ask the administrator for."""
     from authops.graph import connection as connections
     from authops.run import doctor as examining
+    from authops.run import permissions
 
     for name in runbooks:
         runbook.notebook(name)
     folders = {"runs folder": runs_folder(), "state folder": state_folder()}
     try:
         profile = connections.load(named(connection))
-        seen = examining.examine(profile, runbooks or tuple(runbook.RUNBOOKS), folders, now=examining.now())
+        seen = examining.examine(profile, runbooks or permissions.ASKING, folders, now=examining.now())
     except AuthopsError:
         raise
     except Exception as error:

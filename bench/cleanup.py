@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from authops.demo.wire.build import build
-from authops.demo.world.tenant import MOBILE, User, revive
+from authops.demo.world.tenant import _KIND_PREFERRED, MOBILE, PREFERRED, Method, User, revive
 from authops.graph.client import Graph
 from authops.methods import survivors
 from authops.plan import cleanup, removals
@@ -137,7 +137,14 @@ def expected(user: User, rows: pd.DataFrame) -> dict[str, str]:
             found["mfa"] = row["after"]
         elif f"{MOBILE} signs in" in found:
             found[f"{MOBILE} signs in"] = "False"
-    return found | ({} if default else {"default": "none"})
+    served = {word for method in user.methods.values() if method.id in found for word in _words(method)}
+    return found | ({} if default and found["default"] in served else {"default": "none"})
+
+
+def _words(method: Method) -> set[str]:
+    """What a default method is called that this one serves."""
+    more = {"voiceMobile"} if method.id == MOBILE else set()
+    return {word for word in (PREFERRED.get(method.id), _KIND_PREFERRED.get(method.kind)) if word} | more
 
 
 def gone_through(stand: Stand, before: dict[str, User], changes: pd.DataFrame) -> dict[str, list[str]]:

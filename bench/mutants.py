@@ -8,9 +8,11 @@
 Cosmic Ray makes the mutants (it is put beside the tests when it is missing). The tests are loaded and run once, and the
 lines noted that each runs through. Then this process forks for each mutant: there the functions of the module are told
 what the mutant says, and the tests that run through the mutated statement (for a constant of the module all that run
-through the module) are asked: first those that killed others, then the quickest, for half a minute at most. A mutant is
-killed when one fails, or takes far more processor time than usual. Who was killed is remembered (in the folder of
-temporary files) until the function around it changes. Survivors are printed.
+through the module) are asked: first those that killed others, then the quickest, for half a minute at most
+(MUTANTS_ENOUGH). A mutant is killed when its import or a test fails, or one takes far more processor time than usual.
+Who was killed is remembered (in the folder of temporary files) until the function around it changes. Survivors are
+printed; those that nobody could tell from what stands there are listed, with why, in `bench/equivalent.yaml`, and not
+tried.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import gc
 import hashlib
 import importlib
 import importlib.util
+import json
 import os
 import random
 import signal
@@ -28,19 +31,23 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, Final
 
 import pytest
+import yaml
 from _pytest.runner import runtestprotocol
 
 ROOT: Final = Path(__file__).parents[1]
 TOOLS: Final = ("cosmic-ray==8.7.0",)
+# Module → why nobody can tell them from what stands there → swaps.
+EQUIVALENT: Final = Path(__file__).with_name("equivalent.yaml")
 MODULES: Final = (
     *("apply/applier", "apply/breaker", "apply/change", "apply/ends", "apply/freshness", "apply/journal"),
     *("apply/lock", "apply/reading", "apply/resume", "apply/verification", "apply/watch"),
@@ -58,14 +65,19 @@ _PYTEST: Final = (
 )
 _SWAPS: Final = ("Comparison", "AndWithOr", "OrWithAnd", "TrueWithFalse", "FalseWithTrue", "NumberReplacer", "AddNot")
 # Of texts and small numbers, which are what is compared here, identity says the same as equality.
-_SAME: Final = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
+_SAME: Final = ("_Is", "_IsNot", "Is_Eq", "IsNot_NotEq")
+_TURNED: Final = ("Is_IsNot", "IsNot_Is")
+# Checks of our own code, which data cannot reach: columns of one frame are as long as each other.
+_OURS: Final = ("strict=", "frozen=", "kw_only=", "slots=")
+# No text is less than none.
+_NOTHING: Final = ('> ""', '<= ""')
 # Seconds of processor time that a test is given beyond five times what it took, and seconds that it may wait.
 _PATIENCE: Final = 5
 _WAITING: Final = 300
 # Tests that killed others, asked before all the rest.
 _LIKELY: Final = 12
 # Seconds of tests, as they take without a mutant, after which a mutant is alive.
-_ENOUGH: Final = 30
+_ENOUGH: Final = float(os.environ.get("MUTANTS_ENOUGH", "30"))
 
 
 @dataclass(frozen=True)
@@ -80,8 +92,20 @@ class Mutant:
     lines: tuple[int, ...]
 
     def __str__(self) -> str:
-        said = self.code.splitlines()[self.line - 1].strip()
-        return f"authops/{self.module}.py:{self.line} {self.what}: {said}"
+        return f"authops/{self.module}.py:{self.line} {self.swap}"
+
+    @property
+    def swap(self) -> str:
+        """As EQUIVALENT names it: the swap, and what the line then says."""
+        return (
+            f"{self.what.removeprefix('ReplaceComparisonOperator_')}: {self.code.splitlines()[self.line - 1].strip()}"
+        )
+
+
+def equivalent() -> set[tuple[str, str]]:
+    """Module and swap of those that nobody could tell from what stands there."""
+    told = yaml.safe_load(EQUIVALENT.read_text("utf-8"))
+    return {(module, swap) for module, whys in told.items() for swaps in whys.values() for swap in swaps}
 
 
 def _name(module: str, line: int, code: str) -> str:
@@ -114,23 +138,39 @@ def tool() -> Path:
     return place
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Every swap that changes anything in what runs."""
+def mutants(module: str) -> list[Mutant]:
+    """Every swap that changes anything in what runs; made once for what a module says."""
+    code = (ROOT / "authops" / f"{module}.py").read_text("utf-8")
+    digest = hashlib.sha256(f"{module} {code} {Path(__file__).read_text('utf-8')}".encode()).hexdigest()[:24]
+    kept = tool() / f"{digest}.json"
+    if not kept.exists():
+        kept.write_text(json.dumps([asdict(one) for one in _made(module, code)]))
+    return [Mutant(**one | {"lines": tuple(one["lines"])}) for one in json.loads(kept.read_text())]
+
+
+def _made(module: str, code: str) -> Iterator[Mutant]:
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
-    code = (ROOT / "authops" / f"{module}.py").read_text("utf-8")
     tree = get_ast(code)
-    for name in (n for n in operator_names() if any(swap in n for swap in _SWAPS) and not n.endswith(_SAME)):
+    for name in (n for n in operator_names() if any(swap in n for swap in _SWAPS)):
+        if name.endswith(_SAME) and not name.endswith(_TURNED):
+            continue
         operator: Any = get_operator(name)()
         places = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
         for number, (start, _end) in enumerate(places):
+            if code.splitlines()[start[0] - 1][: start[1]].endswith(_OURS):
+                continue
             changed = mutate_code(code, operator, number)
             with suppress(SyntaxError):  # what is no Python any more would be killed by anything
-                if changed and changed != code:
+                if changed and changed != code and not _same_of_texts(code, changed):
                     line, what = start[0], name.rpartition("/")[2]
                     yield Mutant(module, line, what, changed, _name(module, line, changed), _lines(code, line))
+
+
+def _same_of_texts(code: str, changed: str) -> bool:
+    return any(changed.count(one) > code.count(one) for one in _NOTHING)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
@@ -158,7 +198,9 @@ class Place:
 
     def says(self, mutant: Mutant) -> bool:
         """Say what a mutant says; whether anything did change."""
-        changed = compile(mutant.code, self.path, "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # which pytest makes errors of
+            changed = compile(mutant.code, self.path, "exec", dont_inherit=True)
         codes = {_where(code): code for code in _codes(changed)}
         told = [(one, codes[where]) for where, all_ in self.functions.items() for one in all_ if where in codes]
         # Python 3.11 takes code that compares otherwise for equal.
@@ -286,9 +328,11 @@ class Trying:
         if not (life := os.fork()):
             os.setsid()
             os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.gettempdir()
-            with suppress(BaseException):
+            try:
                 if not place.says(mutant):
                     self._say(f"  nothing changes: {mutant}")
+            except BaseException:  # its import fails
+                os._exit(1)
             spent = 0.0
             for number in judges:
                 os.write(writes, number.to_bytes(4, "big"))
@@ -322,6 +366,9 @@ def main(count: str = "all", seed: str = "1", *names: str) -> None:
     everything = [mutant for module in modules for mutant in mutants(module)]
     dice = random.Random(seed)
     some = everything if count == "all" else dice.sample(everything, min(int(count), len(everything)))
+    same = equivalent()
+    equal = [mutant for mutant in some if (mutant.module, mutant.swap) in same]
+    some = [mutant for mutant in some if mutant not in equal]
     left = [mutant for mutant in sorted(some, key=_order(modules)) if mutant.name not in known]
     print(f"{len(everything):,} mutants of {len(modules)} modules, {len(some):,} tried, {len(left):,} anew", flush=True)
     trying = Trying(left, memory)
@@ -329,9 +376,10 @@ def main(count: str = "all", seed: str = "1", *names: str) -> None:
     pytest.main([*_PYTEST, *tests], plugins=[trying])
     alive = Counter(mutant.module for mutant in trying.alive)
     tried = Counter(mutant.module for mutant in some)
+    alike = Counter(mutant.module for mutant in equal)
     for module in tried:
-        share = 1 - alive[module] / tried[module]
-        print(f"{module:24} {tried[module]:>5} mutants, {alive[module]:>3} alive ({share:.1%} killed)")
+        share, told = 1 - alive[module] / tried[module], f"{alike[module]:>3} equivalent, {alive[module]:>3} alive"
+        print(f"{module:24} {tried[module] + alike[module]:>5} mutants, {told} ({share:.1%} of the others killed)")
     print(f"{len(some) - alive.total():,} of {len(some):,} killed ({1 - alive.total() / max(len(some), 1):.1%})")
 
 

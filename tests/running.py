@@ -50,7 +50,7 @@ class Tenant:
     def command(self, *words: str, connection: Path | None = None) -> dict[str, Any]:
         """What subprocess needs to call `authops run`."""
         args = [sys.executable, "-m", "authops", "run", *words]
-        args += [] if words[0] == "tour" else ["--connection", str(connection or self.profile)]
+        args += [] if words[0] in ("tour", "story") else ["--connection", str(connection or self.profile)]
         env = dict(os.environ, AUTHOPS_RUNS=str(self.runs), AUTHOPS_STATE=str(self.runs / "state"), **self.env)
         return {"args": args, "env": env, "cwd": self.runs, "text": True}
 

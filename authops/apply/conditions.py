@@ -59,12 +59,12 @@ class Conditions:
         held = await self._methods(_whose(asked, survivors.SURVIVOR), patience)
         accounts = await self._accounts(_whose(asked, survivors.DISABLED) | _whose(asked, survivors.COVERED), patience)
         covered = await self._covered(_whose(asked, survivors.COVERED), accounts)
-        # Only beta knows hardware tokens: asked where v1.0 alone would hold somebody.
+        # Only beta knows hardware tokens: asked where v1.0 alone would hold somebody. While it does not answer nobody
+        # can tell; where it may not be asked v1.0's word stands.
         doubtful = {
             c.user_id for c in asked if held.get(c.user_id) is not None and self._judged(c, held, accounts, covered)
         }
-        more = await self._methods(doubtful, patience, beta=True)
-        held |= {user: methods for user, methods in more.items() if methods is not None}
+        held |= await self._methods(doubtful, patience, beta=True)
         found = {c.change_id: self._judged(c, held, accounts, covered) for c in asked}
         return {change_id: why for change_id, why in found.items() if why != ""}
 
@@ -105,7 +105,9 @@ class Conditions:
             user = asked[answer.request]
             try:
                 items = await self._graph.items(answer)
-            except GraphError:
+            except GraphError as error:
+                if beta and error.status in directory.NOT_FOR_US:
+                    del found[user]
                 continue
             if about(answer.body, user):
                 found[user] = survivors.read(items)

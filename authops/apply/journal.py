@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -166,6 +166,15 @@ class Journal:
                 f"the journal {self.path} cannot be {what}: {error}",
                 remedy=f"nothing more was written to Graph; {_DAMAGED if damaged else _NO_ROOM}",
             ) from error
+
+
+def far(path: Path) -> dict[str, int]:
+    """How far the apply is that writes this journal, read beside it: outcome → changes; nothing while none can tell."""
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            return dict(db.execute("select outcome, count(*) from outcomes group by outcome order by min(rowid)"))
+    except sqlite3.Error:
+        return {}
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +27,34 @@ _ODD: Final = re.compile(r"[^\w.-]")
 _RUNNING: Final = ".running"
 
 
-class TenantLock:
-    """Held from `acquire` to `release`. Raises `GuardStop` naming the holder when another run has it."""
+@dataclass(frozen=True)
+class Holder:
+    """Who applies to a tenant now: by whom, since when, in which run folder, and which process of which machine."""
 
-    def __init__(self, folder: Path, tenant_id: str, *, by: str, run: str) -> None:
+    by: str
+    since: str
+    run: str
+    pid: int
+    host: str
+
+    @property
+    def here(self) -> bool:
+        """Whether it is this very process."""
+        return (self.pid, self.host) == (os.getpid(), platform.node())
+
+    def __str__(self) -> str:
+        return f"{self.by} (process {self.pid} on {self.host})"
+
+
+class TenantLock:
+    """Held from `acquire` to `release`. Raises `GuardStop` naming the holder when another run has it.
+
+    `named` is what the connection calls the tenant: for who looks before anybody has signed in.
+    """
+
+    def __init__(self, folder: Path, tenant_id: str, *, by: str, run: str, named: str = "") -> None:
         self.path = folder / f"{_ODD.sub('_', tenant_id.lower())}.lock"
-        self.tenant_id, self.by, self.run = tenant_id, by, run
+        self.tenant_id, self._signs = tenant_id, {"by": by, "run": run, "tenant": tenant_id, "named": named}
         self._file: IO[str] | None = None
 
     def acquire(self) -> Self:
@@ -39,21 +63,23 @@ class TenantLock:
             file = _opened(self.path)
             _share(self.path, 0o660)
         if not _locked(file):
-            holder = _read(file)
+            holder = _holder(_read(file))
             file.close()
             raise GuardStop(
-                f"tenant_lock: {holder.get('by', 'somebody')} (process {holder.get('pid', '?')}) is applying to tenant"
-                f" {self.tenant_id} since {holder.get('since', '?')}, run {holder.get('run', '?')}",
-                remedy="this attempt wrote nothing; wait until that run has ended, then run apply again",
+                f"tenant_lock: {holder} is applying to tenant {self.tenant_id} since {holder.since}, run {holder.run}",
+                remedy="this attempt wrote nothing; wait until that run has ended, then run apply again; to stop that"
+                " one: an empty file named stop in its run folder, or 3_apply in JupyterLab, which shows it",
             )
         with _usable(self.path.parent):
-            _sign(file, by=self.by, run=self.run)
+            _sign(file, **self._signs)
         self._file = file
         return self
 
     def release(self) -> None:
         """Let go; harmless when it was never taken."""
         if self._file is not None:
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), 0)  # who looks need not try the lock, in another's way
             self._file.close()
             self._file = None
 
@@ -62,6 +88,22 @@ class TenantLock:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.release()
+
+
+def applying(folder: Path, tenants: Collection[str]) -> Holder | None:
+    """Who applies now to a tenant that has one of these names (its id, or what its connection calls it)."""
+    names = {name.lower() for name in tenants if name}
+    for path in sorted(folder.glob("*.lock")):
+        with suppress(OSError), _opened(path) as file:
+            told = _read(file)
+            if names & {str(told.get(name, "")).lower() for name in ("tenant", "named")} and not _locked(file):
+                return _holder(told)
+    return None
+
+
+def _holder(told: dict[str, Any]) -> Holder:
+    by, since, run, host = (str(told.get(name, "?")) for name in ("by", "since", "run", "host"))
+    return Holder(by, since, run, int(told.get("pid", 0)), host)
 
 
 @contextmanager
@@ -114,16 +156,17 @@ def _sign(file: IO[str], **more: str) -> None:
     # Past the buffer: what does not fit on a full disk must not be tried again when the file is closed.
     os.ftruncate(file.fileno(), 0)
     os.lseek(file.fileno(), 0, os.SEEK_SET)
-    os.write(file.fileno(), json.dumps(more | {"pid": os.getpid(), "since": since}).encode())
+    told = {"pid": os.getpid(), "host": platform.node(), "since": since}
+    os.write(file.fileno(), json.dumps(more | told).encode())
 
 
 def _read(file: IO[str]) -> dict[str, Any]:
     try:
         file.seek(0)
-        found: dict[str, Any] = json.loads(file.read())
+        found = json.loads(file.read())
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def _locked(file: IO[str]) -> bool:

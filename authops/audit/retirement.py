@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from authops.audit.coverage import each, standings
-from authops.methods.kinds import reported_phones
+from authops.methods.kinds import default_names, reported_phones
 from authops.methods.reported import Meaning, delivered, meanings
 from authops.words.errors import ParameterError
 from authops.words.frames import COVERAGE, EXPOSURE, HOLDERS, check, frame
@@ -187,6 +187,12 @@ def tally(exposed: pd.DataFrame) -> dict[str, int]:
     late = int(((exposed["status"] == "blocked") & exposed["cohort"].isin(LATER)).sum())
     counted = {name: int(found.get(name, 0)) for name in STATUSES}
     return {"blocked": counted.pop("blocked") - late, "blocked later": late, **counted}
+
+
+def phones(exposed: pd.DataFrame) -> dict[str, int]:
+    """Who has a phone still, and who signs in with it by default."""
+    has, default = check(exposed, EXPOSURE)["phones"] != "", exposed["default_method"].isin(list(default_names()))
+    return {"have a phone registered": int(has.sum()), "have a phone as their default": int(default.sum())}
 
 
 def administrators(exposed: pd.DataFrame) -> dict[str, int]:

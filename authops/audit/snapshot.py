@@ -79,6 +79,11 @@ def keep(path: Path, folder: str, sort: Sort = AUDIT) -> Path | None:
     return kept
 
 
+def of(folder: Path, sort: Sort = AUDIT) -> Snapshot:
+    """The snapshot of one run folder."""
+    return _read(folder / sort.file, sort)
+
+
 def earlier(
     runs: Path, kept: str = "", *, tenant_id: str, before: str, most: int, sort: Sort = AUDIT
 ) -> list[Snapshot]:

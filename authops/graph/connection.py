@@ -258,6 +258,15 @@ def start_demo(**options: Any) -> Path:
     return ensure(demo_home(), **options)
 
 
+def demo_desk(home: Path, **options: Any) -> Any:
+    """A fresh demo tenant in `home`, with a service desk and people who do what they are asked."""
+    from authops.demo import ensure
+    from authops.demo.desk import Desk
+
+    ensure(home, **options)
+    return Desk(home)
+
+
 def serve_demo(*, home: Path | None, faults: Path | None = None, **options: Any) -> None:
     """Run the demo tenant here until it is interrupted. Raises `UsageError` for a weather file that is none."""
     from authops.demo.faults import weather
@@ -271,8 +280,8 @@ def serve_demo(*, home: Path | None, faults: Path | None = None, **options: Any)
         raise UsageError(f"the demo tenant cannot be served so: {error}", remedy="see docs/demo-tenant.md") from error
 
 
-def stop_demo() -> None:
-    """Stop the demo tenant that runs in the background."""
+def stop_demo(home: Path | None = None) -> None:
+    """Stop the demo tenant that runs in the background, in its usual home or another."""
     from authops.demo import stop
 
-    stop(demo_home())
+    stop(home or demo_home())

@@ -88,7 +88,8 @@ def refused(held: Sequence[Held], going: Collection[str], condition: str) -> str
         return ""
     if not understood(held):
         return UNREAD
-    left = [one for one in held if one.id not in going]
+    # One that is listed twice is one.
+    left = list({one.id: one for one in held if one.id not in going}.values())
     wanted = max((int(code.removeprefix(SURVIVORS)) for code in asked if code.startswith(SURVIVORS)), default=0)
     if sum(one.lasts for one in left) < wanted:
         return FEW

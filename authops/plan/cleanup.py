@@ -194,7 +194,7 @@ def _of_person(person: Person, rules: Rules, now: datetime, found: Asked) -> lis
 def _has_left(person: Person, rules: Rules, now: datetime) -> bool | None:
     """Whether the account is disabled, and nobody has signed in with it for long; None: that is not known."""
     enabled = person.row["account_enabled"]
-    if not rules.leavers_after or enabled is pd.NA or enabled:
+    if not rules.leavers_after or pd.isna(enabled) or enabled:
         return False
     seen = moment(person.row["last_sign_in"])
     return None if seen is None else seen <= now - timedelta(days=rules.leavers_after)

@@ -292,6 +292,14 @@ def _all_saved(plan: Plan, folder: Path, approval: Mapping[str, Any]) -> None:
     )
 
 
+def approved_ids(folder: Path) -> set[str]:
+    """The changes that a run folder's approval names; none where nobody can tell."""
+    try:
+        return set(_read_json(folder / "approval.json", "approval").get("change_ids", []))
+    except (OSError, PlanError):
+        return set()
+
+
 def until(plan: Plan, folder: Path) -> datetime:
     """When the approval of a plan ends."""
     approval = _read_json(folder / "approval.json", "approval")

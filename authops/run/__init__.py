@@ -8,7 +8,9 @@ from authops.words.rooms import offered
 __getattr__ = offered(
     __name__,
     {
+        "following": "follow",
         "run": "open_run",
+        "story": "open_story",
         "written": "earlier",
     },
 )

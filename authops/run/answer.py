@@ -11,8 +11,13 @@ from typing import Any, Final
 
 from authops.show.views import View, box, facts_of
 
+# Status → the colour of its box.
+KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
+    ("broke", "wrong use", "stopped", "unfinished"), "remove"
+)
 _NEXT: Final = {
     "tour": "1_audit, with your own hands",
+    "story": "7_retirement on your own tenant",
     "audit": "2_preview loads numbers; 7_retirement says whom the end of text messages hits; 6_campaign asks",
     "preview": "approve in the grid, then 3_apply; headless: authops run apply verify --run-dir {folder} -p mode apply",
     "apply": "4_verify reads everybody again: authops run verify --run-dir {folder}",

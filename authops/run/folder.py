@@ -32,8 +32,9 @@ def new_folder(runbooks: Sequence[str], root: Path | None = None, now: datetime 
 
 
 def of_tour(folder: Path) -> bool:
-    """Whether a tour made it: what it plans and writes it takes back itself, and nobody else goes on with."""
-    return "tour" in folder.name.split("-")[1:-1]
+    """Whether a tour or the story made it: what they plan and write is theirs, and nobody else goes on with."""
+    named = {word for name in (folder.name, folder.parent.name) for word in name.split("-")[1:-1]}
+    return not named.isdisjoint(("tour", "story"))
 
 
 def find(name: str) -> Path:

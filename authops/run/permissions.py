@@ -161,6 +161,7 @@ REVOKE: Final = Need(
 _JUDGE: Final = (PEOPLE, *READS, ADMINS, POLICY, GROUPS, DEFAULTS)
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "tour": (),
+    "story": (),
     "audit": (PEOPLE, REPORT, SHOW_ADMINS, SHOW_LICENCES, IN_SCOPE, GROUP_IN_SCOPE),
     "preview": (*_JUDGE, LICENCES),
     "apply": (
@@ -192,6 +193,8 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = {
     "passes": (PEOPLE, READ_PASSES, replace(POLICY, without=""), HOLDERS, ADMINS, GROUPS, RISK, LICENCES),
     "cleanup": (PEOPLE, HELD, ADMINS, GROUPS, SEEN, COVERED, LICENCES),
 }
+# The runbooks that ask anything of a tenant of one's own.
+ASKING: Final = tuple(name for name, needs in NEEDS.items() if needs)
 # Application role ids, as Graph's service principal lists them.
 ROLE_IDS: Final = {
     "User.Read.All": "df021288-bdef-4463-88db-98f22de89214",

@@ -25,7 +25,7 @@ from authops.run.folder import find, new_folder
 from authops.run.runbook import refuse_wrong
 from authops.run.runlog import log_to
 from authops.run.written import Earlier, earlier, folders_that_wrote, holding, latest_of
-from authops.show import head
+from authops.show import failing, head
 from authops.show.views import View, box, note, passing, show
 from authops.source import wanted_file
 from authops.tenant import directory
@@ -35,9 +35,6 @@ from authops.words.errors import GuardStop, JournalError, ParameterError, PlanEr
 from authops.words.places import state_folder
 
 _log = logging.getLogger(__name__)
-_KINDS: Final = {"done": "add", "nothing to do": "keep", "attention": "update"} | dict.fromkeys(
-    ("broke", "wrong use", "stopped"), "remove"
-)
 _AT_THE_HEAD: Final = View(note("How it ended stands at the head of this notebook."), "")
 _NEEDS: Final = {"apply": "plan.json", "verify": "journal.sqlite"}
 
@@ -115,7 +112,7 @@ class Run:
         return self._journal
 
     def _taken(self, plan: Plan) -> Journal:
-        where = {"by": self.author, "run": str(self.folder.resolve())}
+        where = {"by": self.author, "run": str(self.folder.resolve()), "named": self.connection.tenant_id}
         self._lock = TenantLock(state_folder() / "locks", self.tenant_id, **where).acquire()
         already.refuse_copies(str(plan.header["digest"]), self.folder, folders_that_wrote(self.folder.parent))
         path, plans, plan_id = self.folder / "journal.sqlite", state_folder() / "applied", str(plan.header["plan_id"])
@@ -337,12 +334,14 @@ class Run:
         if self._graph is not None:
             await self._graph.__aexit__(None, None, None)
             self._graph = None
-        self._let_go()
-        outcome.record(self.folder, self.runbook, status, headline, counts)
-        outcome.add(self.folder, tenant_id=self.tenant_id, tenant=self.tenant_name, connection=self.connection.name)
+        try:  # who follows from elsewhere reads it as soon as the lock is free
+            outcome.record(self.folder, self.runbook, status, headline, counts)
+            outcome.add(self.folder, tenant_id=self.tenant_id, tenant=self.tenant_name, connection=self.connection.name)
+        finally:
+            self._let_go()
         if not self.headless:
             outcome.end(self.folder)
-        self._kind = "update" if worrying and status == "done" else _KINDS[status]
+        self._kind = "update" if worrying and status == "done" else answer.KINDS[status]
         return self._told(self._answer(status, headline))
 
     def _answer(self, status: str, headline: str) -> View:
@@ -365,7 +364,7 @@ class Run:
 
 def open_run(runbook: str, *, run_dir: str = "", connection: str = "demo") -> Run:
     """The run a notebook belongs to: the folder given, else a new one (audit, preview) or the latest that fits."""
-    kernel.errors_in_boxes()
+    failing.in_boxes(head.over)
     refuse_wrong(runbook, kernel.names())
     seen.hear()
     profile = connections.load(connection)

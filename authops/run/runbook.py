@@ -23,6 +23,7 @@ from authops.words.redaction import VARIABLE, mask_numbers, secret
 
 RUNBOOKS: Final = {
     "tour": "0_tour.ipynb",
+    "story": "0_story.ipynb",
     "audit": "1_audit.ipynb",
     "preview": "2_preview.ipynb",
     "apply": "3_apply.ipynb",
@@ -78,8 +79,9 @@ def declared(runbook: str) -> dict[str, Parameter]:
     try:
         return _declared(json.loads(path.read_text("utf-8"))["cells"])
     except (OSError, ValueError, KeyError, SyntaxError, StopIteration) as error:
+        where = f", line {error.lineno} of its parameters" if isinstance(error, SyntaxError) else ""
         raise UsageError(
-            f"{path} cannot be read as a runbook ({type(error).__name__}); nothing was run",
+            f"{path} cannot be read as a runbook ({type(error).__name__}{where}); nothing was run",
             remedy="put the notebook back as it was, its cell of parameters as well",
         ) from error
 

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import pandas as pd
 
 from authops.audit import exposure_trend
-from authops.audit.retirement import DIMENSIONS, STATUSES, STEPS, administrators, by, tally
+from authops.audit.retirement import DIMENSIONS, STATUSES, STEPS, administrators, by, phones, tally
 from authops.show import charts, moves
 from authops.show.pictures import role, roles_of
 from authops.show.views import View, box, note, plain_table, table, text, tight, tile, tiles
@@ -129,6 +129,20 @@ def exposure(exposed: pd.DataFrame, label: str = "people") -> View:
     counted = {name: int(found.get(name, 0)) for name in COLOURS}
     chart = charts.legend(COLOURS) + charts.stacked([(label, counted)], COLOURS, title="Who is hit")
     return View(chart, " · ".join(f"{number(n)} {name}" for name, n in counted.items()))
+
+
+def before_and_after(looks: Mapping[str, pd.DataFrame]) -> View:
+    """Several looks at the same people, one below the other: who is hit, and who still has a phone."""
+    parts = {name: exposed["status"].value_counts() for name, exposed in looks.items()}
+    counted = {name: {status: int(found.get(status, 0)) for status in COLOURS} for name, found in parts.items()}
+    chart = charts.legend(COLOURS) + charts.stacked(list(counted.items()), COLOURS, title="Who is hit, look by look")
+    rows = {status: [counts[status] for counts in counted.values()] for status in COLOURS}
+    held = [phones(exposed) for exposed in looks.values()]
+    rows |= {name: [counts[name] for counts in held] for name in held[0]}
+    lines = [[name, *map(number, counts)] for name, counts in rows.items()]
+    heads = ["people", *looks]
+    shown = table(heads, [("", [text(c) for c in line]) for line in lines], right=heads[1:])
+    return View(chart + shown, plain_table(heads, lines))
 
 
 def exposure_by(exposed: pd.DataFrame, name: str, other: str = "", *, most: int = _MOST) -> View:

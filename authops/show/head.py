@@ -14,6 +14,7 @@ from typing import Any, Final
 import anywidget
 import traitlets
 
+from authops.show import failing
 from authops.show.views import Progress, View, box, notebook_shell, show
 
 HEAD: Final = "authops-head"
@@ -81,6 +82,7 @@ def head() -> None:
     """The head of this notebook, from now on; headless there is none: a page begins with how it ended."""
     if notebook_shell() is not None and not os.environ.get("AUTHOPS_HEADLESS"):
         _standing[:] = [Head()]
+        failing.in_boxes(over)
 
 
 def over(view: View) -> bool:
@@ -91,15 +93,20 @@ def over(view: View) -> bool:
 
 
 class Running(Progress):
-    """A line that moves at the head, beside a Stop that calls `stop`; headless the line of any progress."""
+    """A line that moves at the head, beside a Stop that calls `stop`; headless the line of any progress.
 
-    def __init__(self, label: str, total: int = 0, *, stop: Callable[[], str]) -> None:
-        self._head = _standing[0] if _standing else None
+    `lead` is a sentence to stand above it; `already`: how many were done before.
+    """
+
+    def __init__(
+        self, label: str, total: int = 0, *, stop: Callable[[], str], lead: str = "", already: int = 0
+    ) -> None:
+        self._head, self._lead = _standing[0] if _standing else None, lead
         if self._head:
             self._head.begin(stop)
-        super().__init__(label, total, display=self._at_head if self._head else None)
+        super().__init__(label, total, already=already, display=self._at_head if self._head else None)
         if self._head:
-            self.tick(0)
+            self.tick(already)
 
     def _at_head(self, view: View) -> Running:
         self.update(view)
@@ -108,7 +115,7 @@ class Running(Progress):
     def update(self, view: View) -> None:
         """What a display's handle does, at the head."""
         if self._head:
-            self._head.say(view)
+            self._head.say(View(box(self._lead, "info") + view.html, view.plain) if self._lead else view)
 
     def done(self) -> None:
         """The last figure; nothing can be stopped any more."""

@@ -37,6 +37,7 @@ __all__ = [
     "witness",
 ]  # fmt: skip
 SIGNS: Final = {"add": "+", "update": "~", "remove": "\u2212", "keep": "=", "blocked": "!"}
+_FITS: Final = 30  # letters of a value that stay on one line: any number or word, not what tells a device
 _OUTCOME_KINDS: Final = {
     "applied": "add",
     "applied_with_note": "update",
@@ -89,7 +90,7 @@ def changes(
     if lost := back.count(NEVER):
         heads.insert(4, "undo")
         for said_of, (_, cell), words in zip(back, cells, lines, strict=False):
-            cell.insert(4, f"<b>{said_of}</b>" if said_of == NEVER else said_of)
+            cell.insert(4, f'<b class="tight">{said_of}</b>' if said_of == NEVER else said_of)
             words.insert(4, said_of)
         said += f"; {number(lost)} cannot be taken back"
     return View(table(heads, cells, right=["line"]) + note(said), f"{plain_table(heads, lines)}\n{said}")
@@ -357,6 +358,7 @@ def _value(value: str, reveal: bool) -> str:
 
 
 def _marked(shown: str, value: str, css: str = "") -> str:
+    css += " wraps" if len(shown) > _FITS else ""
     return f'<span class="{f"v {css}" if value else "none"}">{text(shown)}</span>'
 
 
@@ -366,4 +368,5 @@ def _before_after(row: Mapping[str, Any], reveal: bool) -> str:
         return _value(row["before"], reveal)
     was = "was gone" if row["action"] == "remove" else "was"
     before, after = _pair(row, reveal)
-    return f'<span class="tight">{_marked(before, row["before"], was)} → {_marked(after, row["after"])}</span>'
+    fits = "tight" if max(len(before), len(after)) <= _FITS else ""
+    return f'<span class="{fits}">{_marked(before, row["before"], was)} → {_marked(after, row["after"])}</span>'

@@ -54,6 +54,7 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!
 .ao tbody tr[class]>:first-child,.ao tbody th{white-space:nowrap!important}
 .ao tbody tr[class]{background:var(--t)!important}.ao tbody tr[class]>:first-child{box-shadow:inset 4px 0 0 var(--c)}
 .ao .v{font-family:ui-monospace,SFMono-Regular,Consolas,monospace;white-space:nowrap}
+.ao .v.wraps{white-space:normal;overflow-wrap:anywhere}
 .ao .none,.ao .dim,.ao .was{color:var(--dim)}.ao .none{font-style:italic}
 .ao .gone{text-decoration:line-through}
 .ao .sign{display:inline-block;width:1.2em;font-weight:700;font-family:ui-monospace,Consolas,monospace}
@@ -238,10 +239,14 @@ def progress(
     now: float,
     label: str = "done",
     ended: bool = False,
+    already: int = 0,
 ) -> View:
-    """One bar with rate and time left, or, once `ended`, the time it took; `total` 0 means that it is not known."""
+    """One bar with rate and time left, or, once `ended`, the time it took; `total` 0 means that it is not known.
+
+    `already`: how many were done at `started`.
+    """
     seconds = max(now - started, 0.0)
-    rate = done / seconds if seconds else 0.0
+    rate = (done - already) / seconds if seconds else 0.0
     said = [f"{number(done)} of {number(total)} {label}" if total else f"{number(done)} {label}"]
     if rate:
         said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
@@ -277,11 +282,13 @@ class Progress:
         label: str,
         total: int = 0,
         *,
+        already: int = 0,
         every: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         display: Callable[[View], Any] | None = None,
     ) -> None:
         self.label, self.total, self._every, self._clock = label, total, every, clock
+        self._already = already
         self._started = self._logged = clock()
         self._drawn, self._ended = float("-inf"), False
         self._done, self._counts, self._current = 0, dict[str, int](), True
@@ -311,7 +318,9 @@ class Progress:
     def view(self, now: float) -> View:
         """The state as a picture."""
         moved = {"started": self._started, "now": now}
-        return progress(self._done, self.total, self._counts, label=self.label, ended=self._ended, **moved)
+        return progress(
+            self._done, self.total, self._counts, label=self.label, ended=self._ended, already=self._already, **moved
+        )
 
     def _draw(self, now: float) -> None:
         self._drawn = now

@@ -21,7 +21,11 @@ _NARROWING: Final = (
     "platforms", "locations", "devices", "clientApplications", "authenticationFlows", "userRiskLevels",
     "signInRiskLevels", "servicePrincipalRiskLevels", "insiderRiskLevels",
 )  # fmt: skip
-_NEEDED: Final = ("clientAppTypes", "applications", "users")
+# What Graph always tells of a policy: where one is left out, that may be what narrows it.
+_TOLD: Final = (
+    "clientAppTypes", "applications", "users", "platforms", "locations", "userRiskLevels", "signInRiskLevels",
+)  # fmt: skip
+_LISTS: Final = ("Users", "Groups", "Roles")
 
 
 async def read(graph: Graph) -> dict[str, Reach]:
@@ -44,29 +48,37 @@ def asks_everywhere(policy: Mapping[str, Any]) -> bool:
     grant, conditions = policy.get("grantControls"), policy.get("conditions")
     if text(policy, "state") != "enabled" or not isinstance(grant, dict) or not isinstance(conditions, dict):
         return False
-    if any(name not in conditions for name in _NEEDED) or any(conditions.get(name) for name in _NARROWING):
+    if any(name not in conditions for name in _TOLD) or any(conditions.get(name) for name in _NARROWING):
         return False
     return _asks(grant) and _everywhere(conditions)
 
 
 def _asks(grant: Mapping[str, Any]) -> bool:
     """All controls, or the only one, are a second factor."""
-    controls = [str(one).casefold() for one in grant.get("builtInControls") or []]
+    lists = [_texts(grant, name) for name in ("builtInControls", "customAuthenticationFactors", "termsOfUse")]
+    told = [one for one in lists if one is not None]
     strength = grant.get("authenticationStrength")
     strong = isinstance(strength, dict) and strength.get("requirementsSatisfied") == "mfa"
-    others = len(controls) + len(grant.get("customAuthenticationFactors") or []) + len(grant.get("termsOfUse") or [])
-    others += strength is not None
-    return ("mfa" in controls or strong) and (others == 1 or text(grant, "operator").upper() == "AND")
+    only = len(told) == len(lists) and sum(map(len, told)) + (strength is not None) == 1
+    asked = "mfa" in (lists[0] or []) or strong
+    return asked and "authenticationStrength" in grant and (only or text(grant, "operator").upper() == "AND")
 
 
 def _everywhere(conditions: Mapping[str, Any]) -> bool:
     applications = conditions["applications"]
     if not isinstance(applications, dict):
         return False
-    included = [str(one).casefold() for one in applications.get("includeApplications") or []]
-    narrower = applications.get("excludeApplications") or applications.get("applicationFilter")
-    clients = [str(one).casefold() for one in conditions["clientAppTypes"] or []]
-    return included == [_EVERYBODY] and not narrower and clients == [_EVERYBODY]
+    left_out, narrower = _texts(applications, "excludeApplications"), applications.get("applicationFilter")
+    whole = _texts(applications, "includeApplications") == _texts(conditions, "clientAppTypes") == [_EVERYBODY]
+    return whole and left_out == [] and not narrower
+
+
+def _texts(item: Mapping[str, Any], name: str) -> list[str] | None:
+    """A list of texts, in small letters; None for one that is left out, null or anything else, and so not known."""
+    told = item.get(name)
+    if not isinstance(told, list) or not all(isinstance(one, str) for one in told):
+        return None
+    return [one.casefold() for one in told]
 
 
 async def _reach(graph: Graph, users: Any) -> Reach:
@@ -80,11 +92,13 @@ async def _reach(graph: Graph, users: Any) -> Reach:
 
 async def _people(graph: Graph, users: Mapping[str, Any], verb: str) -> tuple[frozenset[str], bool]:
     """(ids, `all` among them when everybody is meant; whether there are others that are not known)."""
-    found = {str(one).casefold() for one in users.get(f"{verb}Users") or []} - {"none"}
-    unknown = f"{verb}Users" not in users or bool(users.get(f"{verb}Roles")) or "guestsorexternalusers" in found
-    for group in users.get(f"{verb}Groups") or []:
+    lists = [_texts(users, f"{verb}{what}") for what in _LISTS]
+    named, groups, roles = (one or [] for one in lists)
+    found = set(named) - {"none"}
+    unknown = None in lists or bool(roles) or "guestsorexternalusers" in found
+    for group in groups:
         try:
-            found |= {member.casefold() for member in await directory.group_users(graph, str(group))}
+            found |= {member.casefold() for member in await directory.group_users(graph, group)}
         except GraphError:
             unknown = True
     return frozenset(found), unknown

@@ -14,9 +14,9 @@ from typing import Any, Final
 import pandas as pd
 
 from authops.graph import requests
-from authops.graph.answer import flag, text
+from authops.graph.answer import about, flag, text
 from authops.graph.client import Graph
-from authops.methods import reported
+from authops.methods import survivors
 from authops.methods.temporary_access_pass import CONFIGURATION, NAME
 from authops.tenant import directory
 from authops.tenant.unknown import said
@@ -74,7 +74,9 @@ async def at_risk(graph: Graph, users: pd.DataFrame) -> list[dict[str, str]]:
     ids, found = set(users["user_id"]), []
     try:
         async for row in graph.pages(requests.risky_users()):
-            found.append(directory.object_id(row.get("id")))
+            if not text(row, "id"):
+                raise GraphError("somebody at risk came without their id, so who it is is not known", status=200)
+            found.append(directory.object_id(row["id"]))
     except GraphError as error:
         if error.status not in directory.NOT_FOR_US:
             raise
@@ -90,21 +92,19 @@ def _row(user: str, reason: str) -> dict[str, str]:
 async def registered(
     graph: Graph, user_ids: Iterable[str], *, tick: directory.Tick = directory.nothing
 ) -> dict[str, list[str]]:
-    """User id → what they have that satisfies MFA and lasts, in the report's names; who is unread is missing."""
+    """User id → what they have that satisfies MFA and lasts, in the report's names; who is unread, or holds what
+    nobody understands, is missing.
+    """
     asked = {requests.authentication_methods(user): user for user in dict.fromkeys(user_ids)}
-    known, found = reported.meanings(), dict[str, list[str]]()
+    found = dict[str, list[str]]()
     async for answer in directory.answers(graph, asked, tick):
         try:
-            items = await graph.items(answer)
+            held = survivors.read(await graph.items(answer))
         except GraphError:
             continue
-        found[asked[answer.request]] = [name for name in map(reported.of_type, items) if _lasts(known, name)]
+        if about(answer.body, user := asked[answer.request]) and survivors.understood(held):
+            found[user] = [one.name for one in held if one.lasts]
     return found
-
-
-def _lasts(known: Mapping[str, reported.Meaning], name: str) -> bool:
-    meaning = known.get(name)
-    return meaning is not None and meaning.factor and meaning.lasts
 
 
 def served(users: pd.DataFrame, registered: Mapping[str, list[str]], on_registered: str = "hold") -> pd.DataFrame:

@@ -49,8 +49,10 @@ async def _told(graph: Graph) -> bool:
 
 
 def _latest(activity: Any) -> str:
+    """The latest of them; nothing where one was left out, which may be later than the others. Null says: never."""
     told = activity if isinstance(activity, dict) else {}
-    return max((text(told, name) for name in _SIGN_INS), default="")
+    whole = all(told.get(name, 0) is None or text(told, name) for name in _SIGN_INS[1:])
+    return max((text(told, name) for name in _SIGN_INS), default="") if whole else ""
 
 
 def with_states(subjects: pd.DataFrame, holdings: Holdings) -> pd.DataFrame:

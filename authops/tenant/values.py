@@ -74,13 +74,13 @@ def _claims(item: Mapping[str, Any]) -> str:
 
 
 def _nameless(item: Mapping[str, Any], kinds: Sequence[Kind]) -> bool:
-    """No kind's id, and no type of its own either: it may be any."""
+    """No kind's id, and no type of its own either, or another's: it may be any."""
     if kinds[0].entity:
         return False
     if kinds[0].many:
         return not (text(item, "id") and text(item, "@odata.type"))
     if not all(kind.method_id for kind in kinds):
-        return not text(item, "id")
+        return not text(item, "id") or text(item, "@odata.type") not in ("", *(kind.graph_type for kind in kinds))
     return not text(item, "phoneType") and text(item, "id").casefold() not in by_id()
 
 

@@ -30,7 +30,7 @@ class Altered(httpx.AsyncBaseTransport):
         content = await response.aread()
         if request.url.path.endswith("/$batch"):
             return self._batch(json.loads(request.content)["requests"], response, content)
-        path = unquote(request.url.raw_path.decode()).partition("/v1.0")[2]
+        path = unquote(request.url.raw_path.decode()).removeprefix("/beta").removeprefix("/v1.0")
         if request.method != "GET" or not self.which(path):
             return httpx.Response(response.status_code, headers=response.headers, content=content)
         answer = self._changed(path, json.loads(content))

@@ -304,3 +304,16 @@ def test_verify_ties_each_removal_to_its_own_audit_record(stage: Stage) -> None:
     # all within one second: whichever record stands first, each explains the one that it names
     again, _ = audit_log.tie(outcomes, recorded.iloc[::-1].reset_index(drop=True), ours)
     assert again.tolist() == witness.changes["audit_id"].tolist()
+
+
+def test_while_beta_does_not_answer_nobody_is_said_to_hold_too_little(stage: Stage) -> None:
+    """Only beta knows hardware tokens: what it would say is waited for. These seeds let v1.0 answer and beta not."""
+    outcomes: dict[int, str] = {}
+    for seed in (0, 2, 6, 14):
+        stage.world.tenant.populate([person("anna", ["office", "hardwareOath"])])
+        plan = cleaned.planned(stage, Rules(phones_with=1))
+        assert list(plan.writes["method"]) == ["office"]
+        stage.weather(fault_rate=0.5, faults=["inner-503"], match="GET", retry_after=30, seed=seed)
+        outcomes[seed] = cleaned.applied(stage, plan.writes, f"journal-{seed}")["detail"].iloc[0]
+        stage.weather(fault_rate=0.0)
+    assert [said for said in outcomes.values() if "fewer methods" in said] == []

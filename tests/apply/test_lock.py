@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from authops.apply.lock import TenantLock, begun, claim, is_running, running
+from authops.apply.lock import TenantLock, applying, begun, claim, is_running, running
 from authops.run.folder import new_folder
 from authops.words.errors import GuardStop, PlanError, UsageError
 
@@ -18,7 +18,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from authops.apply.lock import TenantLock
-held = TenantLock(Path(sys.argv[1]), "contoso", by="frida", run="run-1").acquire()
+held = TenantLock(Path(sys.argv[1]), "contoso", by="frida", run="run-1", named="contoso.example").acquire()
 print("held", flush=True)
 time.sleep(600)
 """
@@ -40,8 +40,26 @@ def holder(tmp_path: Path):
 
 
 def test_the_second_one_is_told_who_has_it(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    with pytest.raises(GuardStop, match=rf"frida \(process {holder.pid}\).*contoso.*run-1"):
+    with pytest.raises(GuardStop, match=rf"frida \(process {holder.pid} on .+\).*contoso.*run-1") as raised:
         lock(tmp_path).acquire()
+    assert "an empty file named stop in its run folder" in raised.value.remedy
+
+
+def test_who_looks_is_told_who_applies_by_either_name_and_keeps_nobody_out(
+    tmp_path: Path, holder: subprocess.Popen[str]
+) -> None:
+    for names in ({"CONTOSO"}, {"contoso.example", ""}):
+        found = applying(tmp_path, names)
+        assert found is not None
+        assert (found.by, found.run, found.pid, found.here) == ("frida", "run-1", holder.pid, False)
+    assert applying(tmp_path, {"fabrikam", ""}) is None
+    holder.kill()
+    holder.wait()
+    assert applying(tmp_path, {"contoso"}) is None
+    with lock(tmp_path) as held:
+        assert getattr(applying(tmp_path, {"contoso"}), "here", False)
+        assert held.path.read_text()
+    assert (applying(tmp_path, {"contoso"}), held.path.read_text()) == (None, "")
 
 
 def test_another_tenant_is_free(tmp_path: Path, holder: subprocess.Popen[str]) -> None:

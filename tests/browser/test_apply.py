@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser.lab import ERROR, Watched
-from tests.running import FULL_NUMBER, ROOT
+from tests.running import FULL_NUMBER, ROOT, Tenant
 
 MOVING = re.compile(r"\d+ of \d+ changes · [\d.,]+/s · .+ left · .*\d+ applied")
 
@@ -19,13 +19,43 @@ def settled(run: Path) -> int:
         return int(journal.execute("select count(*) from outcomes").fetchone()[0])
 
 
-def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path) -> None:
-    tenant = watched.lab.tenant
+def approved(tenant: Tenant) -> Path:
+    """A run with an approved plan of 118 changes."""
     words = ("-f", str(ROOT / "parameters" / "onboarding.yaml"), "-p", "approve", "all", "-p", "allow_last", "true")
     code, said, run = tenant.run("preview", *words)
     assert code == 0, said
     assert run
     tenant.knob("log", "DELETE")
+    return run
+
+
+def found_by_another_kernel(watched: Watched, run: Path) -> None:
+    """Another notebook finds the apply that goes on in the first, and stops it."""
+    tenant = watched.lab.tenant
+    tenant.knob("weather", "PUT", {"latency": 12.0})
+    other = Watched(watched.page.context.new_page(), watched.lab)
+    other.open(watched.lab.notebook("3_apply"))
+    other.run_all()
+    head = other.page.locator(".head")
+    head.locator(".note", has_text=re.compile(r"\d+ of 118 changes")).wait_for()
+    expect(head).to_contain_text("ann@contoso.example (process ")
+    expect(head).to_contain_text(f"run {run}")
+    other.page.locator(".ao-stop").click()
+    expect(head).to_contain_text("stopping: what is in flight is settled first, there")
+    tenant.knob("weather", "PUT", {"latency": 0.9})
+    for one in (other, watched):
+        one.done()
+        expect(one.page.locator(".head")).to_contain_text("stopped (asked to stop)")
+        expect(one.page.locator(".head")).not_to_contain_text("stopping")
+        assert one.page.locator(".ao-stop:visible").count() == 0
+    expect(head).to_contain_text("118 changes, by ")
+    assert (other.left, other.errors) == ([], [])
+    other.page.close()
+
+
+def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched, images: Path) -> None:
+    tenant = watched.lab.tenant
+    run = approved(tenant)
     tenant.knob("weather", "PUT", {"latency": 4.0})
     notebook = watched.lab.notebook("3_apply", mode="apply")
     watched.open(notebook)
@@ -40,8 +70,8 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
     watched.page = page = watched.page.context.new_page()
     watched.__post_init__()
     page.goto(f"{watched.lab.url}/lab/tree/{notebook}?token={watched.lab.token}&reset")
-    head = page.locator(".head")
-    head.locator(".note", has_text=MOVING).wait_for()
+    head, anew = page.locator(".head"), page.locator(".head:not([data-old]) .note", has_text=MOVING)
+    anew.wait_for()
     page.locator(".ao-stop").click()
     tenant.knob("weather", "PUT", {"latency": 0.9})
     expect(head).to_contain_text(re.compile(r"stopping: what is in flight is settled first|stopped \(asked to stop\)"))
@@ -57,10 +87,17 @@ def test_progress_a_closed_tab_stop_a_dead_kernel_and_going_on(watched: Watched,
 
     tenant.knob("weather", "PUT", {"latency": 2.0})
     watched.restart_and_run_all()
-    head.locator(".note", has_text=MOVING).wait_for()
+    anew.wait_for()
     watched.reach(f"text=/{first:,} changes settled/")
     watched.restart_and_run_all()
+    anew.wait_for()
+
+    found_by_another_kernel(watched, run)
+    assert first < settled(run) < 118
+    assert len(tenant.writes()) == settled(run)
+
     tenant.knob("weather", "PUT", {"latency": 0.0})
+    watched.restart_and_run_all()
     watched.done()
     expect(head).to_contain_text(re.compile(r"1\d\d applied"))
     assert settled(run) == 118

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def test_no_later_cell_gives_a_parameter_another_value(name: str) -> None:
     assert stored & set(runbook.declared(name)) == set()
 
 
-def test_a_wrong_word_in_a_notebook_that_is_run_by_hand_is_told_before_a_run_is_begun(
+def test_wrong_words_in_a_notebook_that_is_run_by_hand_are_told_in_boxes_before_a_run_is_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUTHOPS_RUNS", str(tmp_path / "runs"))
@@ -85,8 +86,21 @@ def test_a_wrong_word_in_a_notebook_that_is_run_by_hand_is_told_before_a_run_is_
     book = nbformat.read(ROOT / "notebooks" / runbook.RUNBOOKS["preview"], as_version=4)
     code = [c for c in book.cells if c.cell_type == "code"][:3]
     code[1].source = code[1].source.replace('on_retiring: str = "note"', 'on_retiring: str = "stop"')
+    slips = {
+        'ticket: str = "CHG': "line 1 of the cell cannot be read, unterminated string",
+        "source: str = ../people.csv": "line 1 of the cell cannot be read, invalid syntax",
+        "\nconnection: str = demo": "NameError: name 'demo' is not defined",
+        "max_changes: int = int('+31 612345678 x')": "It broke: ValueError",
+    }
+    code[2:2] = [nbformat.v4.new_code_cell(source) for source in slips]
     done = NotebookClient(nbformat.v4.new_notebook(cells=code), kernel_name="python3", allow_errors=True).execute()
-    assert "on_retiring must be one of note, hold, allow" in str(done.cells[2].outputs)
+    shown = ["".join(str(one) for one in cell.outputs) for cell in done.cells[2:]]
+    for outputs, said in zip(shown, [*slips.values(), "on_retiring must be one of note, hold, allow"], strict=True):
+        assert html.escape(said) in outputs or said in outputs
+        assert "'output_type': 'error'" not in outputs
+        assert "612345678" not in outputs
+    assert all("text stands between quotes" in outputs for outputs in shown[:3])
+    assert "Where it broke" in shown[3] and "Traceback" in shown[3]
     assert not (tmp_path / "runs").exists()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -13,7 +15,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from authops.apply.lock import applying
 from authops.demo import ensure, stop
+from authops.run.following import follow
+from authops.run.run import open_run
+from authops.show import head
+from authops.show.failing import Ended
 from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
@@ -184,11 +191,58 @@ def test_two_applies_at_once_on_one_tenant(tenant: Tenant, tmp_path: Path) -> No
     winner = next(run for run, (_, code) in zip(runs, ends, strict=True) if code == 0)
     assert "tenant_lock" in told
     assert winner.name in told
+    assert "to stop that one: an empty file named stop in its run folder" in told
     loser = next(run for run in runs if run != winner)
     assert intents(loser) == 0
     tenant.knob("weather", "PUT", {"latency": 0.0})
     code, said, _ = tenant.run("apply", "--run-dir", str(loser), *APPLY)
     assert code == 0, said
+
+
+def test_an_apply_is_found_from_elsewhere_with_its_stop(
+    tenant: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = people(tenant)
+    run = planned(tenant, tmp_path, names)
+    for name, value in {"RUNS": tenant.runs, "STATE": tenant.runs / "state"}.items():
+        monkeypatch.setenv(f"AUTHOPS_{name}", str(value))
+    monkeypatch.delenv("AUTHOPS_HEADLESS", raising=False)
+    monkeypatch.setattr(head, "_standing", [head.Head()])
+    here, shown, seen = open_run("apply", connection=str(tenant.profile)), head._standing[0], list[str]()
+    assert "nobody else" in asyncio.run(follow(here)).plain
+
+    tenant.knob("weather", "PUT", {"latency": 0.4})
+    life = begun(tenant, "apply", "verify", "--run-dir", str(run), *APPLY)
+    until(lambda: intents(run) > 0)
+
+    async def looking(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        seen.append(shown.html)
+        if not shown.asked:
+            shown._handle_custom_msg({"do": "stop"}, [])
+
+    with pytest.raises(Ended) as ended:
+        asyncio.run(follow(here, looking))
+    said, _ = life.communicate(timeout=120)
+    assert life.returncode == 3, said
+    wrote = len(tenant.writes())
+    assert 0 < wrote < len(names)
+    for word in ("is applying to this tenant", run.name, f"of {len(names)} changes"):
+        assert word in seen[0]
+    assert "stopping: what is in flight is settled first" in seen[-1]
+    assert ended.value.view.plain.startswith(f"stopped (asked to stop): {wrote} applied")
+    assert not shown.stop
+    assert asyncio.run(follow(here)).plain == "nobody else is applying to this tenant"
+
+    tenant.knob("weather", "PUT", {"latency": 0.4})
+    life = begun(tenant, "apply", "--resume", str(run))
+    until(lambda: intents(run) > wrote)
+    kernel = applying(tenant.runs / "state" / "locks", {tenant.content["tenant_id"]})
+    assert kernel
+    os.kill(kernel.pid, signal.SIGKILL)
+    with pytest.raises(Ended, match=r"^the (kernel died|apply ended without a word: .* applied)"):
+        asyncio.run(follow(here))
+    assert life.wait(120) == 1
 
 
 def test_undo_puts_back_what_nobody_touched_and_says_what_it_left(tenant: Tenant, tmp_path: Path) -> None:

@@ -92,7 +92,9 @@ GIVEN = planned(
         (TWO, {"max_changes": 0}, ["max_changes"]),
         (TWO, {"max_changes": 1}, ["max_changes"]),
         (TWO, {"max_changes": 2}, []),
+        (TWO, {"max_changes": 3}, []),
         (TWO, {"max_changes": None}, []),
+        (TWO, {"on_problem": "stop"}, []),
         (TWO, {"max_removals": 0}, ["max_removals"]),
         (TWO, {"max_removals": 1}, []),
         (TWO, {"max_changes": 0, "max_removals": 0}, ["max_changes", "max_removals"]),
@@ -101,7 +103,12 @@ GIVEN = planned(
         (LOST, {"max_irreversible": None, "approve": "all"}, []),
         (LOST, {"max_irreversible": 0}, []),
         (GIVEN, {"max_irreversible": 0, "approve": "all"}, []),
+        (GIVEN, {"max_lifetime": 59}, ["max_lifetime"]),
+        (GIVEN, {"max_lifetime": 60}, []),
+        (GIVEN, {"max_lifetime": 61}, []),
+        (GIVEN, {"max_lifetime": None}, []),
         (MANY, {"max_share": 0.5, "tenant_size": 100}, ["max_share"]),
+        (MANY, {"max_share": 0.6, "tenant_size": 101}, []),
         (MANY, {"max_share": 0.6, "tenant_size": 100}, []),
         (MANY, {"max_share": 0.0, "tenant_size": 100}, ["max_share"]),
         (MANY, {"max_share": None, "tenant_size": 100}, []),
@@ -224,6 +231,8 @@ def test_a_breach_has_its_figures_and_none_where_nothing_was_read() -> None:
     assert [int(unread[name]) for name in ("limit", "selected", "population")] == [0, 0, 0]
     none = guards.breaches(TWO, max_share=0, tenant_size=3).iloc[0]
     assert [int(none[name]) for name in ("limit", "selected", "population")] == [0, 2, 3]
+    unread_none = guards.breaches(TWO, max_share=0).iloc[0]
+    assert [int(unread_none[name]) for name in ("limit", "selected", "population")] == [0, 2, 0]
     certificate = guards.breaches(TWO, min_certificate_days=9, certificate_days=2.5).iloc[0]
     assert [int(certificate[name]) for name in ("limit", "selected", "population")] == [9, 2, 0]
     assert (float(unsized["limit"]), int(unsized["selected"]), int(unsized["population"])) == (0.5, 60, 0)
@@ -242,6 +251,18 @@ def test_an_alternate_planned_beside_a_held_mobile_is_held_too() -> None:
     got = guards.hold(made, held(("a", "mobile", "unusable_method")))
     assert list(got.writes["method"]) == ["office"]
     assert list(got.changes["reason"])[1] == "alternate_needs_mobile"
+    assert list(got.changes["step"]) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("other", [change("a", "mobile", "update"), change("a", "email")])
+def test_an_alternate_stays_planned_where_its_mobile_is_there_or_what_is_held_is_none(other: dict[str, Any]) -> None:
+    got = guards.hold(planned(other, change("a", "alternateMobile")), held(("a", other["method"], "unusable_method")))
+    assert list(got.writes["method"]) == ["alternateMobile"]
+
+
+def test_people_who_sign_in_by_sms_may_lose_their_mobiles_together() -> None:
+    made = planned(change("a", action="remove"), change("b", action="remove"))
+    assert len(guards.sign_in(made, frozenset({"a", "b"})).writes) == 2
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, -0.5, float("-inf"), True, "5"])
@@ -295,7 +316,12 @@ def test_a_guard_that_stops_a_later_attempt_heads_with_what_was_written() -> Non
     broken = guards.breaches(TWO, max_changes=0)
     with pytest.raises(GuardStop, match=r"^max_changes: ") as first:
         guards.enforce(broken)
-    assert "nothing was written" in first.value.remedy
+    assert first.value.remedy.endswith(
+        "nothing was written; if the plan is right, raise the limit in words: -p max_changes 2"
+    )
+    with pytest.raises(GuardStop) as other:
+        guards.enforce(guards.breaches(TWO, max_share=0))
+    assert other.value.remedy.endswith("raise the limit in words")
     with pytest.raises(GuardStop, match=r"^50 applied; max_changes: ") as later:
         guards.enforce(broken, before="50 applied")
     assert "nothing more was written" in later.value.remedy

@@ -19,12 +19,12 @@ from authops.__main__ import main
 from authops.demo import ensure, stop
 from authops.demo.login.permissions import DEFAULT
 from authops.graph import connection
-from authops.run import doctor, runbook
+from authops.run import doctor, permissions
 from authops.run.doctor import BAD, LOOK, OK, UNKNOWN
 from tests.homes import furnished
 from tests.running import Tenant
 
-EVERYTHING = tuple(runbook.RUNBOOKS)
+EVERYTHING = permissions.ASKING
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,12 @@ def test_missing_permissions_are_named_for_each_runbook(tenant: Tenant, tmp_path
     tenant.knob("sign-in", "PUT", {"granted": ["User.Read.All", "UserAuthMethod-Phone.Read.All", "AuditLog.Read.All"]})
     seen = examined(tenant, tmp_path)
     looked = {"audit": LOOK, "preview": LOOK, "apply": BAD, "verify": LOOK, "undo": LOOK}
-    assert abilities(seen) == looked | {"tour": OK, "campaign": BAD, "retirement": LOOK, "passes": BAD, "cleanup": BAD}
+    assert abilities(seen) == looked | {
+        "campaign": BAD,
+        "retirement": LOOK,
+        "passes": BAD,
+        "cleanup": BAD,
+    }
     assert seen.exit_code == 1
     page = doctor.screen(seen)
     assert "✗ apply         does not work: cannot write phones" in page

@@ -21,18 +21,24 @@ IDLE = 4 * 3600.0
 _PATIENCE = 60.0
 
 
+def turn(home: Path, knob: str, body: Any = None, method: str = "", *, timeout: float = 60.0) -> dict[str, Any]:
+    """Turn a knob of the demo tenant of `home`, or read it. Raises OSError when nobody answers, or refuses."""
+    port = json.loads((home / "server.json").read_text(encoding="utf-8"))["port"]
+    context = ssl.create_default_context(cafile=str(home / "ca.pem"))
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        f"https://127.0.0.1:{port}/_demo/{knob}", data, method=method or ("GET" if data is None else "POST")
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    with direct.open(request, timeout=timeout) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
 def _ask(home: Path, knob: str, method: str = "GET") -> dict[str, Any] | None:
     """Return a knob's answer, or None when nobody answers for this home."""
     try:
-        port = json.loads((home / "server.json").read_text(encoding="utf-8"))["port"]
-        context = ssl.create_default_context(cafile=str(home / "ca.pem"))
-        request = urllib.request.Request(f"https://127.0.0.1:{port}/_demo/{knob}", method=method)
-        direct = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        )
-        with direct.open(request, timeout=5) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+        return turn(home, knob, method=method, timeout=5)
     except (OSError, ValueError, KeyError):
         return None
 
