@@ -5,9 +5,10 @@ READY := .venv/.ready
 # More than cores: a test often waits for a kernel, a browser or the other side. Neighbours share what a module set up.
 WORKERS := -n 4 --dist worksteal
 
-.PHONY: help setup demo lab test quick worlds check bench chromium images lock clean
+.PHONY: help setup demo story lab test quick worlds check bench chromium images lock clean
 help:
 	@echo "make demo   the whole job on a demo tenant, headless, with reports"
+	@echo "make story  the retirement of text messages from end to end, on a demo tenant of its own"
 	@echo "make lab    JupyterLab on the notebooks, connected to a demo tenant"
 	@echo "make test   all tests"
 	@echo "make quick  the tests that start no kernel and no browser, while writing"
@@ -33,6 +34,8 @@ $(READY): requirements.lock pyproject.toml
 
 demo: setup
 	$(BIN)/authops demo
+story: setup
+	$(BIN)/authops run story
 lab: setup
 	$(BIN)/authops lab
 test: setup

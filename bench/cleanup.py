@@ -1,7 +1,7 @@
 """Two thousand changes of a clean-up in a storm, killed fifty times, and gone on with: nobody is left without a way in.
 
     .venv/bin/python -m bench.cleanup            # 2,000 changes, 50 kills, 10 % faults
-    .venv/bin/python -m bench.cleanup 60 3       # the form that runs in CI
+    .venv/bin/python -m bench.cleanup 60 3       # a short form; in CI: tests/apply/test_cleanup_kills.py
 
 All rules at once: phones, keys by model and without attestation, passes, defaults, signing in by SMS, per-user MFA,
 leavers. Afterwards the tenant's own records are gone through, one by one as they happened: what everybody held at each

@@ -49,8 +49,9 @@ TOOLS: Final = ("cosmic-ray==8.7.0",)
 # Module → why nobody can tell them from what stands there → swaps.
 EQUIVALENT: Final = Path(__file__).with_name("equivalent.yaml")
 MODULES: Final = (
-    *("apply/applier", "apply/breaker", "apply/change", "apply/ends", "apply/freshness", "apply/journal"),
-    *("apply/lock", "apply/reading", "apply/resume", "apply/verification", "apply/watch"),
+    *("apply/already", "apply/applier", "apply/breaker", "apply/change", "apply/conditions", "apply/ends"),
+    *("apply/freshness", "apply/hearing", "apply/journal", "apply/lock", "apply/making", "apply/passes"),
+    *("apply/reading", "apply/resume", "apply/settled", "apply/verification", "apply/watch"),
     *("plan/guards", "plan/judge", "plan/undo"),
     *("tenant/policy", "tenant/protection", "tenant/roles", "tenant/sign_in", "tenant/unknown"),
 )
@@ -141,7 +142,8 @@ def tool() -> Path:
 def mutants(module: str) -> list[Mutant]:
     """Every swap that changes anything in what runs; made once for what a module says."""
     code = (ROOT / "authops" / f"{module}.py").read_text("utf-8")
-    digest = hashlib.sha256(f"{module} {code} {Path(__file__).read_text('utf-8')}".encode()).hexdigest()[:24]
+    how = (_SWAPS, _SAME, _TURNED, _OURS, _NOTHING)
+    digest = hashlib.sha256(f"{module} {code} {how}".encode()).hexdigest()[:24]
     kept = tool() / f"{digest}.json"
     if not kept.exists():
         kept.write_text(json.dumps([asdict(one) for one in _made(module, code)]))

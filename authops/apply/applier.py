@@ -23,7 +23,7 @@ from authops.apply.already import Already
 from authops.apply.breaker import Breaker
 from authops.apply.change import GROUP, Change, attempts, became, beforehand, in_groups, of_rows, perhaps_done
 from authops.apply.conditions import Conditions
-from authops.apply.ends import REHEARSED, Report, silent
+from authops.apply.ends import Report, silent
 from authops.apply.freshness import BOUND, Clocks
 from authops.apply.hearing import SETTLING, T, to_the_end, unless
 from authops.apply.journal import Journal
@@ -35,7 +35,7 @@ from authops.graph.answer import Answer
 from authops.graph.client import Graph
 from authops.graph.pace import retry_after
 from authops.words.errors import GraphError
-from authops.words.frames import OUTCOME_ROWS, frame
+from authops.words.frames import OUTCOME_ROWS, REHEARSED, frame
 
 MODES: Final = ("dry-run", "apply")
 _GROUPS: Final = 48
@@ -71,7 +71,7 @@ class Applier:
     now: Callable[[], datetime]
     mode: str = "dry-run"
     report: Report = silent
-    stop: Callable[[], bool] = lambda: False
+    stop: Callable[[], bool | str] = lambda: False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     breaker: Breaker = field(default_factory=Breaker)
     watch: Watch = _nobody
@@ -171,8 +171,8 @@ class Applier:
         return not (change.secret or change.done_by(found)) and self._reader.early(waited)
 
     def _may_write(self) -> bool:
-        if not self.stopped and self.stop():
-            self._end("asked to stop")
+        if not self.stopped and (why := self.stop()):
+            self._end(why if isinstance(why, str) else "asked to stop")
         if not self.stopped and self.until is not None and self._reader.clocks.since(self._began) >= self.until:
             self._end("the approval has expired")
         if not self.stopped and self.breaker.why:

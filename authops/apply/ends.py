@@ -8,11 +8,8 @@ from typing import Final
 
 import pandas as pd
 
-from authops.words.frames import OUTCOMES
+from authops.words.frames import OUTCOMES, REHEARSED
 from authops.words.redaction import mask_numbers
-
-# What a dry run says of a change that would be written.
-REHEARSED: Final = "dry run: nothing was written"
 
 # How far an apply is: how many are settled, and as what.
 Report = Callable[[int, Counter[str]], None]

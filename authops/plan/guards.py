@@ -302,8 +302,11 @@ def enforce(broken: pd.DataFrame, *, before: str = "") -> None:
         rows = cast("list[dict[str, Any]]", broken.to_dict("records"))
         said = "; ".join(f"{b['guard']}: {b['message']}" for b in rows)
         wrote = "nothing more was written" if before else "nothing was written"
-        more = ", ".join(
-            f"-p {b['guard']} {b['selected']}" for b in rows if b["guard"] in ("max_changes", "max_removals")
-        )
-        remedy = f"{wrote}; if the plan is right, raise the limit in words" + (f": {more}" if more else "")
-        raise GuardStop(f"{before}; {said}" if before else said, remedy=remedy)
+        raise GuardStop(f"{before}; {said}" if before else said, remedy=f"{wrote}; {remedy(broken)}")
+
+
+def remedy(broken: pd.DataFrame) -> str:
+    """What lets a right plan pass (BREACHES), in one sentence."""
+    rows = zip(broken["guard"], broken["selected"], strict=True)
+    more = ", ".join(f"-p {guard} {selected}" for guard, selected in rows if guard in ("max_changes", "max_removals"))
+    return "if the plan is right, raise the limit in words" + (f": {more}" if more else "")

@@ -20,7 +20,7 @@ TWICE: Final = "mobile and alternate mobile are the same number"
 SIGN_IN: Final = "will be registered for signing in by SMS, too"
 SHARED_UNSEEN: Final = "not known whether somebody else signs in by SMS with this number"
 # How a note begins that says until when a phone helps.
-RETIRES: Final = "text messages and calls to it end"
+RETIRES: Final = "SMS and calls end"
 OWN: Final = "the user's own address: of no use while the mailbox cannot be opened"
 OURS: Final = "an address in one of the tenant's own domains: of no use while its mailboxes cannot be opened"
 

@@ -221,6 +221,7 @@ def _left_out(source: Mapping[str, Any]) -> dict[str, int]:
 def ending(plan: Plan, broken: pd.DataFrame, approve: str) -> tuple[str, str]:
     """(status, headline) of a preview."""
     said = ", ".join(f"{plan.counts.get(action, 0):,} {action}" for action in WRITES)
+    said += f", {lost:,} of them cannot be taken back" if (lost := len(plan.irreversible)) else ""
     aside = f"; {len(plan.problems):,} rows with a problem, left alone" if len(plan.problems) else ""
     aside += "".join(f"; {count:,} {what}" for what, count in _left_out(plan.header.get("source", {})).items())
     if len(broken):

@@ -12,7 +12,7 @@ import os
 import unicodedata
 import uuid
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from authops.words.errors import FrameError, GuardStop, PlanError
 from authops.words.frames import CHANGES, PROBLEMS, WRITES, check
 
 VERSION: Final = 4
+_CHANGED: Final = "what was approved was changed or taken back meanwhile"
 _REMEDY: Final = "run preview again and approve its plan"
 _CLOSED: Final = "its approval stays as it was written; preview again for what is still to be changed"
 _MARK: Final = "closed"
@@ -271,6 +272,24 @@ def approved(
 def still(rows: pd.DataFrame, plan: Plan, folder: Path, **how: Any) -> pd.DataFrame:
     """Of approved writes that were looked at since, those that are approved now as well; raises as `approved` does."""
     return rows[rows["change_id"].isin(approved(plan, folder, **how)["change_id"])]
+
+
+def while_approved(folder: Path, stop: Callable[[], bool]) -> Callable[[], bool | str]:
+    """`stop` for an apply, which also says when the approval, or what is decided, became another than it is now."""
+    began = _stamps(folder)
+    return lambda: stop() or (_CHANGED if _stamps(folder) != began else False)
+
+
+def _stamps(folder: Path) -> list[tuple[int, int] | None]:
+    paths = [folder / name for name in ("approval.json", decision_file.NAME)]
+    return [(told.st_mtime_ns, told.st_size) if (told := _told(path)) else None for path in paths]
+
+
+def _told(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
 
 
 def _names_admins(plan: Plan) -> bool:

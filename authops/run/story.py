@@ -37,20 +37,20 @@ _BY_CAMPAIGN: Final = "register"
 
 @dataclass(frozen=True)
 class Ran:
-    """One command, as a person types it, and how each of its runbooks ended."""
+    """One command, as a person types it, and how each of its runbooks ended; `beside`: its folder is in the page's."""
 
     command: str
     folder: Path
     told: Mapping[str, str]
+    beside: bool
 
     @property
     def shown(self) -> View:
-        """For the page, which stands beside the run's own."""
-        page = f"{self.folder.name}/{NAME}"
-        link = f'<p class="note">its pages: <a href="{text(page)}">{text(self.folder.name)}</a></p>'
-        told = {"command": self.command, **self.told}
+        """For the page: the command, how it ended, and the way to its own pages."""
+        page, told = self.folder / NAME, {"command": self.command, **self.told}
+        link = f'<a href="{text(self.folder.name)}/{NAME}">{text(self.folder.name)}</a>' if self.beside else text(page)
         plain = "\n".join(f"{name}: {said}" for name, said in told.items())
-        return View(pairs(told) + link, f"{plain}\nits pages: {self.folder}")
+        return View(f'{pairs(told)}<p class="note">its pages: {link}</p>', f"{plain}\nits pages: {page}")
 
 
 class Story:
@@ -63,7 +63,9 @@ class Story:
         self._desk = connections.demo_desk(home, users=users, population="2026", idle_timeout=_IDLE)
         self._desk.weather(report_lag=_DAY)
         self.profile, self._state, self._runs = home / "connection.yaml", home / "state", home
-        if os.environ.get("AUTHOPS_HEADLESS"):
+        # A notebook that a person looks at stands elsewhere than its page.
+        self._headless = bool(os.environ.get("AUTHOPS_HEADLESS"))
+        if self._headless:
             kernel.on_failed_cell(self.close)
 
     def beside(self, run: Run) -> None:
@@ -109,7 +111,12 @@ class Story:
         words = ["approve", str(planned.folder), "--yes", "--irreversible", str(irreversible)]
         said = await self._called(words, planned.folder)
         told = said.strip().splitlines()[-1].partition(": ")[0]
-        return Ran(self._typed(words), planned.folder, {"approve": f"{told}, {irreversible:,} of them for good"})
+        return Ran(
+            self._typed(words),
+            planned.folder,
+            {"approve": f"{told}, {irreversible:,} of them for good"},
+            self._headless,
+        )
 
     async def run(self, *runbooks: str, folder: Path | None = None, **parameters: Any) -> Ran:
         """`authops run` with these parameters, in a folder of an earlier run or a new one. Raises `AuthopsError`."""
@@ -119,7 +126,7 @@ class Story:
         where = ["--connection", str(self.profile), *([] if folder else ["--run-dir", str(place)])]
         await self._called([*words, *where], place)
         ended = outcome.read(place)["runbooks"]
-        return Ran(self._typed(words), place, {name: ended[name]["headline"] for name in runbooks})
+        return Ran(self._typed(words), place, {name: ended[name]["headline"] for name in runbooks}, self._headless)
 
     def _typed(self, words: Sequence[str]) -> str:
         """The command as somebody types it who stands in the run folder."""

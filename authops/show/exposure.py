@@ -264,7 +264,10 @@ def costs(found: pd.DataFrame, messages: int, *, most: int = 30) -> View:
     ]
     lines = [_bill(row) for row in _records(found.head(most))]
     totals = [_total(str(provider), part) for provider, part in found.groupby("provider")]
-    cells = [("", [text(c) for c in line]) for line in lines] + [("info", [text(c) for c in line]) for line in totals]
+    cells = [
+        ("", [*map(text, line[:-1]), f'<span style="white-space:nowrap">{text(line[-1])}</span>']) for line in lines
+    ]
+    cells += [("info", [text(c) for c in line]) for line in totals]
     said = (
         f"{number(messages)} messages a person and year (parameter messages), at the prices of the file: a provider's "
         "offer, a licence and calls are other figures. SMS as first factor ends even with a provider."
@@ -283,9 +286,10 @@ def _bill(row: Mapping[str, Any]) -> list[str]:
 
 def _total(provider: str, part: pd.DataFrame) -> list[str]:
     money, dark = str(part["currency"].iloc[0]), int(part["cost"].isna().sum())
-    bills = [_money(float(part[name].sum()), money) for name in ("blocked_cost", "cost")]
+    priced = part[part["cost"].notna()]
+    bills = [_money(float(priced[name].sum()), money) for name in ("blocked_cost", "cost")]
     where = f"all{f', without {number(dark)} that have no price' if dark else ''}"
-    people = [number(int(part[name].sum())) for name in ("blocked", "people")]
+    people = [number(int(priced[name].sum())) for name in ("blocked", "people")]
     return [provider, where, "", people[0], bills[0], people[1], bills[1], ""]
 
 

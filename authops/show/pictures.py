@@ -272,7 +272,8 @@ def nudges(nudges: pd.DataFrame, reasons: Mapping[str, str], *, limit: int = 50)
     heads = ["change", "user", "department", "admin", "standing", "before → after"]
     lines = [_nudge(r) for r in _records(moved.head(limit))]
     cells = [(_ASKED[line[0]], [text(c) for c in line]) for line in lines]
-    said = f"{number(len(lines))} of {number(len(moved))} shown; all of them in nudges.parquet"
+    shown = f"{number(len(lines))} of {number(len(moved))} shown" if lines else "This changes for nobody"
+    said = f"{shown}; all people in nudges.parquet"
     below = (table(heads, cells) if lines else "") + note(said)
     plain = " · ".join(f"{number(int(found.get(kind, 0)))} {kind}" for kind in _ASKED)
     return View(tiles(parts) + chart + words + below, f"{plain}\n{plain_table(heads, lines)}\n{said}")

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import pandas as pd
 
+from authops.plan import guards
 from authops.plan.plan import NEVER, irreversible, undo
 from authops.show.views import (
     Progress,
@@ -28,7 +29,7 @@ from authops.show.views import (
     tiles,
 )
 from authops.words.figures import number, percent
-from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, WRITES, check
+from authops.words.frames import ACTIONS, CHANGES, OUTCOME_ROWS, OUTCOMES, PROBLEMS, REHEARSED, WRITES, check
 from authops.words.redaction import mask_numbers, mask_pair, mask_value
 
 __all__ = [
@@ -45,6 +46,7 @@ _OUTCOME_KINDS: Final = {
     "drifted": "blocked",
     "skipped": "keep",
     "unknown": "remove",
+    "would_be_written": "info",
 }
 _COVERAGE_COLOURS: Final = {"gap": "update", "unread": "keep"}
 
@@ -99,7 +101,7 @@ def changes(
 def _change_words(row: Mapping[str, Any], reveal: bool, reasons: Mapping[str, str] | None) -> list[str]:
     return [
         f"{SIGNS[row['action']]} {row['action']}",
-        number(row["line"]),
+        _line(row),
         row["user_principal_name"],
         row["method"],
         " → ".join(_pair(row, reveal)),
@@ -113,7 +115,7 @@ def change_cells(
     """One change as escaped cells: action, line, user, method, before → after, reason."""
     return [
         _action(row["action"]),
-        number(row["line"]),
+        _line(row),
         _person(row),
         text(row["method"]),
         _before_after(row, reveal),
@@ -164,8 +166,9 @@ def breaches(breaches: pd.DataFrame) -> View:
     rows = [[_fact(r[h]) for h in heads] for r in _records(breaches)]
     said = f"Stopped: {len(rows)} {'guard says' if len(rows) == 1 else 'guards say'} no. Nothing was written."
     cells = [("remove", [text(c) for c in row]) for row in rows]
-    html = box(said, "remove") + table(heads, cells, right=["limit", "selected", "population"])
-    return View(html, f"{said}\n{plain_table(heads, rows)}")
+    more = guards.remedy(breaches).capitalize()
+    html = box(said, "remove") + table(heads, cells, right=["limit", "selected", "population"]) + box(more, "info")
+    return View(html, f"{said}\n{plain_table(heads, rows)}\n{more}")
 
 
 def holds(counts: Mapping[str, int], *, reasons: Mapping[str, str]) -> View:
@@ -211,8 +214,10 @@ def _other(row: Mapping[str, Any], names: Mapping[str, str], reveal: bool) -> li
 def outcomes(outcomes: pd.DataFrame, *, reveal: bool = False, limit: int = 200) -> View:
     """Tiles per outcome, and every row that is not simply `applied` (or, once verified, not as recorded)."""
     chosen = check(outcomes, OUTCOME_ROWS)
+    chosen = chosen.assign(outcome=chosen["outcome"].mask(chosen["detail"].eq(REHEARSED), "would_be_written"))
     found = chosen["outcome"].value_counts()
-    numbers = {name: int(found.get(name, 0)) for name in OUTCOMES}
+    rehearsed = ("would_be_written",) if "would_be_written" in found else ()
+    numbers = {name: int(found.get(name, 0)) for name in (*rehearsed, *OUTCOMES)}
     parts = [tile(_outcome(name), n, _OUTCOME_KINDS[name]) for name, n in numbers.items()]
     odd = chosen["outcome"] != "applied"
     if chosen.empty and "as_recorded" in chosen:
@@ -232,7 +237,7 @@ def _odd_outcomes(chosen: pd.DataFrame, reveal: bool, limit: int) -> View:
     said = _how_many(len(rows), len(chosen), "outcomes.parquet")
     heads = ["outcome", "line", "user", "method", "action", "before → after", "found", "detail"]
     cells = [(_OUTCOME_KINDS[r["outcome"]], _outcome_cells(r, reveal)) for r in rows]
-    lines = [[_outcome(r["outcome"]), r["line"], r["user_principal_name"], _detail(r, reveal)] for r in rows]
+    lines = [[_outcome(r["outcome"]), _line(r), r["user_principal_name"], _detail(r, reveal)] for r in rows]
     plain = plain_table(["outcome", "line", "user", "detail"], lines)
     return View(table(heads, cells, right=["line"]) + note(said), f"{plain}\n{said}")
 
@@ -240,7 +245,7 @@ def _odd_outcomes(chosen: pd.DataFrame, reveal: bool, limit: int) -> View:
 def _outcome_cells(row: Mapping[str, Any], reveal: bool) -> list[str]:
     return [
         f"<b>{text(_outcome(row['outcome']))}</b>",
-        number(row["line"]),
+        _line(row),
         _person(row),
         text(row["method"]),
         _action(row["action"]),
@@ -331,6 +336,11 @@ def _of(row: Mapping[str, Any]) -> str:
 
 def _action(name: str) -> str:
     return f'<span class="tight"><span class="sign">{SIGNS[name]}</span>{text(name)}</span>'
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    """Its line of the source; what a rule asked for has none."""
+    return number(row["line"]) if row["line"] else ""
 
 
 def _outcome(name: str) -> str:

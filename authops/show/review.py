@@ -169,7 +169,8 @@ class Review:
 
     def hello(self) -> dict[str, Any]:
         """What a grid needs once: its columns, the values of its filters, and the first rows."""
-        known = {name for name in COLUMNS if name not in ("department", "undo")}
+        known = {name for name in COLUMNS if name not in ("line", "department", "undo")}
+        known |= {"line"} if self.selection.rows["line"].ne(0).any() else set()
         known |= {"department"} if self.selection.rows["department"].ne("").any() else set()
         known |= {"undo"} if self.selection.irreversible.any() else set()
         shown = [name for name in FACETS if name in known or name not in COLUMNS]

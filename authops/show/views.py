@@ -72,6 +72,7 @@ border-bottom:1px solid var(--rule)!important;max-width:34em;white-space:normal!
 text-align:left!important;overflow-wrap:anywhere}
 .ao .folds td:empty{display:none}.ao .folds td.long{flex-basis:100%}.ao .folds td::before{content:attr(data-head)" ";
 color:var(--dim);font-size:12px}.ao .folds td:first-child::before,.ao .folds td.who::before{content:none}
+.ao .folds td.n:first-child::before{content:attr(data-head)" "}
 .ao .folds td:first-child,.ao .folds td.who{font-weight:600}.ao .folds tr[class]{box-shadow:inset 4px 0 0 var(--c)}
 .ao .folds tr[class]>:first-child{box-shadow:none}.ao .folds br{display:none}}}
 </style>"""
@@ -251,7 +252,7 @@ def progress(
     if rate:
         said.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.1f}/s")
         waiting = done < total and not ended
-        said.append(f"{_left((total - done) / rate)} left" if waiting else f"in {_duration(seconds)}")
+        said.append(f"{_left((total - done) / rate)} left" if waiting else f"in {_left(seconds)}")
     said += [f"{number(n)} {name.replace('_', ' ')}" for name, n in (counts or {}).items() if n]
     line = " · ".join(said)
     return View((track(done / total) if total else "") + note(line), line)

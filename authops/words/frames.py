@@ -30,6 +30,8 @@ def _shape(**columns: tuple[str, str]) -> Shape:
 ACTIONS: Final = ("add", "update", "remove", "keep", "blocked")
 WRITES: Final = ("add", "update", "remove")
 OUTCOMES: Final = ("applied", "applied_with_note", "rejected", "drifted", "skipped", "unknown")
+# What a dry run says of a change that would be written.
+REHEARSED: Final = "dry run: nothing was written"
 
 WANTED: Final = _shape(
     line=("count", "line of the source file, 1 = header"),

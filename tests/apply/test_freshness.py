@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authops.apply.applier import Applier
+from authops.apply.applier import _READINGS, Applier
 from authops.apply.freshness import BOUND, Clocks, Moment
 from authops.apply.journal import Journal
 from authops.demo.world.tenant import MOBILE
@@ -148,6 +148,7 @@ def test_where_every_reading_comes_too_late_nothing_is_written_and_it_stays_open
     assert list(outcomes["outcome"]) == ["skipped"]
     assert "older than" in outcomes["detail"].iloc[0]
     assert weather.ages == []
+    assert weather.sent == _READINGS == 20
 
 
 @pytest.mark.parametrize("clocks", ["both", "wall only", "steady only"])

@@ -66,6 +66,12 @@ def test_without_the_role_permission_who_is_admin_is_not_known_whatever_the_repo
     assert set(read(place, Rules(allow_admins=True, allow_unusable=True))[0].unread) == set()
 
 
+def test_of_rules_that_say_nothing_all_guards_are_in_force_but_risk_which_passes_ask_for() -> None:
+    allow = dict.fromkeys(("allow_admins", "allow_guests", "allow_disabled", "allow_unusable"), False)
+    assert Rules().facts() == allow | {"protect_users": [], "protect_groups": []}
+    assert Rules(hold_risky=True, admins=["a"]).facts() == Rules().facts() | {"hold_risky": True, "admins": ["a"]}
+
+
 def test_guests_and_disabled_accounts(place: Stage) -> None:
     assert held(place, "guest", Rules()) == truth(place.world, userType="Guest")
     assert held(place, "disabled_account", Rules()) == truth(place.world, accountEnabled=False)

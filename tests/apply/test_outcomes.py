@@ -112,6 +112,15 @@ def test_a_lost_answer_is_read_before_anything_is_written_again(stage: Stage, ki
         assert "POST,POST" not in ",".join(seen)
 
 
+def test_where_nothing_is_in_the_way_each_is_read_before_and_after_and_no_more(stage: Stage) -> None:
+    changes = stage.first_phones([f"user{n:02d}" for n in range(45)])
+    stage.apply(changes)
+    log = [row for row in stage.log() if "$batch" not in row["path"]]
+    asked = [[row["method"] for row in log if user in row["path"]] for user in changes["user_id"]]
+    assert asked == [["GET", "POST", "GET"]] * 45
+    assert stage.sleeps == []
+
+
 def test_a_finished_apply_has_nothing_left_to_do(stage: Stage) -> None:
     stage.people(frida={})
     plan = stage.plan(ROW)

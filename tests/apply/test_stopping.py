@@ -20,6 +20,7 @@ from authops.apply.breaker import Breaker
 from authops.apply.ends import ending
 from authops.apply.journal import VERSION, Journal
 from authops.graph.client import Graph
+from authops.plan import plan_file
 from authops.words.errors import JournalError
 from tests.apply.conftest import Stage, Token, user_id
 
@@ -53,6 +54,35 @@ def go(stage: Stage, changes: pd.DataFrame, **more: Any) -> tuple[Applier, pd.Da
 
 def written(stage: Stage) -> set[str]:
     return {user for user, phones in stage.phones().items() if phones}
+
+
+def taken_back(folder: Path) -> None:
+    (folder / "approval.json").unlink()
+
+
+def given_anew(folder: Path) -> None:
+    (folder / "approval.json").write_text('{"change_ids": ["c0000001"]}')
+
+
+def decided(folder: Path) -> None:
+    (folder / "decisions.jsonl").write_text("{}")
+
+
+@pytest.mark.parametrize("happens", [taken_back, given_anew, decided])
+def test_an_approval_that_becomes_another_ends_the_apply_before_the_next_write(
+    stage: Stage, crowd: pd.DataFrame, happens: Callable[[Path], None]
+) -> None:
+    (stage.folder / "approval.json").write_text("{}")
+
+    def report(done: int, _counts: Any) -> None:
+        if done == len(written(stage)) == 20:
+            happens(stage.folder)
+
+    stop = plan_file.while_approved(stage.folder, lambda: False)
+    it, outcomes = go(stage, crowd, stop=stop, report=report)
+    assert it.stopped == "what was approved was changed or taken back meanwhile"
+    assert outcomes["outcome"].value_counts().to_dict() == {"skipped": 100, "applied": 20}
+    assert len(stage.writes()) == 20
 
 
 def test_a_stop_leaves_the_rest_open_and_the_next_go_finishes_it(stage: Stage, crowd: pd.DataFrame) -> None:

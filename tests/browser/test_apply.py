@@ -122,3 +122,14 @@ def test_what_goes_wrong_is_said_in_two_boxes_at_the_head_and_never_as_a_traceba
     expect(boxes.nth(1)).to_contain_text("run the notebook before this one first")
     expect(watched.page.locator(".jp-Notebook")).not_to_contain_text("Traceback")
     assert watched.page.locator(ERROR).count() == 0
+
+    # a slip in the cell of parameters, which runs before anything of a run is there
+    slip = watched.lab.notebooks / watched.lab.notebook("3_apply")
+    slip.write_text(slip.read_text("utf-8").replace('mode: str = \\"dry-run\\"', "mode: str = dry run"))
+    watched.open(slip.name)
+    watched.run_all()
+    watched.done()
+    expect(boxes.first).to_be_in_viewport()
+    expect(boxes.first).to_contain_text("It broke: SyntaxError: line 2 of the cell cannot be read")
+    expect(boxes.nth(1)).to_contain_text("text stands between quotes")
+    assert watched.page.locator(ERROR).count() == 0

@@ -131,3 +131,27 @@ def test_a_row_says_what_there_is_and_what_there_will_be(everybody: list[Person]
     assert (rows.loc[rows["action"] == "add", "before"] == "").all()
     assert (rows.loc[rows["action"] == "remove", "after"] == "").all()
     assert rows["change_id"].is_unique
+
+
+def test_of_many_what_is_listed_goes_and_what_is_not_listed_is_not_there() -> None:
+    """Ids in whatever case; of somebody whose methods are not known, none of them is."""
+    asked = [("a", "k2"), ("a", "K1"), ("a", "k3"), ("a", "k4"), ("b", "k5"), ("b", "k6"), ("b", "k1")]
+    wanted = [
+        {"line": n, "user": user, "method": "fido2", "method_id": one, "intent": "remove"}
+        for n, (user, one) in enumerate(asked)
+    ]
+    rows = [("a", "", True, ""), ("a", "k1", True, "Key #k1"), ("b", "", False, ""), ("a", "k2", True, "Key #k2")]
+    current = [
+        {"user_id": user, "method": "fido2", "method_id": one, "known": known, "value": value}
+        | {"is_default": False, "others": 0}
+        for user, one, known, value in rows
+    ]
+    users = frame(USERS, [{"user_id": user, "user_principal_name": user} for user in "ab"])
+    found = users.assign(asked=list("ab"), error="")
+    made = plan.make(frame(WANTED, wanted), frame(CURRENT, current), found, empty(PROBLEMS)).changes
+    told = zip(made["method_id"], made["reason"], made["before"], made["step"], strict=True)
+    assert sorted(told) == [
+        ("K1", "blank_removes", "Key #k1", 2), ("k1", "current_unknown", "", 0), ("k2", "blank_removes", "Key #k2", 1),
+        ("k3", "nothing_to_remove", "", 0), ("k4", "nothing_to_remove", "", 0), ("k5", "current_unknown", "", 0),
+        ("k6", "current_unknown", "", 0),
+    ]  # fmt: skip

@@ -69,7 +69,7 @@ def notes(plan: Plan) -> dict[tuple[str, str], str]:
     ],
 )
 def test_each_phone_says_until_when_it_helps(user: str, today: dt.date, said: str) -> None:
-    assert f"text messages and calls to it {said}" in notes(marked(today=today))[user, "mobile"]
+    assert f"SMS and calls {said}" in notes(marked(today=today))[user, "mobile"]
 
 
 def test_every_kind_of_phone_that_is_written_is_marked_and_nothing_else() -> None:

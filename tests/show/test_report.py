@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from authops.show import report, report_page, views
-from authops.words.frames import CHANGES, OUTCOME_ROWS, PROBLEMS, empty, frame
+from authops.words.frames import CHANGES, OUTCOME_ROWS, PROBLEMS, REHEARSED, empty, frame
 
 NUMBER = "+31 612345678"
 EVIL = "<img src=x onerror=alert(1)>"
@@ -137,6 +137,7 @@ def test_a_breach_is_stated_with_its_figures() -> None:
         [{"guard": "max_removals", "limit": 0, "selected": 7, "population": 5000, "message": "7 removals"}]
     )
     assert "max_removals" in str(report.breaches(data)) and "5,000" in html(report.breaches(data))
+    assert "raise the limit in words: -p max_removals 7" in html(report.breaches(data))
     assert "Within every limit" in str(report.breaches(data.iloc[:0]))
 
 
@@ -148,6 +149,9 @@ def test_outcomes_list_all_but_the_applied_and_what_is_not_as_recorded() -> None
     ]
     data = frame(OUTCOME_ROWS, rows)
     assert "1 unknown" in str(report.outcomes(data)) and "ann@" not in str(report.outcomes(data))
+    rehearsed = report.outcomes(data.assign(outcome="skipped", detail=[REHEARSED, REHEARSED, "disabled"]))
+    assert str(rehearsed).startswith("2 would be written · 1 skipped\n")
+    assert "would be written" not in str(report.outcomes(data)) + html(report.outcomes(data))
     assert "c@x.org" in html(report.outcomes(data.assign(as_recorded=[True, True, False])))
 
 

@@ -3,6 +3,7 @@
 
 const ROW = 40; // height of a row in pixels, as in grid.css
 const OVER = 16; // rows kept ready above and below what is in sight
+const LONG = 30; // letters of a value beyond which it is a sentence, and no number
 const TALLEST = 8e6; // browsers lose precision beyond some ten million pixels
 const GLYPHS = { open: "☐", approved: "☑", excluded: "☒", "": "" };
 const FACETS = ["method", "undo", "reason", "domain", "department", "attention", "decision"];
@@ -132,7 +133,7 @@ function render({ model, el }) {
       make("span", { class: "group" }, matching, approveAll, excludeAll),
       make("span", { class: "group" }, chosen, approveSome, excludeSome, reopenSome)),
     make("div", { class: "bar" }, why, undo, reveal), status, body, make("div", { class: "bar" }, sealing, lost, note, save, saved), keys);
-  for (const name of ["department", "undo"]) root.classList.toggle(`no-${name}`, !columns.includes(name));
+  for (const name of ["line", "department", "undo"]) root.classList.toggle(`no-${name}`, !columns.includes(name));
   el.replaceChildren(root);
   able(false); // until the kernel tells what it remembers: a click before that would be overwritten
 
@@ -200,6 +201,8 @@ function render({ model, el }) {
     ({ view, rev, total } = reply);
     state = reply.state;
     reply.rows.forEach((row, index) => cache.set(reply.from + index, row));
+    if (reply.rows.some((row) => row.action !== "problem" && Math.max(row.before.length, row.after.length) > LONG)) root.classList.add("long-values");
+    body.style.setProperty("--rows", state.all);
     if (other) { cursor = anchor = 0; ranges = total ? [[0, 1]] : []; body.scrollTop = 0; }
     if (first) { fresh = false; able(true); remembered(); }
     controls();
@@ -281,10 +284,10 @@ function render({ model, el }) {
     const cells = {
       decision: [make("span", { class: "glyph" }, GLYPHS[row.state])],
       action: [make("b", { class: "sign" }, row.sign), row.action],
-      line: [number(row.line)],
+      line: [row.line ? number(row.line) : ""],
       user: two(row.user, row.name),
       department: [row.department],
-      method: [row.method],
+      method: row.method.split(/(?=[A-Z])/).flatMap((word, n) => (n ? [make("wbr"), word] : [word])),
       undo: [row.undo],
       before: [value(row.before)],
       after: [value(row.after)],
@@ -310,7 +313,9 @@ function render({ model, el }) {
   }
 
   function value(text) {
-    return make("span", { class: text ? "v" : "none" }, text || "none");
+    const css = text.length > LONG ? "v long" : "v";
+    const read = css === "v" ? text : text.replace(/(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:00)?Z/g, "$1 $2 UTC");
+    return make("span", { class: text ? css : "none", title: css === "v" ? null : text }, read || "none");
   }
 
   // the selection: ranges [from, to) of positions in the view
