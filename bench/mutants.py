@@ -265,6 +265,14 @@ class Trying:
     alive: list[Mutant] = field(default_factory=list)
     out: int = field(default_factory=lambda: os.dup(1))
 
+    def pytest_sessionstart(self) -> None:
+        from hypothesis import Phase, settings  # only now: pytest wants to load it
+
+        # That an example fails is enough; how small it can be is nobody's question.
+        quick = {"phases": (Phase.explicit, Phase.generate), "database": None}
+        settings.register_profile("mutants", settings.default, **quick)
+        settings.load_profile("mutants")
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.items = session.items
         names = {str(ROOT / "authops" / f"{m.module}.py"): m.module for m in self.mutants}
@@ -329,7 +337,6 @@ class Trying:
         reads, writes = os.pipe()
         if not (life := os.fork()):
             os.setsid()
-            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.gettempdir()
             try:
                 if not place.says(mutant):
                     self._say(f"  nothing changes: {mutant}")

@@ -57,7 +57,8 @@ class Project:
         return self.command("run", "audit", "--connection", str(self.home / "profile.yaml"), *words, **env)
 
     def run(self, *words: str, **env: str) -> Ended:
-        return Ended(*warm.run(self.audit(*words, **env), timeout=120))
+        done = warm.run(self.audit(*words, **env), timeout=120)
+        return Ended(done.returncode, done.stdout + done.stderr)
 
 
 @dataclass

@@ -56,9 +56,10 @@ class Tenant:
 
     def run(self, *words: str, connection: Path | None = None) -> tuple[int, str, Path | None]:
         """(exit code, what was said, run folder)."""
-        code, said = warm.run(self.command(*words, connection=connection), timeout=240)
+        done = warm.run(self.command(*words, connection=connection))
+        said = done.stdout + done.stderr
         folder = re.search(r"Run folder (.+)", said)
-        return code, said, Path(folder[1]) if folder else None
+        return done.returncode, said, Path(folder[1]) if folder else None
 
     def changed(self, folder: Path, **changes: str) -> Path:
         """The connection profile with some keys changed."""

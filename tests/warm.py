@@ -14,11 +14,13 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -35,25 +37,64 @@ LIBRARIES: Final = (
 )  # fmt: skip
 
 
-def run(command: Mapping[str, Any], *, timeout: float) -> tuple[int, str]:
-    """What a command (as `subprocess` takes it: `python -m …`) exits with and says: on stdout first, then on stderr."""
-    program, dash_m, *args = command["args"]
-    assert (program, dash_m) == (sys.executable, "-m")
-    mine, theirs = socket.socketpair()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull, "rb") as nothing:
-        with mine, theirs, mine.makefile("rb") as told:
-            handed = array.array("i", [theirs.fileno(), nothing.fileno(), out.fileno(), err.fileno()])
+class Life(subprocess.Popen[Any]):
+    """`subprocess.Popen` of a `python -m MODULE …`, but forked; whoever reaps it tells how it ended."""
+
+    def __init__(
+        self, args: Sequence[str], *, env: Mapping[str, str], cwd: Any = None, stdout: Any = None, stderr: Any = None,
+        text: bool = False,
+    ) -> None:  # fmt: skip
+        program, dash_m, *words = args
+        assert (program, dash_m) == (sys.executable, "-m")
+        self.args, self.returncode, self.text_mode, self.encoding, self.errors = args, None, text, None, None
+        self.stdin = None
+        self._child_created, self._sigint_wait_secs, self._waitpid_lock = True, 0.25, threading.Lock()
+        self._input, self._communication_started = None, False
+        mine, theirs = socket.socketpair()
+        with theirs, open(os.devnull, "r+b", buffering=0) as nothing:
+            out, self.stdout = self._stream(stdout, 1, nothing)
+            err, self.stderr = (out, None) if stderr is subprocess.STDOUT else self._stream(stderr, 2, nothing)
+            handed = array.array("i", [theirs.fileno(), nothing.fileno(), out, err])
             _nursery().sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
-            theirs.close()
-            _tell(mine, {"args": args, "env": dict(command["env"]), "cwd": str(command["cwd"])})
-            pid = json.loads(told.readline())
-            mine.settimeout(timeout)
+            for end, kept in ((out, self.stdout), (err, self.stderr)):
+                if kept:
+                    os.close(end)
+        _tell(mine, {"args": words, "env": dict(env), "cwd": str(cwd or Path.cwd())})
+        self._told = mine.makefile("rb", buffering=0)  # nothing is read ahead of what is asked for
+        self.pid = json.loads(self._told.readline())
+
+    def _stream(self, asked: Any, mine: int, nothing: Any) -> tuple[int, Any]:
+        """(what the program writes to, what is read from)."""
+        if asked is not subprocess.PIPE:
+            return {None: mine, subprocess.DEVNULL: nothing.fileno()}.get(asked) or asked.fileno(), None
+        read, write = os.pipe()
+        return write, open(read, "r" if self.text_mode else "rb")
+
+    def _internal_poll(self, _deadstate: Any = None) -> int | None:  # type: ignore[override]
+        with suppress(subprocess.TimeoutExpired):
+            self._wait(0)
+        return self.returncode
+
+    def _wait(self, timeout: float | None) -> int:  # type: ignore[override]
+        with self._waitpid_lock:
+            if self.returncode is None:
+                if not select.select([self._told], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0)
+                self.returncode = int(self._told.readline())
+        return self.returncode
+
+
+def run(command: Mapping[str, Any], *, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """A command (as `subprocess` takes it: `python -m …`), to its end; what it says goes into files."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        with Life(**{**command, "stdout": out, "stderr": err}) as life:
             try:
-                code = int(json.loads(told.readline()))
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
+                code = life.wait(timeout)
+            except subprocess.TimeoutExpired:
+                life.kill()
                 raise
-        return code, "".join(os.pread(file.fileno(), 1 << 30, 0).decode() for file in (out, err))
+        said, complained = (os.pread(file.fileno(), 1 << 30, 0).decode() for file in (out, err))
+        return subprocess.CompletedProcess(command["args"], code, said, complained)
 
 
 @cache
@@ -104,6 +145,7 @@ def _mind(asked: socket.socket, files: Sequence[int]) -> None:
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)
+        _console(what["env"].get("PYTHONIOENCODING", "").partition(":")[0] or "utf-8")
         _kernels(what["args"])
         _become(what)
     for file in files:
@@ -113,6 +155,12 @@ def _mind(asked: socket.socket, files: Sequence[int]) -> None:
         _tell(asked, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     finally:
         os._exit(0)
+
+
+def _console(encoding: str) -> None:
+    """What is printed goes to what was handed over; whether that is a file, a pipe or nothing is seen anew."""
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _become(what: Mapping[str, Any]) -> None:
@@ -134,8 +182,6 @@ class _Kernel(subprocess.Popen[bytes]):
     """A child that was forked before there were threads, and becomes a kernel when one is asked for."""
 
     def __init__(self, pid: int, words: Sequence[str]) -> None:
-        import threading
-
         self.pid, self.args, self.returncode = pid, words, None
         self._child_created, self._waitpid_lock = True, threading.Lock()
         self.stdin, self.stdout, self.stderr = Path(os.devnull).open("wb"), None, None  # noqa: SIM115

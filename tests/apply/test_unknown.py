@@ -416,7 +416,41 @@ def test_a_protected_person_who_cannot_be_read_stops_the_plan(stage: Stage, faul
     policy(stage)
     road = Road(stage, Rules(protect_users=["eve@contoso.example"]))
     road.transport.which, road.transport.fault = (lambda path: "eve@" in path), ALWAYS[fault]
-    assert list(road.preview()[1]["guard"]) == ["protect_users"]
+    (said,) = road.preview()[1].to_dict("records")
+    assert said["guard"] == "protect_users"
+    assert "→" not in said["message"]  # in one line, and the remedy is the guard's own
+
+
+def test_a_protected_person_who_left_since_the_preview_stops_nothing(stage: Stage) -> None:
+    stage.people(ann={}, bob={}, eve={})
+    policy(stage)
+    road = Road(stage, Rules(protect_users=["eve@contoso.example", "bob@contoso.example"]))
+    made, broken = road.preview()
+    assert (broken.empty, list(made.writes["user_id"])) == (True, [ANN])
+    stage.world.tenant.leave(stage.world.tenant.users[EVE])
+    assert road.apply(made.writes).empty
+    assert road.written() == {ANN}
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(0, None), (1, 1), (2, 2), (-1, None), (True, None), ("5", None), (None, None)]
+)
+def test_a_size_that_no_tenant_has_is_not_known(stage: Stage, count: Any, size: int | None) -> None:
+    road = Road(stage)
+    road.transport.which, road.transport.fault = ends("/users"), lambda _, body: (200, {**body, "@odata.count": count})
+    assert asyncio.run(road._with(protection.tenant_size)) == size
+    assert road.transport.altered
+
+
+@pytest.mark.parametrize("fault", ["404", "500"])
+def test_who_is_not_found_and_has_methods_all_the_same_is_not_known(
+    judged: plan.Plan, stage: Stage, fault: str
+) -> None:
+    road = built(stage, "account")
+    road.transport = Altered(httpx.ASGITransport(stage.world.app), of_ann, ALWAYS[fault])
+    (said,) = road.apply(judged.writes)["message"]
+    assert "ann@contoso.example (person_unread)" in said
+    assert road.written() == set()
 
 
 def test_a_tenant_without_a_licence_for_it_has_nobody_eligible(stage: Stage) -> None:

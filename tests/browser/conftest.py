@@ -1,4 +1,4 @@
-"""One JupyterLab and one demo tenant for each worker; a fresh Chromium for each test."""
+"""One JupyterLab and one demo tenant for each worker; a Chromium for each file, and in it a fresh context a test."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def opened(chromium: str) -> Iterator[Browser]:
-    """Of one test only: while it is open, Playwright's event loop runs in this thread, and no other could."""
+    """Of one file only: while it is open, Playwright's event loop runs in this thread, and no other could."""
     with sync_playwright() as playwright, browser(playwright, chromium) as running:
         yield running
 

@@ -28,8 +28,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[
     """The story's folder, and those of the runs in it, in their order."""
     runs, scratch = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("scratch")
     story = Tenant(Path(), runs, {"TMPDIR": str(scratch)}).command("story")
-    code, said = warm.run(story, timeout=600)
-    assert code == 0, said
+    done = warm.run(story, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert list(scratch.glob("authops-story-*")) == [], "its demo tenant is gone"
     (folder,) = runs.glob("*-story-*")
     yield folder, sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda path: path.name[:16])

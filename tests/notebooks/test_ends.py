@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.project import Ended, Project
 
 
@@ -120,10 +121,10 @@ def test_what_was_asked_for_and_never_begun_is_no_success(tmp_path: Path) -> Non
 def test_a_runner_that_is_killed_leaves_word_that_it_did_not_finish(tmp_path: Path) -> None:
     cell = "import os, time, pathlib; pathlib.Path(os.environ['HERE'], 'pid').write_text(str(os.getpid()))"
     project = Project.at(tmp_path, before=f"{cell}\ntime.sleep(600)")
-    life = subprocess.Popen(**project.audit(HERE=str(tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    life = warm.Life(**project.audit(HERE=str(tmp_path)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     pid = tmp_path / "pid"
     until(lambda: pid.exists() and pid.read_text() != "")
-    listed = subprocess.run(**project.command("runs"), capture_output=True, check=True).stdout
+    listed = warm.run(project.command("runs")).stdout
     assert "running" in listed
     life.kill()
     said, _ = life.communicate(timeout=60)
@@ -131,7 +132,7 @@ def test_a_runner_that_is_killed_leaves_word_that_it_did_not_finish(tmp_path: Pa
     assert (ended.outcome["status"], ended.outcome["exit_code"]) == ("unfinished", 1)
     assert ended.audit["status"] == "unfinished"
     assert json.loads((ended.folder / "1_audit.ipynb").read_text())["cells"]
-    listed = subprocess.run(**project.command("runs"), capture_output=True, check=True).stdout
+    listed = warm.run(project.command("runs")).stdout
     assert "did not finish  1" in listed
     until(lambda: not _alive(int(pid.read_text())))
 
@@ -147,7 +148,7 @@ def test_two_runners_in_one_folder_do_not_mix(tmp_path: Path) -> None:
     project = Project.at(
         tmp_path, before=f"import pathlib, time; pathlib.Path({str(tmp_path)!r}, 'here').touch(); time.sleep(600)"
     )
-    life = subprocess.Popen(**project.audit(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    life = warm.Life(**project.audit(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     until((tmp_path / "here").exists)
     (folder,) = project.runs.glob("2*")
     try:
@@ -259,7 +260,7 @@ def test_no_run_folder_is_a_message_and_somebody_is_told(tmp_path: Path) -> None
     assert "no run folder can be made in" in ended.said
     assert "AUTHOPS_RUNS" in json.loads((tmp_path / "told").read_text())["headlines"]
     gone = project.command("run", "apply", "--resume", "gone", "--notify", str(tmp_path / "notify.yaml"))
-    assert subprocess.run(**gone, capture_output=True, check=False).returncode == 2
+    assert warm.run(gone).returncode == 2
     assert "no run 'gone'" in json.loads((tmp_path / "told").read_text())["headlines"]
 
 
@@ -301,5 +302,5 @@ def test_a_profile_is_found_from_where_it_is_named(tmp_path: Path) -> None:
     beside = project.command("run", "audit", "-f", str(tmp_path / "mine.yaml"))
     here = project.command("run", "audit", "-p", "connection", "profile.yaml") | {"cwd": tmp_path}
     for call in (beside, here):
-        done = subprocess.run(**call, capture_output=True, check=False)
+        done = warm.run(call)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from authops.demo import ensure, stop
+from tests import warm
 from tests.homes import furnished
 from tests.running import Tenant
 
@@ -49,7 +50,7 @@ def test_broken_tenants_are_contained_and_reported(tenant: Tenant, tmp_path: Pat
         misspelt=good | {"parameters": {"conection": "x"}},
         missing={"connection": "gone.yaml"},
     )
-    done = subprocess.run(**command, capture_output=True, timeout=240, check=False)
+    done = warm.run(command)
     assert done.returncode == 1, done.stderr
     assert "4 tenants: 1 broke · 2 wrong use · 1 done" in done.stdout
     folder = Path(re.search(r"  folder  (.+)", done.stdout)[1])  # type: ignore[index]
@@ -74,7 +75,7 @@ def test_a_tenant_whose_process_is_killed_is_told_apart_and_a_stop_reaches_all(t
     command = words(tenant, tmp_path, first=good, second=good, third=good, fourth=good)
     command["args"] += ["-p", "connection", "demo"]  # what the file says wins
     (tmp_path / "tenants.yaml").write_text((tmp_path / "tenants.yaml").read_text() + "at_once_per_application: 2\n")
-    with subprocess.Popen(**command, stdout=subprocess.PIPE) as fleet:
+    with warm.Life(**command, stdout=subprocess.PIPE) as fleet:
         assert fleet.stdout
         folder = Path(re.search(r"Run folder (\S+)", fleet.stdout.readline())[1])  # type: ignore[index]
         os.kill(_at_work(folder / "first"), signal.SIGKILL)

@@ -19,6 +19,7 @@ from authops.apply.lock import TenantLock
 from authops.demo import ensure, stop
 from authops.plan import plan_file
 from authops.plan.plan import Plan
+from tests import warm
 from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
@@ -176,7 +177,7 @@ def test_a_plan_that_a_guard_stopped_is_approved_by_nobody(tenant: Tenant, tmp_p
     assert code == 4, said
     assert folder
     words = [sys.executable, "-m", "authops", "approve", str(folder), "--yes"]
-    asked = subprocess.run(words, env=tenant.command("apply")["env"], capture_output=True, text=True, check=False)
+    asked = warm.run(tenant.command("apply") | {"args": words})
     assert asked.returncode == 4
     assert "max_changes: 3 writes in the whole plan, 2 allowed" in asked.stderr
     refused(tenant, 2, "holds no approval", folder)

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from authops.demo.wire.server import Threaded
+from tests import warm
 from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
@@ -37,12 +38,10 @@ def person(tenant: Tenant, tmp_path: Path) -> Path:
     return path
 
 
-def begun(tenant: Tenant, person: Path, *words: str) -> tuple[subprocess.Popen[str], list[str], re.Match[str]]:
+def begun(tenant: Tenant, person: Path, *words: str) -> tuple[warm.Life, list[str], re.Match[str]]:
     """A run that waits for somebody, what it has said so far, and its code."""
     said: list[str] = []
-    process = subprocess.Popen(
-        **tenant.command(*words, connection=person), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    process = warm.Life(**tenant.command(*words, connection=person), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout
     for line in process.stdout:
         said.append(line)

@@ -21,6 +21,7 @@ from authops.run.following import follow
 from authops.run.run import open_run
 from authops.show import head
 from authops.show.failing import Ended
+from tests import warm
 from tests.homes import furnished
 from tests.running import HEADER, Tenant
 
@@ -60,8 +61,8 @@ def planned(tenant: Tenant, folder: Path, names: list[str], name: str = "wanted"
     return run
 
 
-def begun(tenant: Tenant, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(**tenant.command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def begun(tenant: Tenant, *words: str) -> warm.Life:
+    return warm.Life(**tenant.command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def mobiles(tenant: Tenant) -> dict[str, str]:
@@ -169,7 +170,7 @@ def test_a_resume_keeps_the_limits_and_the_connection_that_its_run_was_begun_wit
     command = tenant.command("apply", "verify", "--resume", str(run))
     at = command["args"].index("--connection")
     del command["args"][at : at + 2]
-    done = subprocess.run(**command, capture_output=True, timeout=240, check=False)
+    done = warm.run(command)
     assert done.returncode == 0, done.stdout + done.stderr
     removed = pd.read_parquet(run / "plan.parquet").query("action == 'remove'")["user_principal_name"]
     assert len(removed) > 5

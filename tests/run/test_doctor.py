@@ -21,6 +21,7 @@ from authops.demo.login.permissions import DEFAULT
 from authops.graph import connection
 from authops.run import doctor, permissions
 from authops.run.doctor import BAD, LOOK, OK, UNKNOWN
+from tests import warm
 from tests.homes import furnished
 from tests.running import Tenant
 
@@ -202,8 +203,7 @@ def test_a_profile_that_cannot_be_opened_ends_in_a_sentence(tmp_path: Path, monk
 def test_as_a_command(tenant: Tenant, tmp_path: Path) -> None:
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"AUTHOPS_RUNS": str(tmp_path / "runs"), "AUTHOPS_STATE": str(tmp_path / "state")}
-        args = [sys.executable, "-m", "authops", "doctor", *words]
-        return subprocess.run(args, env=env, cwd="/", capture_output=True, text=True, check=False)
+        return warm.run({"args": [sys.executable, "-m", "authops", "doctor", *words], "env": env, "cwd": "/"})
 
     good = call("--connection", str(tenant.profile))
     assert (good.returncode, good.stdout.count("✓") > 10) == (0, True), good.stdout + good.stderr

@@ -38,9 +38,9 @@ class Store:
         for (body,) in self._db.execute("select body from users order by position"):
             yield json.loads(body)
 
-    def replace(self, meta: dict[str, Any], users: Iterable[dict[str, Any]]) -> None:
-        """Begin anew with these facts and users."""
-        rows = [(u["id"], n, json.dumps(u)) for n, u in enumerate(users)]
+    def replace(self, meta: dict[str, Any], users: Iterable[tuple[str, str]]) -> None:
+        """Begin anew with these facts and users (id, JSON)."""
+        rows = [(user, n, body) for n, (user, body) in enumerate(users)]
         self._db.execute("begin immediate")
         self._db.execute("delete from users")
         self._db.execute("delete from meta")
