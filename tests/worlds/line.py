@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from tests.worlds import luck as bad
 from tests.worlds.luck import Luck
-from tests.worlds.sky import PASS, ROOT, SLOT_OF
+from tests.worlds.sky import PASS, ROOT, SLOT_OF, SLOTS
 from tests.worlds.spoiled import error, inner_error, spoiled
 from tests.worlds.times import NOW
 
@@ -393,7 +393,10 @@ def _shown(item: dict[str, Any], collection: str) -> tuple[str, Any]:
         return (f"{kind}#{item['id']}", "there") if item.get("id") and kind in _KINDS.values() else ("", None)
     if collection == "temporaryAccessPassMethods":
         return PASS, item.get("id")
-    return SLOT_OF.get(str(item.get("id")), ""), item.get("phoneNumber") or item.get("emailAddress")
+    slot = SLOT_OF.get(str(item.get("id")), "")
+    if "id" not in item and item.get("phoneType") in SLOTS:  # a phone says twice which one it is
+        slot = item["phoneType"]
+    return slot, item.get("phoneNumber") or item.get("emailAddress")
 
 
 def _no_effect(kind: str) -> bool:
