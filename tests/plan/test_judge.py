@@ -155,3 +155,5 @@ def test_of_many_what_is_listed_goes_and_what_is_not_listed_is_not_there() -> No
         ("k3", "nothing_to_remove", "", 0), ("k4", "nothing_to_remove", "", 0), ("k5", "current_unknown", "", 0),
         ("k6", "current_unknown", "", 0),
     ]  # fmt: skip
+    none = plan.make(frame(WANTED, wanted[:1]), frame(CURRENT, current[:1]), found, empty(PROBLEMS)).changes
+    assert list(none["reason"]) == ["nothing_to_remove"]
