@@ -70,6 +70,12 @@ class Run:
         return list(pq.read_table(path).to_pylist()) if (self.folder / "plan.json").exists() else []
 
     @cached_property
+    def problems(self) -> set[str]:
+        """Who was left alone, as it is said of them."""
+        path = self.folder / "problems.parquet"
+        return {row["user"] for row in pq.read_table(path).to_pylist()} if path.exists() else set()
+
+    @cached_property
     def header(self) -> dict[str, Any]:
         return _read(self.folder / "plan.json")
 
@@ -411,7 +417,7 @@ class Judge:
             return
         planned = {slot_of(row): row for row in run.plan}
         for person in self.world.people:
-            if person.id in self.foreign:
+            if person.id in self.foreign | run.problems:
                 continue
             now = self.play.sky.values(person.id)
             for slot in ("mobile", "alternateMobile", "office", "email"):
