@@ -16,6 +16,7 @@ READ: Final = "GET"
 # Nothing was done: the token had expired or was revoked on its way; what the request stood with was throttled.
 _NOT_DONE: Final = (401, 424)
 _SOME_FAILED: Final = 424
+_NOT_FOUND: Final = 404
 _REMEDIES: Final = {
     401: "sign in again; check the certificate and the tenant of the connection",
     403: "ask the administrator for the permission that the notebook's first table names, with consent",
@@ -112,9 +113,10 @@ def batch_answers(outer: Answer, by_id: Mapping[str, Request], names: Mapping[st
     # An answer to nothing that was asked, or a second one, tells nothing.
     once = {name: part for part in parts if times[name := str(part.get("id"))] == 1 and name in by_id}
     if outer.error and not once:
-        # Of the batch itself 424 does not say that nothing was done: some of it was, and the rest was throttled.
+        # Of the batch itself 424 does not say that nothing was done: some of it was, and the rest was throttled. Nor
+        # does 404 say that somebody or something that was asked for is not there.
         sent = not isinstance(outer.error, GraphNotSent)
-        status = 0 if outer.status == _SOME_FAILED and sent else outer.status
+        status = 0 if outer.status in (_SOME_FAILED, _NOT_FOUND) and sent else outer.status
         return [Answer(request, status, outer.headers, {}, outer.error) for request in by_id.values()]
     found = {name: _inner(by_id[name], part, names[name]) for name, part in once.items()}
     return [found.get(name) or _unanswered(request, names[name], outer.headers) for name, request in by_id.items()]

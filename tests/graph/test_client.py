@@ -530,7 +530,7 @@ def test_the_answers_inside_a_batch_that_failed_as_a_whole_are_used(status: int)
     assert [a.happened for a in found] == ["done", "unknown", "done", "done"]
 
 
-@pytest.mark.parametrize("status", [424, 429, 500, 503])
+@pytest.mark.parametrize("status", [404, 424, 429, 500, 503])
 @pytest.mark.parametrize("responses", [lambda _: None, lambda _: [], lambda _: [{"id": "9", "status": 204}]])
 def test_of_a_batch_that_failed_without_its_answers_no_write_is_known(status: int, responses: Any) -> None:
     async def done() -> list[Answer]:

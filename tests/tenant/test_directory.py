@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator
 
+from authops.apply.reading import gone
 from authops.graph.client import Graph
 from authops.graph.connection import Connection
 from authops.methods.kinds import KINDS
@@ -309,3 +310,22 @@ def test_roles_that_are_answered_by_no_list_are_never_nobody() -> None:
     rules = protection.Rules(allow_unusable=True)
     found = ask(rule, lambda way: protection.read(way, people(ONE), rules))
     assert "no collection" in found.unread["allow_admins"]
+
+
+def test_a_batch_that_is_not_found_as_a_whole_says_of_nobody_that_they_are_gone() -> None:
+    """An address that answers 404, of a proxy say: who was asked for is not read, which is not the same."""
+
+    async def pause(_: float) -> None:
+        return None
+
+    async def found() -> tuple[pd.DataFrame, set[str]]:
+        connection = Connection("t", "custom", "t", "c", "certificate", HERE, HERE)
+        everything = httpx.MockTransport(lambda _: httpx.Response(404, text="no such page"))
+        async with Graph.connect(connection, transport=everything, tokens=Token(), sleep=pause) as way:
+            return await directory.find_users(way, [ONE, TWO]), await gone(way, [ONE, TWO])
+
+    users, left = asyncio.run(found())
+    assert list(users["asked"]) == [ONE, TWO]
+    assert all("HTTP 404" in error for error in users["error"])
+    assert set(users["user_id"]) == {""}
+    assert left == set()
