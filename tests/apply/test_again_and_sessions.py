@@ -94,6 +94,7 @@ def left(stage: Stage) -> tuple[Stage, Any, pd.DataFrame]:
     """A leaver and one who registers again lose their sessions first; an external user keeps theirs."""
     people = [
         person("left", ["mobile"], "sms", enabled=False),
+        person("desk", ["office"], enabled=False),
         person("again", ["mobile", PASS], "sms", **{PASS: VALID}),
         person("guest_fabrikam.example#EXT#", ["mobile"], "sms", enabled=False),
     ]
@@ -107,7 +108,7 @@ def left(stage: Stage) -> tuple[Stage, Any, pd.DataFrame]:
 def test_sessions_end_before_anything_else_and_for_good(left: tuple[Stage, Any, pd.DataFrame]) -> None:
     stage, plan, outcomes = left
     wrote = cleaned.writes(stage)
-    assert [wrote[user_id(name)][0] for name in ("left", "again")] == [REVOKE, REVOKE]
+    assert [wrote[user_id(name)][0] for name in ("left", "desk", "again")] == [REVOKE] * 3
     assert wrote[user_id("guest_fabrikam.example#EXT#")] == [f"DELETE phoneMethods/{cleaned.IDS['mobile']}"]
     assert list(plan.problems["rule"]) == ["sessions_elsewhere"]
     assert set(outcomes["outcome"]) == {"applied"}
