@@ -84,7 +84,8 @@ async def read(
     """
     methods = list(methods) or values()
     known, unknown = users[users["user_id"] != ""].drop_duplicates("user_id"), Unknown()
-    unknown.of([user for user in _names(users) if user not in set(known["user_id"])], "person")
+    found = set(known["user_id"])
+    unknown.of([user for user in _names(users) if user not in found], "person")
     named, admins, groups, (unusable, reach) = await asyncio.gather(
         _named(graph, users, rules.protect_users, unknown, sealed=sealed),
         roles.read(graph),
