@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 # More than cores: a test often waits for a kernel, a browser or the other side. A file stays with one worker, since its
 # tests share what it set up; the long ones come first.
-WORKERS := -n 6 --dist loadfile --no-loadscope-reorder
+WORKERS := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo story lab test quick worlds check bench chromium images lock clean
 help:

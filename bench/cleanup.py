@@ -194,7 +194,8 @@ def chaos(stand: Stand, count: int, kills: int, seed: int) -> tuple[Result, pd.D
     changes.to_parquet(stand.folder / "changes.parquet")
     journal = stand.folder / "journal.sqlite"
     words = [str(stand.folder / "demo" / "connection.yaml"), str(stand.folder / "changes.parquet"), str(journal)]
-    endured = endure(stand, journal, Lives("bench.killed", words), lives(seed, kills), seed)
+    endured = endure(stand, journal, Lives("bench.killed", words, said=stand.folder / "said"), lives(seed, kills), seed)
+    print((stand.folder / "said").read_text().splitlines()[-1])
     after, log = people(stand), stand.log()
     each = dict(list(changes.groupby("user_id", sort=False)))
     wrong = [user for user in before if stood(after[user]) != expected(before[user], each.get(user, changes[:0]))]

@@ -63,7 +63,8 @@ async def main(profile: str, changes: str, journal: str, where: str = "", nth: s
         print("begun", flush=True)
         applier = Applier(graph, fatal, now=lambda: datetime.now(UTC), mode="apply")
         outcomes = await applier.apply(pd.read_parquet(changes))
-    print(f"finished {tally(outcomes)} {applier.stopped}", flush=True)
+    left = outcomes.loc[~outcomes["change_id"].isin(fatal.outcomes()["change_id"]), "detail"]
+    print(f"finished {tally(outcomes)} {applier.stopped}; left open: {dict(left.value_counts())}", flush=True)
 
 
 if __name__ == "__main__":
