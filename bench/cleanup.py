@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from authops.demo.wire.build import build
-from authops.demo.world.tenant import _KIND_PREFERRED, MOBILE, PREFERRED, Method, User, revive
+from authops.demo.world.tenant import KIND_PREFERRED, MOBILE, PREFERRED, Method, User, revive
 from authops.graph.client import Graph
 from authops.methods import survivors
 from authops.plan import cleanup, removals
@@ -144,7 +144,7 @@ def expected(user: User, rows: pd.DataFrame) -> dict[str, str]:
 def _words(method: Method) -> set[str]:
     """What a default method is called that this one serves."""
     more = {"voiceMobile"} if method.id == MOBILE else set()
-    return {word for word in (PREFERRED.get(method.id), _KIND_PREFERRED.get(method.kind)) if word} | more
+    return {word for word in (PREFERRED.get(method.id), KIND_PREFERRED.get(method.kind)) if word} | more
 
 
 def gone_through(stand: Stand, before: dict[str, User], changes: pd.DataFrame) -> dict[str, list[str]]:

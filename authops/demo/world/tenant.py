@@ -23,7 +23,7 @@ PHONE_IDS = {"mobile": MOBILE, "alternateMobile": ALTERNATE, "office": OFFICE}
 PHONE_TYPES = {value: key for key, value in PHONE_IDS.items()}
 # userPreferredMethodForSecondaryAuthentication, by the method that serves it.
 PREFERRED = {MOBILE: "sms", ALTERNATE: "voiceAlternateMobile", OFFICE: "voiceOffice"}
-_KIND_PREFERRED = {"microsoftAuthenticator": "push", "softwareOath": "oath", "hardwareOath": "oath"}
+KIND_PREFERRED = {"microsoftAuthenticator": "push", "softwareOath": "oath", "hardwareOath": "oath"}
 _NOT_MFA = ("password", "email", "qrCodePin")
 # Stands among the properties of somebody who moved, for having left.
 LEFT = "@removed"
@@ -83,7 +83,7 @@ class User:
             return "none"
         if self.voice and self.default == MOBILE:
             return "voiceMobile"
-        return PREFERRED.get(self.default) or _KIND_PREFERRED.get(self.methods[self.default].kind, "none")
+        return PREFERRED.get(self.default) or KIND_PREFERRED.get(self.methods[self.default].kind, "none")
 
     def mfa(self) -> list[Method]:
         """Return the methods that count for multifactor authentication (email is SSPR only)."""
